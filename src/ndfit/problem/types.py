@@ -1,0 +1,344 @@
+"""The contracts every room shares: what a fit problem is, what an engine gets, what it returns.
+
+Flows in: nothing of ndfit (this module imports numpy only). Flows out: frozen types used everywhere.
+
+Shapes use one letter a dimension: B shape of the iterating axes, N fits in one block, M samples of one fit,
+K inputs of the model, P parameters, F of them free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from math import prod
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "STATUS",
+    "Axes",
+    "Block",
+    "BlockResult",
+    "Engine",
+    "EngineChoice",
+    "FitProblem",
+    "ParamTable",
+    "SolveOptions",
+    "Status",
+    "StatusRow",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+class Status(IntEnum):
+    """How one fit ended. 0 to 4 mean what they mean in `scipy.optimize.least_squares`."""
+
+    EVALUATION_LIMIT = 0
+    GTOL = 1
+    FTOL = 2
+    XTOL = 3
+    FTOL_XTOL = 4
+    READY = -1
+    FINISHED = -10
+    NO_DATA = -11
+    ALL_MASKED = -12
+    TOO_FEW_SAMPLES = -13
+    NON_FINITE_DATA = -14
+    NON_FINITE_START = -15
+    NON_FINITE_MODEL = -16
+    INSENSITIVE = -17
+    USER_ERROR = -18
+
+
+class StatusRow(NamedTuple):
+    """One row of the STATUS table.
+
+    `converged`: a convergence test was met. `usable`: parameters are finite numbers worth a look. `counted`: the
+    position was expected to fit, so that it counts when failures are reported.
+    """
+
+    status: Status
+    converged: bool
+    usable: bool
+    counted: bool
+    meaning: str
+    remedy: str
+
+
+_ROWS = (
+    StatusRow(
+        Status.GTOL, True, True, True, "converged: the gradient is zero to within gtol", "nothing to do"
+    ),
+    StatusRow(
+        Status.FTOL, True, True, True, "converged: the cost changes by less than ftol", "nothing to do"
+    ),
+    StatusRow(
+        Status.XTOL, True, True, True, "converged: the parameters change by less than xtol", "nothing to do"
+    ),
+    StatusRow(
+        Status.FTOL_XTOL,
+        True,
+        True,
+        True,
+        "converged: cost and parameters change by less than ftol and xtol",
+        "nothing to do",
+    ),
+    StatusRow(
+        Status.FINISHED,
+        True,
+        True,
+        True,
+        "finished: the fitter returned and reports no convergence test",
+        "nothing to do; choose a least-squares fitter to know which test ended the fit",
+    ),
+    StatusRow(
+        Status.EVALUATION_LIMIT,
+        False,
+        True,
+        True,
+        "stopped at the limit of evaluations before it converged",
+        "raise the limit (fitter_kwargs={'maxiter': ...}) or give better starting values",
+    ),
+    StatusRow(
+        Status.READY, False, False, False, "not fitted yet", "run the fit, or resume it"
+    ),
+    StatusRow(
+        Status.NO_DATA, False, False, False, "every sample is NaN", "nothing to do: there is nothing to fit here"
+    ),
+    StatusRow(
+        Status.ALL_MASKED,
+        False,
+        False,
+        False,
+        "every sample is masked, or has no weight",
+        "check the mask and the weights if data were expected here",
+    ),
+    StatusRow(
+        Status.TOO_FEW_SAMPLES,
+        False,
+        False,
+        True,
+        "fewer usable samples than free parameters",
+        "fix or tie parameters, or mask fewer samples",
+    ),
+    StatusRow(
+        Status.NON_FINITE_DATA,
+        False,
+        False,
+        True,
+        "NaN or infinity among the samples to be used",
+        "mask them, or pass fitter_kwargs={'filter_non_finite': True}",
+    ),
+    StatusRow(
+        Status.NON_FINITE_START,
+        False,
+        False,
+        True,
+        "a starting value is NaN or infinite",
+        "fill the gaps in the map of starting values",
+    ),
+    StatusRow(
+        Status.NON_FINITE_MODEL,
+        False,
+        False,
+        True,
+        "the model is NaN or infinite at the starting values",
+        "start inside the model's domain, or bound the parameters to it",
+    ),
+    StatusRow(
+        Status.INSENSITIVE,
+        False,
+        False,
+        True,
+        "the model does not react to any free parameter at the starting values",
+        "check that starting values and coordinates have the same unit, and that the model is not zero everywhere",
+    ),
+    StatusRow(
+        Status.USER_ERROR,
+        False,
+        False,
+        True,
+        "the model or the fitter raised an error",
+        "see the message: diagnostics='error' keeps the traceback of each position",
+    ),
+)
+
+STATUS: Mapping[int, StatusRow] = {int(row.status): row for row in _ROWS}
+"""Every status a position can have: what it means and what to do about it. Tables and documents are made from it."""
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Which axes of the data are fitted along, and which are iterated over.
+
+    Attributes
+    ----------
+    shape : shape of the data.
+    fitting : axes (non-negative) in the order of the model's inputs, length K.
+    """
+
+    shape: tuple[int, ...]
+    fitting: tuple[int, ...]
+
+    @property
+    def iterating(self) -> tuple[int, ...]:
+        return tuple(axis for axis in range(len(self.shape)) if axis not in self.fitting)
+
+    @property
+    def fitting_shape(self) -> tuple[int, ...]:
+        return tuple(self.shape[axis] for axis in self.fitting)
+
+    @property
+    def iterating_shape(self) -> tuple[int, ...]:
+        return tuple(self.shape[axis] for axis in self.iterating)
+
+    @property
+    def n_fits(self) -> int:
+        return prod(self.iterating_shape)
+
+    @property
+    def n_samples(self) -> int:
+        return prod(self.fitting_shape)
+
+
+@dataclass(frozen=True)
+class ParamTable:
+    """Parameters in the order of `model.param_names`, in the units of the fit with units stripped.
+
+    Attributes
+    ----------
+    names : P names.
+    start, lower, upper : P float64 arrays, each broadcastable to B; no bound is an infinity.
+    fixed, tied : P flags. A parameter that is neither is free.
+    even : P flags: the model depends on the magnitude alone, so that the fitted value is reported positive.
+    """
+
+    names: tuple[str, ...]
+    start: tuple[FloatArray, ...]
+    lower: tuple[FloatArray, ...]
+    upper: tuple[FloatArray, ...]
+    fixed: tuple[bool, ...]
+    tied: tuple[bool, ...]
+    even: tuple[bool, ...]
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """Indices of the free parameters, length F."""
+        return tuple(i for i in range(len(self.names)) if not (self.fixed[i] or self.tied[i]))
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """What an engine needs to know about how to solve; the meanings are those of `scipy.optimize.least_squares`."""
+
+    ftol: float = 1e-7
+    xtol: float = 1e-7
+    gtol: float = 1e-7
+    max_nfev: int = 100
+    covariance: bool = False
+
+
+@dataclass(frozen=True)
+class FitProblem:
+    """Every input of the call, checked and normalised once.
+
+    Attributes
+    ----------
+    model : astropy model without units, with scalar parameters at their first starting values; owned by ndfit.
+    params : ParamTable
+    axes : Axes
+    data : array of shape `axes.shape`, numpy or dask, any real dtype and byte order.
+    weights : array with the data's number of axes, broadcastable to it (1/sigma), or None.
+    mask : boolean array with the data's number of axes, broadcastable to it, True = ignore; or None.
+    coords : K arrays with the data's number of axes, broadcastable to it.
+    filter_non_finite : leave non-finite samples out; otherwise they make the position NON_FINITE_DATA.
+    absolute_sigma : weights are 1/sigma in the data's unit, so that the covariance is not scaled by chi-square.
+    """
+
+    model: Any
+    params: ParamTable
+    axes: Axes
+    data: Any
+    weights: Any
+    mask: Any
+    coords: tuple[Any, ...]
+    filter_non_finite: bool = False
+    absolute_sigma: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """A set of N fits, loaded and checked, that an engine solves in one call. Arrays are read-only to the engine.
+
+    Attributes
+    ----------
+    data : shape (N, M) float64, any strides; 0 where `valid` is False.
+    weights : shape (N, M) float64, any strides, finite and non-negative; or None.
+    valid : shape (N, M) bool, the samples to use; None when all are.
+    coords : K arrays of shape (M,) when all fits share them, else (N, M); finite where `valid`.
+    start : shape (N, P), inside the bounds.
+    lower, upper : shape (N, P) or (1, P).
+    status : shape (N,) int16, `Status.READY` for the fits to solve; the others pass through, with NaN parameters.
+    fitting_shape : shape of the fitting axes, product M.
+    """
+
+    data: FloatArray
+    weights: FloatArray | None
+    valid: NDArray[np.bool_] | None
+    coords: tuple[FloatArray, ...]
+    start: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    status: NDArray[np.int16]
+    fitting_shape: tuple[int, ...]
+
+    @property
+    def n_fits(self) -> int:
+        return self.data.shape[0]
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What an engine returns for a Block; one row a fit, in the Block's order.
+
+    Attributes
+    ----------
+    parameters : shape (N, P) float64, NaN where the status is not usable.
+    status : shape (N,) int16, see STATUS.
+    nfev : shape (N,) int32, evaluations of the model (0 where none).
+    cost : shape (N,) float64, half the sum of squared weighted residuals; NaN where there is no answer.
+    covariance : shape (N, F, F) float64, (J^T J)^-1 with the weights in J, not scaled by chi-square; NaN where it is
+        singular or there is no answer; None when not asked for.
+    errors : row -> traceback or message, for fits that failed.
+    warnings : row -> messages, for fits that warned.
+    info : shape (N,) object, the fitter's own fit_info; None where an engine has none.
+    """
+
+    parameters: FloatArray
+    status: NDArray[np.int16]
+    nfev: NDArray[np.int32]
+    cost: FloatArray
+    covariance: FloatArray | None = None
+    errors: Mapping[int, str] = field(default_factory=dict)
+    warnings: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    info: NDArray[np.object_] | None = None
+
+
+class Engine(Protocol):
+    """How one block is solved. Engines are picklable and hold no state that a solve changes."""
+
+    name: str
+
+    def __call__(self, block: Block, options: SolveOptions) -> BlockResult: ...
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """The engine that solves the problem, and why it was chosen."""
+
+    engine: Engine
+    reason: str
