@@ -1,0 +1,102 @@
+"""Building blocks of the vectorisable functions: float64 and int64 in, float64, int64 or bool out.
+
+Loops vectorise when their body is straight-line code over instructions that exist as packed ones. Hence: choices are
+`select` instructions, not jumps; exponents are handled as bits; polynomials are chains of multiply-adds.
+
+`fma` is LLVM's ``fmuladd``: fused where the processor fuses, a product and a sum elsewhere. It never becomes a library
+call, and nothing here relies on the single rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+_F64 = ir.DoubleType()
+_I64 = ir.IntType(64)
+
+
+def vectorised(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a branch-free scalar function so that it dissolves in the loop that calls it.
+
+    The function must open with ``inline_here()``.
+    """
+    compiled: Callable[..., Any] = njit(nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+@intrinsic
+def inline_here(typingctx):  # type: ignore[no-untyped-def]
+    """Have LLVM inline the function being built, whatever its size: a call that remains stops vectorisation."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        builder.function.attributes.add("alwaysinline")
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+@intrinsic
+def select(typingctx, condition, when_true, when_false):  # type: ignore[no-untyped-def]
+    """Choose between two computed values without a jump."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.select(*args)
+
+    kind = types.int64 if when_true == when_false == types.int64 else types.float64
+    return kind(types.boolean, kind, kind), codegen
+
+
+@intrinsic
+def fma(typingctx, x, y, z):  # type: ignore[no-untyped-def]
+    """``x * y + z``, fused where that is one instruction."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.call(_fmuladd(builder), args)
+
+    return types.float64(types.float64, types.float64, types.float64), codegen
+
+
+@intrinsic
+def to_bits(typingctx, x):  # type: ignore[no-untyped-def]
+    """The bits of a float64, as an int64."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(args[0], _I64)
+
+    return types.int64(types.float64), codegen
+
+
+@intrinsic
+def from_bits(typingctx, bits):  # type: ignore[no-untyped-def]
+    """The float64 that has these bits."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(args[0], _F64)
+
+    return types.float64(types.int64), codegen
+
+
+def polynomial(coefficients: Sequence[float]) -> Any:
+    """Return a compiled function of x: the polynomial with these coefficients (ascending), by Horner's rule."""
+
+    @intrinsic
+    def horner(typingctx, x):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            fmuladd = _fmuladd(builder)
+            total = ir.Constant(_F64, coefficients[-1])
+            for coefficient in reversed(coefficients[:-1]):
+                total = builder.call(fmuladd, [total, args[0], ir.Constant(_F64, coefficient)])
+            return total
+
+        return types.float64(types.float64), codegen
+
+    return horner
+
+
+def _fmuladd(builder: ir.IRBuilder) -> ir.Function:
+    return builder.module.declare_intrinsic("llvm.fmuladd", (_F64,), ir.FunctionType(_F64, (_F64, _F64, _F64)))
