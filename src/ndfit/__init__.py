@@ -1,0 +1,28 @@
+"""Fit one model at every position of an N-dimensional data set.
+
+The public names are imported on first use, so that `import ndfit` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ndfit.api import parallel_fit_dask
+
+__all__ = ["__version__", "parallel_fit_dask"]
+
+__version__ = "0.1.0"
+
+_HOME = {"parallel_fit_dask": "ndfit.api"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

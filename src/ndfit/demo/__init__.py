@@ -1,0 +1,1 @@
+"""The demonstration: a spectral cube in, parameter maps and a picture out."""
