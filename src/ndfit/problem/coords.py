@@ -1,0 +1,144 @@
+"""Coordinates of the fitting axes.
+
+Flows in: `world` as the caller gave it (None, arrays, or an APE-14 WCS of the whole data) and the Axes of the problem.
+Flows out: one frozen Coordinate a fitting axis, each with the data's number of axes and size 1 along every axis that it
+does not depend on, so that a spectral axis common to all spectra is stored once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
+
+from ndfit.problem.types import Axes
+from ndfit.problem.wcs import from_wcs
+
+__all__ = ["Coordinate", "coordinates"]
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinate:
+    """The coordinate along one fitting axis.
+
+    Attributes
+    ----------
+    values : float64 array, numpy or dask, with the data's number of axes and broadcastable to the data. It may share
+        memory with an array of the caller's: it is read, never written.
+    unit : unit of the values; None where they are plain numbers.
+    name : what it is, for labels and messages.
+    """
+
+    values: Any
+    unit: u.UnitBase | None
+    name: str
+
+
+def coordinates(world: Any, axes: Axes) -> tuple[Coordinate, ...]:
+    """Give each fitting axis its coordinate.
+
+    Parameters
+    ----------
+    world : None for pixel indices; a tuple or list with one array a fitting axis, plain or Quantity, or that array
+        alone when there is one fitting axis; or a high- or low-level APE-14 WCS of the whole data, which is not
+        modified. Arrays are 1-D along their own fitting axis, or broadcastable to the data; dask arrays stay lazy, and
+        masked values become NaN.
+    axes : shape of the data and its K fitting axes.
+
+    Returns
+    -------
+    K coordinates, in the order of `axes.fitting`.
+
+    Raises
+    ------
+    TypeError
+        `world` is none of the above, or holds something other than real numbers.
+    ValueError
+        Number, length or shape of the arrays, or number of axes of the WCS, does not fit the data.
+
+    Notes
+    -----
+    How a WCS is read, and what becomes of a longitude that crosses 0, is told in `ndfit.problem.wcs`.
+    """
+    if world is None:
+        return _from_pixels(axes)
+    if isinstance(world, BaseHighLevelWCS):
+        world = world.low_level_wcs
+    if isinstance(world, BaseLowLevelWCS):
+        return tuple(Coordinate(*axis) for axis in from_wcs(world, axes))
+    return _from_arrays(_as_sequence(world), axes)
+
+
+def _from_pixels(axes: Axes) -> tuple[Coordinate, ...]:
+    return tuple(
+        Coordinate(_along(np.arange(axes.shape[axis], dtype=np.float64), axis, axes), None, "pixel")
+        for axis in axes.fitting
+    )
+
+
+def _as_sequence(world: Any) -> tuple[Any, ...]:
+    """Tell a sequence of arrays from a single array, which may be written as a list of numbers."""
+    if not isinstance(world, (tuple, list)):
+        return (world,)
+    numbers = len(world) > 0 and all(np.isscalar(item) for item in world)
+    return (world,) if numbers else tuple(world)
+
+
+def _from_arrays(world: tuple[Any, ...], axes: Axes) -> tuple[Coordinate, ...]:
+    plain = [_plain(item) for item in world]
+    if len(plain) != len(axes.fitting):
+        raise ValueError(
+            f"The number of world arrays ({len(plain)}) must match number of fitting axes ({len(axes.fitting)})"
+        )
+    return tuple(
+        Coordinate(_placed(values, axis, axes), unit, f"world[{position}]")
+        for position, ((values, unit), axis) in enumerate(zip(plain, axes.fitting, strict=True))
+    )
+
+
+def _plain(item: Any) -> tuple[Any, u.UnitBase | None]:
+    """Separate numbers and unit. A dask array is not computed."""
+    unit = getattr(item, "unit", None)
+    values = item if unit is None else getattr(item, "value", item)
+    if not (hasattr(values, "__dask_graph__") or isinstance(values, np.ma.MaskedArray)):
+        values = np.asarray(values)
+    if values.dtype.kind not in "iuf" or values.ndim == 0:
+        raise TypeError(
+            "world should be None, a WCS object or a tuple of arrays of real numbers, one for each fitting axis; "
+            f"got {_described(item, values)}"
+        )
+    values = values.astype(np.float64, copy=False)
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.filled(np.nan)
+    return values, None if unit is None else u.Unit(unit)
+
+
+def _described(item: Any, values: Any) -> str:
+    return f"a {type(item).__name__} that makes an array of shape {values.shape} and dtype {values.dtype}"
+
+
+def _placed(values: Any, axis: int, axes: Axes) -> Any:
+    """Give an array the data's number of axes: a 1-D array lies along `axis`, others broadcast as numpy does."""
+    if values.ndim == 1:
+        if values.shape[0] != axes.shape[axis]:
+            raise ValueError(
+                f"world[{axis}] has length {values.shape[0]} but data along dimension {axis} has length "
+                f"{axes.shape[axis]}"
+            )
+        return _along(values, axis, axes)
+    shape = (1,) * (len(axes.shape) - values.ndim) + values.shape
+    if len(shape) != len(axes.shape) or any(
+        size not in (1, full) for size, full in zip(shape, axes.shape, strict=True)
+    ):
+        raise ValueError(
+            "The arrays in the world tuple should be broadcastable to the shape of the data "
+            f"(expected {axes.shape}), got {values.shape})"
+        )
+    return values.reshape(shape)
+
+
+def _along(values: Any, axis: int, axes: Axes) -> Any:
+    return values.reshape(tuple(axes.shape[axis] if other == axis else 1 for other in range(len(axes.shape))))
