@@ -4,6 +4,34 @@ Each function is branch-free, so that a loop over 32 or more contiguous values t
 instructions without fast-math. Every value's arithmetic is its own: neighbours never change a result.
 """
 
-from ndfit.graph.vmath.elementary import exp
+from ndfit.graph.vmath.exponential import cosh, exp, expm1, sinh, tanh
+from ndfit.graph.vmath.intrinsics import ceil, floor
+from ndfit.graph.vmath.logarithm import arccosh, arcsinh, arctanh, log, log1p, log2, log10
+from ndfit.graph.vmath.powers import cbrt, power
+from ndfit.graph.vmath.trigonometric import arccos, arcsin, arctan, arctan2, cos, sin, tan
 
-__all__ = ["exp"]
+__all__ = [
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "exp",
+    "expm1",
+    "floor",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "power",
+    "sin",
+    "sinh",
+    "tan",
+    "tanh",
+]

@@ -81,6 +81,29 @@ def from_bits(typingctx, bits):  # type: ignore[no-untyped-def]
     return types.float64(types.int64), codegen
 
 
+def _rounding(llvm_name: str, description: str) -> Any:
+    @intrinsic
+    def rounded(typingctx, x):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            return builder.call(builder.module.declare_intrinsic(llvm_name, (_F64,)), args)
+
+        return types.float64(types.float64), codegen
+
+    rounded.__doc__ = description
+    return rounded
+
+
+floor = _rounding("llvm.floor", "The largest integer not above x.")
+ceil = _rounding("llvm.ceil", "The smallest integer not below x.")
+
+
+@vectorised
+def leading_bits(x: float) -> float:
+    """x cut to its leading 26 bits: the product of two such numbers is exact."""
+    inline_here()
+    return from_bits(to_bits(x) & -(1 << 27))
+
+
 def polynomial(coefficients: Sequence[float]) -> Any:
     """Return a compiled function of x: the polynomial with these coefficients (ascending), by Horner's rule."""
 

@@ -1,0 +1,147 @@
+"""log, log2, log10, log1p and the inverse hyperbolic functions: float64 in, float64 out, branch-free.
+
+x = 2**k m with m in [sqrt(1/2), sqrt(2)), by its bits. With f = m - 1 and s = f / (2 + f), log(m) = 2 atanh(s)
+= f - (f**2/2 - s (f**2/2 + R)), where R = 2 s**2 (1/3 + s**2/5 + ...) is a minimax polynomial in s**2 (relative error of
+log(m) 1e-18): the arrangement of W. J. Cody and W. Waite ("Software Manual for the Elementary Functions", 1980), in
+which f, the largest term, is exact. k ln 2 is added in two parts, the first exact.
+
+log1p(x) takes u = 1 + x and adds what that sum lost, divided by u. The inverse hyperbolic functions are log1p of
+arguments without cancellation (Abramowitz & Stegun 4.6.20-22).
+"""
+
+from __future__ import annotations
+
+import math
+
+from ndfit.graph.vmath.exponential import LN2_HIGH, LN2_LOW
+from ndfit.graph.vmath.intrinsics import fma, from_bits, inline_here, polynomial, select, to_bits, vectorised
+
+_LOG2_E = 1.4426950408889634
+_LOG10_E = 0.4342944819032518
+_LOG10_2_HIGH = 0.30102999566361177  # 40 bits
+_LOG10_2_LOW = 3.694239077158931e-13
+_LN2 = 0.6931471805599453
+
+_SMALLEST_NORMAL = 2.0**-1022
+_BITS_OF_SQRT_HALF = 0x3FE6A09E667F3BCD
+_BITS_OF_ONE = 0x3FF0000000000000
+_FRACTION_MASK = 0x000FFFFFFFFFFFFF
+_BITS_OF_2_52 = 0x4330000000000000
+
+_LOG_TAIL = polynomial(
+    (
+        0.33333333333333676,
+        0.19999999999705936,
+        0.14285714371550945,
+        0.11111099245172808,
+        0.09091784563831133,
+        0.07656957660287117,
+        0.0739871085811583,
+    )
+)
+
+
+@vectorised
+def _lifted(x: float) -> float:
+    """x, times 2**54 where it is subnormal."""
+    inline_here()
+    return select(x < _SMALLEST_NORMAL, x * 2.0**54, x)
+
+
+@vectorised
+def exponent(x: float) -> float:
+    """k of x = 2**k m, m in [sqrt(1/2), sqrt(2)), for a finite x > 0."""
+    inline_here()
+    shifted = to_bits(_lifted(x)) + (_BITS_OF_ONE - _BITS_OF_SQRT_HALF)
+    biased = from_bits(((shifted >> 52) & 0xFFF) | _BITS_OF_2_52) - 2.0**52
+    return biased - select(x < _SMALLEST_NORMAL, 1023.0 + 54.0, 1023.0)
+
+
+@vectorised
+def mantissa(x: float) -> float:
+    """m of x = 2**k m, m in [sqrt(1/2), sqrt(2)), for a finite x > 0."""
+    inline_here()
+    shifted = to_bits(_lifted(x)) + (_BITS_OF_ONE - _BITS_OF_SQRT_HALF)
+    return from_bits((shifted & _FRACTION_MASK) + _BITS_OF_SQRT_HALF)
+
+
+@vectorised
+def _log_of_mantissa(m: float, correction: float) -> float:
+    """log(m) + correction, for a correction much smaller than log(m)."""
+    inline_here()
+    f = m - 1.0
+    half_square = 0.5 * f * f
+    s = f / (2.0 + f)
+    z = s * s
+    return f - (half_square - fma(s, half_square + 2.0 * z * _LOG_TAIL(z), correction))
+
+
+@vectorised
+def _outside_domain(x: float, result: float) -> float:
+    """The logarithm's result with the values at zero, infinity, NaN and negative x put in."""
+    inline_here()
+    finite = select(x < math.inf, result, x)
+    return select(x > 0.0, finite, select(x == 0.0, -math.inf, math.nan))
+
+
+@vectorised
+def log(x: float) -> float:
+    """Natural logarithm, error below 1 ulp."""
+    inline_here()
+    k = exponent(x)
+    return _outside_domain(x, fma(k, LN2_HIGH, _log_of_mantissa(mantissa(x), k * LN2_LOW)))
+
+
+@vectorised
+def log2(x: float) -> float:
+    """Binary logarithm, exact for powers of two; error below 3 ulp."""
+    inline_here()
+    return _outside_domain(x, fma(_log_of_mantissa(mantissa(x), 0.0), _LOG2_E, exponent(x)))
+
+
+@vectorised
+def log10(x: float) -> float:
+    """Decimal logarithm, error below 3 ulp."""
+    inline_here()
+    k = exponent(x)
+    tail = fma(_log_of_mantissa(mantissa(x), 0.0), _LOG10_E, k * _LOG10_2_LOW)
+    return _outside_domain(x, fma(k, _LOG10_2_HIGH, tail))
+
+
+@vectorised
+def log1p(x: float) -> float:
+    """log(1 + x), accurate for small x too; error below 2 ulp."""
+    inline_here()
+    u = 1.0 + x
+    lost = select(x > 1.0, 1.0 - (u - x), x - (u - 1.0)) / u
+    k = exponent(u)
+    result = fma(k, LN2_HIGH, _log_of_mantissa(mantissa(u), fma(k, LN2_LOW, lost)))
+    return select(x == 0.0, x, _outside_domain(u, result))
+
+
+@vectorised
+def arcsinh(x: float) -> float:
+    """Inverse hyperbolic sine, error below 4 ulp."""
+    inline_here()
+    a = math.fabs(x)
+    huge = a > 1e100
+    argument = select(huge, a, a + a * a / (1.0 + math.sqrt(fma(a, a, 1.0))))
+    return math.copysign(log1p(argument) + select(huge, _LN2, 0.0), x)
+
+
+@vectorised
+def arccosh(x: float) -> float:
+    """Inverse hyperbolic cosine, error below 4 ulp; NaN below 1."""
+    inline_here()
+    t = x - 1.0
+    huge = x > 1e100
+    argument = select(huge, x, t + math.sqrt(t * (t + 2.0)))
+    return select(x < 1.0, math.nan, log1p(argument) + select(huge, _LN2, 0.0))
+
+
+@vectorised
+def arctanh(x: float) -> float:
+    """Inverse hyperbolic tangent, error below 4 ulp; NaN beyond -1 and 1."""
+    inline_here()
+    a = math.fabs(x)
+    return math.copysign(0.5 * log1p(2.0 * a / (1.0 - a)), x)
