@@ -1,0 +1,64 @@
+"""The reference interpreter: a graph, parameters and coordinates in, the outputs as numpy arrays out.
+
+Slow and simple: one numpy call a node. Compiled code is tested against it, and verification uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ndfit.graph.ir import ModelGraph, Node
+from ndfit.graph.ops import OPS
+
+__all__ = ["evaluate", "tied_values"]
+
+
+def evaluate(
+    graph: ModelGraph, parameters: Sequence[ArrayLike], coords: Sequence[ArrayLike]
+) -> tuple[NDArray[np.float64], ...]:
+    """Evaluate every output of a graph.
+
+    Parameters
+    ----------
+    graph : ModelGraph
+    parameters : P scalars, or arrays broadcastable to the coordinates. Values given for tied parameters are not used.
+    coords : K arrays, broadcastable to each other.
+
+    Returns
+    -------
+    One float64 array an output, each of the shape of parameters and coordinates broadcast together.
+    """
+    values = _run(graph, parameters, coords)
+    shape = np.broadcast_shapes(*(np.shape(item) for item in (*parameters, *coords)))
+    return tuple(np.broadcast_to(np.asarray(values[node], dtype=float), shape) for node in graph.outputs)
+
+
+def tied_values(graph: ModelGraph, parameters: Sequence[ArrayLike]) -> dict[int, Any]:
+    """Values of the tied parameters, by parameter index, from those of the others."""
+    values = _run(graph, parameters, [np.nan] * graph.n_inputs)
+    return {parameter: values[node] for parameter, node in graph.ties}
+
+
+def _run(graph: ModelGraph, parameters: Sequence[ArrayLike], coords: Sequence[ArrayLike]) -> list[Any]:
+    leaves: dict[str, Sequence[ArrayLike]] = {
+        "param": [np.asarray(value, dtype=float) for value in parameters],
+        "input": [np.asarray(value, dtype=float) for value in coords],
+    }
+    values: list[Any] = []
+    with np.errstate(all="ignore"):
+        for node in graph.nodes:
+            values.append(_value(node, values, leaves))
+    return values
+
+
+def _value(node: Node, values: Sequence[Any], leaves: dict[str, Sequence[ArrayLike]]) -> Any:
+    if node.op == "const":
+        return node.value
+    if node.op in leaves:
+        return leaves[node.op][node.value]  # type: ignore[index]
+    extra = () if node.value is None else node.value
+    return OPS[node.op].numpy(*(values[arg] for arg in node.args), *extra)  # type: ignore[misc]

@@ -1,0 +1,39 @@
+"""The rule for tabulated templates (Tabular1D): a symbol in, linear interpolation in the model's table out.
+
+Templates are fitted in compounds, with a shift, a stretch and a scale around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from astropy.modeling.tabular import Tabular1D
+
+from ndfit.graph.reasons import Untraceable
+from ndfit.graph.symbol import Symbol
+
+__all__ = ["TABULAR_RULES"]
+
+
+def _tabular(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Any:
+    """Beyond the table: the fill value; straight on where that is None; NaN where astropy would raise."""
+    if model.method != "linear":
+        raise Untraceable(f"the table is interpolated by the method '{model.method}'; only 'linear' is compiled")
+    for array in (*model.points, model.lookup_table):
+        if getattr(array, "unit", None) is not None:
+            raise Untraceable(f"the table has the unit '{array.unit}'")
+    (x,), (points,), values = inputs, model.points, model.lookup_table
+    inside = np.interp(x, points, values)
+    if model.bounds_error:
+        below = above = np.nan
+    elif model.fill_value is not None:
+        below = above = model.fill_value
+    else:
+        below = values[0] + (values[1] - values[0]) / (points[1] - points[0]) * (x - points[0])
+        above = values[-1] + (values[-1] - values[-2]) / (points[-1] - points[-2]) * (x - points[-1])
+    return np.where(x < points[0], below, np.where(x > points[-1], above, inside))
+
+
+TABULAR_RULES: dict[type, Callable[[Any, Sequence[Any], Sequence[Any]], Any]] = {Tabular1D: _tabular}

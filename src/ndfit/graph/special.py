@@ -1,0 +1,77 @@
+"""Special functions as numpy evaluates them: arrays in, arrays out.
+
+They are what the operator table calls when a graph is interpreted or a constant is folded. scipy is imported on first
+use, so that models without special functions never pay for it.
+
+`gammainc_grad_a` has no counterpart in scipy. It differentiates, term by term, the series (DLMF 8.7.1)
+
+    P(a, x) = x^a exp(-x) / Gamma(a + 1) * sum_k t_k,    t_k = x^k / ((a + 1) (a + 2) ... (a + k))
+
+    dP/da = (log x - psi(a + 1)) P(a, x) - x^a exp(-x) / Gamma(a + 1) * sum_k t_k * sum_{j<=k} 1 / (a + j)
+
+whose terms are all of one sign; it converges for every x, in about x + 10 sqrt(x) terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["faddeeva_imag", "faddeeva_real", "gammainc_grad_a", "interp", "interp_slope", "scipy_special"]
+
+_MOST_TERMS = 100_000
+
+
+def scipy_special(name: str) -> Callable[..., Any]:
+    """The function of that name in `scipy.special`, imported when it is first called."""
+
+    def call(*args: ArrayLike) -> Any:
+        from scipy import special
+
+        return getattr(special, name)(*args)
+
+    return call
+
+
+def faddeeva_real(x: ArrayLike, y: ArrayLike) -> Any:
+    """Real part of w(x + iy) = exp(-z^2) erfc(-iz)."""
+    return scipy_special("wofz")(np.asarray(x) + 1j * np.asarray(y)).real
+
+
+def faddeeva_imag(x: ArrayLike, y: ArrayLike) -> Any:
+    """Imaginary part of w(x + iy) = exp(-z^2) erfc(-iz)."""
+    return scipy_special("wofz")(np.asarray(x) + 1j * np.asarray(y)).imag
+
+
+def gammainc_grad_a(a: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
+    """Derivative of the regularised lower incomplete gamma function P(a, x) with respect to a; see the module."""
+    a, x = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(x, dtype=float))
+    usable = (a > 0) & (x > 0) & np.isfinite(a) & np.isfinite(x)
+    safe_a, safe_x = np.where(usable, a, 1.0), np.where(usable, x, 1.0)
+    term, harmonic = np.ones_like(safe_x), np.zeros_like(safe_x)
+    total, slope = term.copy(), harmonic.copy()
+    for k in range(1, _MOST_TERMS):
+        term = term * safe_x / (safe_a + k)
+        harmonic = harmonic + 1.0 / (safe_a + k)
+        total += term
+        slope += term * harmonic
+        if np.all(term * harmonic <= 1e-17 * slope):
+            break
+    scale = np.exp(safe_a * np.log(safe_x) - safe_x - scipy_special("gammaln")(safe_a + 1.0))
+    gradient = scale * ((np.log(safe_x) - scipy_special("digamma")(safe_a + 1.0)) * total - slope)
+    return np.where(usable, gradient, np.where(x == 0, 0.0, np.nan))
+
+
+def interp(x: ArrayLike, points: tuple[float, ...], values: tuple[float, ...]) -> Any:
+    """Straight lines between (points, values), the end values beyond them."""
+    return np.interp(x, points, values)
+
+
+def interp_slope(x: ArrayLike, points: tuple[float, ...], values: tuple[float, ...]) -> NDArray[np.float64]:
+    """Slope of `interp`: of the segment on the right at a point, 0 beyond the ends."""
+    x, knots = np.asarray(x, dtype=float), np.asarray(points)
+    slopes = np.concatenate([[0.0], np.diff(values) / np.diff(knots), [0.0]])
+    return np.where(np.isnan(x), np.nan, slopes[np.searchsorted(knots, x, side="right")])
