@@ -1,0 +1,37 @@
+"""Parameter maps as FITS.
+
+Flows in: a Cube and a fitted model with array parameters. Flows out: a file with one image HDU a parameter.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.modeling import Model
+
+from ndfit.demo.cube import Cube
+
+__all__ = ["write_maps"]
+
+
+def write_maps(path: Path, cube: Cube, fitted: Model) -> None:
+    """Write the parameters of `fitted`, with their units and the WCS of the cube's sky."""
+    header = fits.Header() if cube.sky is None else cube.sky.to_header()
+    hdus = fits.HDUList([fits.PrimaryHDU()])
+    hdus[0].header["OBJECT"] = cube.name
+    for name in fitted.param_names:
+        parameter = getattr(fitted, name)
+        hdu = fits.ImageHDU(np.asarray(parameter.value), header, name=name)
+        hdu.header["BUNIT"] = parameter.unit.to_string("fits")
+        hdus.append(hdu)
+    _write_whole(path, hdus)
+
+
+def _write_whole(path: Path, hdus: fits.HDUList) -> None:
+    """Write beside the path, then rename: a reader never sees half a file."""
+    partial = path.with_name(f".{path.name}.partial")
+    hdus.writeto(partial, overwrite=True)
+    os.replace(partial, path)
