@@ -248,7 +248,9 @@ class FitProblem:
 
     Attributes
     ----------
-    model : astropy model without units, with scalar parameters at their first starting values; owned by ndfit.
+    original : the caller's model, never modified.
+    model : the same without units, with scalar parameters at their first starting values; owned by ndfit.
+    units : P units (or None) that the fitted numbers are in.
     params : ParamTable
     axes : Axes
     data : array of shape `axes.shape`, numpy or dask, any real dtype and byte order.
@@ -257,9 +259,13 @@ class FitProblem:
     coords : K arrays with the data's number of axes, broadcastable to it.
     filter_non_finite : leave non-finite samples out; otherwise they make the position NON_FINITE_DATA.
     absolute_sigma : weights are 1/sigma in the data's unit, so that the covariance is not scaled by chi-square.
+    transform : shape (P, P), from the parameters that are fitted to those that are reported; None where they are the
+        same. It undoes a change of the polynomial basis that was made for the sake of conditioning.
     """
 
+    original: Any
     model: Any
+    units: tuple[Any, ...]
     params: ParamTable
     axes: Axes
     data: Any
@@ -268,6 +274,7 @@ class FitProblem:
     coords: tuple[Any, ...]
     filter_non_finite: bool = False
     absolute_sigma: bool = False
+    transform: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -316,6 +323,7 @@ class BlockResult:
     errors : row -> traceback or message, for fits that failed.
     warnings : row -> messages, for fits that warned.
     info : shape (N,) object, the fitter's own fit_info; None where an engine has none.
+    n_samples : shape (N,) int32, samples used; engines leave it None, whoever made the block fills it in.
     """
 
     parameters: FloatArray
@@ -326,12 +334,24 @@ class BlockResult:
     errors: Mapping[int, str] = field(default_factory=dict)
     warnings: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     info: NDArray[np.object_] | None = None
+    n_samples: NDArray[np.int32] | None = None
 
 
 class Engine(Protocol):
-    """How one block is solved. Engines are picklable and hold no state that a solve changes."""
+    """How one block is solved. Engines are picklable and hold no state that a solve changes.
+
+    Attributes
+    ----------
+    name : for people
+    chunk_size : fits in one block beyond which the engine gains nothing
+    releases_gil : threads run at once
+    seconds_per_fit : order of magnitude, for planning
+    """
 
     name: str
+    chunk_size: int
+    releases_gil: bool
+    seconds_per_fit: float
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult: ...
 

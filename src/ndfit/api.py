@@ -1,0 +1,166 @@
+"""The front door: the call, and the order of the steps.
+
+Flows in: the caller's arguments. Flows out: the fitted astropy model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from ndfit.engine.fitters import parse_fitter
+from ndfit.engine.select import select_engine, solve_options
+from ndfit.output.diagnostics import parse_diagnostics
+from ndfit.output.fit_info import FitInfoArray
+from ndfit.output.maps import Maps
+from ndfit.output.model import fitted_model
+from ndfit.output.summary import report_failures
+from ndfit.problem.normalize import normalize
+from ndfit.run.execute import resolve_workers, solve_regions
+from ndfit.run.inspect import look_up_position
+from ndfit.run.plan import plan_regions
+from ndfit.run.progress import Progress
+from ndfit.run.work import Work
+
+__all__ = ["parallel_fit_dask"]
+
+
+def parallel_fit_dask(
+    *,
+    model: Any,
+    fitter: Any,
+    data: Any,
+    data_unit: Any = None,
+    weights: Any = None,
+    mask: Any = None,
+    fitting_axes: int | Iterable[int] | None = None,
+    world: Any = None,
+    chunk_n_max: int | None = None,
+    diagnostics: str | None = None,
+    diagnostics_path: Any = None,
+    diagnostics_callable: Callable[..., Any] | None = None,
+    scheduler: Any = None,
+    fitter_kwargs: Mapping[str, Any] | None = None,
+    preserve_native_chunks: bool = False,
+    equivalencies: Any = None,
+    fit_info: bool | str | Iterable[str] = False,
+    engine: str = "auto",
+    progress: bool | None = None,
+) -> Any:
+    """Fit a model at every position of an N-dimensional data set.
+
+    The call and its meaning are those of `astropy.modeling.fitting.parallel_fit_dask`; where the two differ is listed
+    in the documentation's page on differences.
+
+    Parameters
+    ----------
+    model : astropy.modeling.Model
+        With as many inputs as there are fitting axes. Its parameters are the starting values: numbers, or maps that
+        broadcast to the iterating shape. fixed, tied and bounds hold at every position.
+    fitter : astropy.modeling.fitting.Fitter
+        Or any object called in the same way. If it was made with `calc_uncertainties=True`, standard errors are on the
+        `std` of the returned model's parameters.
+    data : numpy.ndarray, numpy.ma.MaskedArray, astropy.units.Quantity, dask.array.Array or astropy.nddata.NDData
+        Real numbers of any dtype and byte order. Of NDData, the wcs, mask, unit and uncertainty are used.
+    data_unit : astropy.units.Unit or str, optional
+        Unit of the data where these carry none.
+    weights : array or astropy.nddata.NDUncertainty, optional
+        1/sigma, of the shape of the data, of the fitting axes, of the iterating axes, or broadcastable. Samples whose
+        weight is zero or not finite are left out.
+    mask : array, optional
+        True = ignore the sample; shapes as for weights.
+    fitting_axes : int or sequence of int
+        Axes of the data that the model runs along, in the order of its inputs. The others are iterated over.
+    world : None, tuple of arrays, or WCS
+        None for pixel coordinates; one array a fitting axis, 1-D or broadcastable to the data; or an APE-14 WCS of the
+        whole data.
+    chunk_n_max : int, optional
+        Most fits in one chunk.
+    diagnostics : None, 'error', 'error+warn' or 'all'
+        Positions for which a folder is written in `diagnostics_path`.
+    diagnostics_path : path, optional
+    diagnostics_callable : callable(path, world, data, weights, model, fitter_kwargs), optional
+        Called for each such position, in the caller's process and thread. `model` is None where the fit failed.
+    scheduler : None, 'synchronous', 'threads', 'processes', 'default', or what dask accepts
+        'default' is whatever dask would use now, an active distributed client included. None lets ndfit choose.
+    fitter_kwargs : dict, optional
+        Keywords of each fit, such as `maxiter`, `acc`, `filter_non_finite`.
+    preserve_native_chunks : bool
+        Keep the chunks of the dask array.
+    equivalencies : dict, optional
+        For converting coordinates to the units of the model's inputs, by the name of the input.
+    fit_info : bool, str or iterable of str
+        What to keep of each fit's report, on `fitter.fit_info`.
+    engine : 'auto', 'compiled' or 'reference'
+        How fits are made: 'reference' calls the astropy fitter for each of them.
+    progress : bool, optional
+        Show a progress bar; by default where standard error is a terminal or a notebook.
+
+    Returns
+    -------
+    astropy.modeling.Model
+        Copy of `model` with parameters of the iterating shape, with units. Positions without an answer are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError, astropy.units.UnitsError
+        Before the first fit, with what was expected, what arrived and what to do.
+    ndfit.errors.AllFitsFailed
+        Every position failed for one cause.
+
+    Warns
+    -----
+    ndfit.errors.FitWarning
+        Once, with the counts by status, if fits failed or did not converge.
+    """
+    call = parse_fitter(fitter, fitter_kwargs)
+    wanted = _parse_fit_info(fit_info)
+    problem = normalize(
+        model=model,
+        data=data,
+        data_unit=data_unit,
+        weights=weights,
+        mask=mask,
+        fitting_axes=fitting_axes,
+        world=world,
+        equivalencies=equivalencies,
+        linear=call.linear,
+        filter_non_finite=call.filter_non_finite,
+        preserve_native_chunks=preserve_native_chunks,
+    )
+    folders = parse_diagnostics(
+        diagnostics, diagnostics_path, diagnostics_callable, problem.axes.iterating_shape, dict(fitter_kwargs or {})
+    )
+    keep_info = wanted != ()
+    choice = select_engine(problem, call, engine, keep_info)
+    options = solve_options(call, covariance=call.calc_uncertainties)
+    work = Work(choice.engine, options, problem.params, problem.model, problem.filter_non_finite)
+    workers = resolve_workers(scheduler, choice.engine, problem.axes.n_fits)
+    plan = plan_regions(
+        problem,
+        n_most=choice.engine.chunk_size,
+        n_workers=workers.count,
+        native=preserve_native_chunks,
+        chunk_n_max=chunk_n_max,
+    )
+    maps = Maps.empty(problem, covariance=options.covariance, info=keep_info)
+    with Progress(problem.axes.n_fits, progress) as bar:
+        for region, result in solve_regions(work, problem, plan.regions, workers):
+            maps.store(region, result)
+            bar.update(*maps.count(region))
+            if folders is not None:
+                folders.write(region, result, partial(look_up_position, problem))
+    report_failures(maps.status, maps.messages, masked=problem.mask is not None or problem.weights is not None)
+    if maps.info is not None:
+        fitter.fit_info = FitInfoArray.from_records(maps.info, wanted, maps.usable)
+    return fitted_model(problem, maps.transformed(problem.transform))
+
+
+def _parse_fit_info(fit_info: Any) -> tuple[str, ...] | None:
+    """Names to keep: none for False, None for all."""
+    if fit_info is True:
+        return None
+    if not fit_info:
+        return ()
+    return (fit_info,) if isinstance(fit_info, str) else tuple(fit_info)

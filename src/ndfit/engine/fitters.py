@@ -1,0 +1,113 @@
+"""The fitter and its keywords, checked before the run.
+
+Flows in: the caller's fitter and `fitter_kwargs`. Flows out: FitterCall, with what ndfit takes over itself separated
+from what the fitter is called with.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from astropy.modeling.fitting import (
+    FittingWithOutlierRemoval,
+    LinearLSQFitter,
+    SimplexLSQFitter,
+    SLSQPLSQFitter,
+    _NonLinearLSQFitter,
+)
+
+__all__ = ["FitterCall", "innermost", "parse_fitter"]
+
+# Given to every fit by ndfit itself.
+_RESERVED = frozenset({"self", "model", "x", "y", "z", "weights", "inplace", "args", "kwargs"})
+
+# Keywords that astropy's fitters hand on to scipy's optimisers through **kwargs.
+_HANDED_ON = {
+    SLSQPLSQFitter: ("maxiter", "acc", "epsilon", "verblevel", "disp", "iprint", "full_output", "callback"),
+    SimplexLSQFitter: ("maxiter", "acc", "epsilon", "disp", "maxfun", "full_output", "retall", "callback"),
+}
+
+# astropy's own limit of 100 evaluations stops fits of five parameters and more before they converge. SLSQP prints a
+# report of every fit unless told not to.
+MAX_EVALUATIONS = 1000
+_DEFAULTS: tuple[tuple[type, dict[str, Any]], ...] = (
+    (_NonLinearLSQFitter, {"maxiter": MAX_EVALUATIONS}),
+    (SimplexLSQFitter, {"maxiter": MAX_EVALUATIONS}),
+    (SLSQPLSQFitter, {"maxiter": MAX_EVALUATIONS, "verblevel": 0}),
+)
+
+
+@dataclass(frozen=True)
+class FitterCall:
+    """A fitter and how it is to be called.
+
+    Attributes
+    ----------
+    fitter : the caller's; never called itself, engines copy it
+    kwargs : keywords of each call
+    linear : it is linear least squares
+    filter_non_finite : ndfit leaves non-finite samples out
+    calc_uncertainties : the fitter was made to report standard errors
+    """
+
+    fitter: Any
+    kwargs: Mapping[str, Any]
+    linear: bool
+    filter_non_finite: bool
+    calc_uncertainties: bool
+
+
+def parse_fitter(fitter: Any, fitter_kwargs: Mapping[str, Any] | None) -> FitterCall:
+    """Check the fitter and the names of its keywords.
+
+    Raises
+    ------
+    TypeError
+        The fitter cannot be called, or does not know a keyword.
+    """
+    if isinstance(fitter, type) or not callable(fitter):
+        raise TypeError(f"fitter should be an instance of an astropy fitter, such as TRFLSQFitter(), got {fitter!r}")
+    kwargs = dict(fitter_kwargs or {})
+    filter_non_finite = bool(kwargs.pop("filter_non_finite", False))
+    inner = innermost(fitter)
+    known = _known_keywords(inner)
+    if known is not None:
+        for name in kwargs:
+            if name not in known:
+                raise TypeError(_unknown(name, inner, known))
+    return FitterCall(
+        fitter=fitter,
+        kwargs=_defaults(inner) | kwargs,
+        linear=isinstance(inner, LinearLSQFitter),
+        filter_non_finite=filter_non_finite,
+        calc_uncertainties=bool(getattr(inner, "_calc_uncertainties", False)),
+    )
+
+
+def innermost(fitter: Any) -> Any:
+    """The fitter that does the fits, where one is wrapped around it to reject outliers."""
+    return fitter.fitter if isinstance(fitter, FittingWithOutlierRemoval) else fitter
+
+
+def _defaults(fitter: Any) -> dict[str, Any]:
+    return next((defaults for kind, defaults in _DEFAULTS if isinstance(fitter, kind)), {})
+
+
+def _known_keywords(fitter: Any) -> tuple[str, ...] | None:
+    """Names the fitter takes; None where it takes any."""
+    parameters = inspect.signature(fitter).parameters.values()
+    named = tuple(p.name for p in parameters if p.name not in _RESERVED) + ("filter_non_finite",)
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        handed_on = _HANDED_ON.get(type(fitter))
+        return None if handed_on is None else named + handed_on
+    return named
+
+
+def _unknown(name: str, fitter: Any, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"{type(fitter).__name__} has no keyword '{name}'{hint} It knows: {', '.join(sorted(known))}"

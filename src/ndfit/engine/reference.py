@@ -1,0 +1,254 @@
+"""The caller's own astropy fitter, position by position: the engine that every other one is measured against.
+
+Flows in: a Block, and the fitter as the caller made it. Flows out: a BlockResult with the parameters that fitter found.
+
+Each call works on copies of the fitter and of the model, so that calls in several threads share nothing. Weights are
+multiplied by a power of two that brings the residuals to the order of one where they are far from it: the tests for
+convergence of scipy's optimisers compare the gradient with an absolute number, and would take data in units of 1e-18
+for converged at once. A power of two changes no digit of the residuals' ratios; what the fitter reports is scaled back.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import threading
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from astropy.modeling.fitting import FitInfoArrayContainer, LinearLSQFitter, NonFiniteValueError
+
+from ndfit.engine.fit_status import status_of
+from ndfit.engine.jacobian import covariance_at, is_insensitive
+from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status
+
+__all__ = ["ReferenceEngine"]
+
+# Recording warnings changes state of the whole process, so that fits of two threads take turns.
+_RECORDING = threading.Lock()
+
+# Residuals of this size and between are left as they are.
+_SMALL, _LARGE = 2.0**-6, 2.0**6
+
+
+class ReferenceEngine:
+    """Engine that calls an astropy fitter, or any object with the protocol of one, for each fit.
+
+    Parameters
+    ----------
+    model : bare model, see FitProblem
+    fitter : called as fitter(model, *coordinates, data, weights=..., **kwargs); returns the fitted model
+    fitter_kwargs : keywords of that call
+    free : indices of the free parameters
+    absolute_sigma : the caller gave weights
+    keep_info : keep each fit's `fit_info`
+    """
+
+    name = "reference"
+    chunk_size = 500
+    releases_gil = False
+    seconds_per_fit = 2e-3
+
+    def __init__(
+        self,
+        model: Any,
+        fitter: Any,
+        fitter_kwargs: dict[str, Any],
+        free: tuple[int, ...],
+        absolute_sigma: bool,
+        keep_info: bool,
+    ) -> None:
+        self.model, self.fitter, self.fitter_kwargs = model, fitter, fitter_kwargs
+        self.free, self.absolute_sigma, self.keep_info = free, absolute_sigma, keep_info
+
+    def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
+        worker = _Worker(self, block, options)
+        for row in np.flatnonzero(block.status == Status.READY):
+            worker.fit(int(row))
+        return worker.results()
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """One fit: coordinates and data with the left-out samples gone, weights with the scale, the scale."""
+
+    coords: tuple[FloatArray, ...]
+    data: FloatArray
+    weights: FloatArray | None
+    scale: float
+    caller_weights: FloatArray | None
+
+
+@dataclass
+class _Worker:
+    """Private copies of fitter and model, and the results of one block."""
+
+    engine: ReferenceEngine
+    block: Block
+    options: SolveOptions
+    errors: dict[int, str] = field(default_factory=dict)
+    warned: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n_fits, n_params = self.block.start.shape
+        n_free = len(self.engine.free)
+        self.fitter = _private_copy(self.engine.fitter)
+        self.model = self.engine.model.copy()
+        self.inplace = _accepts(self.engine.fitter, "inplace")
+        self.rescale = not isinstance(_innermost(self.fitter), LinearLSQFitter) and _accepts(self.fitter, "weights")
+        self.parameters = np.full((n_fits, n_params), np.nan)
+        self.status = self.block.status.copy()
+        self.nfev = np.zeros(n_fits, dtype=np.int32)
+        self.cost = np.full(n_fits, np.nan)
+        self.covariance = np.full((n_fits, n_free, n_free), np.nan) if self.options.covariance else None
+        self.info = np.full(n_fits, None, dtype=object) if self.engine.keep_info else None
+
+    def results(self) -> BlockResult:
+        return BlockResult(
+            self.parameters, self.status, self.nfev, self.cost, self.covariance, self.errors, self.warned, self.info
+        )
+
+    def fit(self, row: int) -> None:
+        """Fit one row; whatever the fitter or the model raise is kept as that row's error."""
+        samples = self._samples(row)
+        start = self.block.start[row]
+        try:
+            with np.errstate(all="ignore"):
+                fitted, messages = self._call_fitter(start, samples)
+                self._keep(row, fitted, start, samples)
+        except NonFiniteValueError:
+            self._fail(row, Status.NON_FINITE_MODEL)
+        except Exception:  # the caller's model and fitter may raise anything; the other positions go on
+            self._fail(row, Status.USER_ERROR)
+        else:
+            if messages:
+                self.warned[row] = messages
+
+    def _fail(self, row: int, status: Status) -> None:
+        self.status[row] = status
+        self.errors[row] = traceback.format_exc()
+        self.parameters[row] = np.nan
+
+    def _call_fitter(self, start: FloatArray, samples: _Samples) -> tuple[Any, tuple[str, ...]]:
+        self.model.parameters = start
+        kwargs = dict(self.engine.fitter_kwargs)
+        if samples.weights is not None:
+            kwargs["weights"] = samples.weights
+        if self.inplace:
+            kwargs["inplace"] = True
+        with _RECORDING, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fitted = self.fitter(self.model, *samples.coords, samples.data, **kwargs)
+        if isinstance(fitted, tuple):  # FittingWithOutlierRemoval returns the model and the mask of outliers
+            fitted = fitted[0]
+        return fitted, tuple(str(item) for item in caught)
+
+    def _keep(self, row: int, fitted: Any, start: FloatArray, samples: _Samples) -> None:
+        values = np.array(fitted.parameters, dtype=float)
+        info = dict(getattr(self.fitter, "fit_info", None) or {})
+        if not np.isfinite(values).all():
+            raise NonFiniteValueError("the fitter returned parameters that are not finite")
+        residual = self._residual(values, samples)
+        nfev = int(info.get("nfev") or 0)
+        unmoved = np.array_equal(values[list(self.engine.free)], start[list(self.engine.free)])
+        if unmoved and is_insensitive(lambda p: self._residual(p, samples), start, self.engine.free, self.model):
+            self.status[row] = Status.INSENSITIVE
+            self.errors[row] = "The model does not react to any of its free parameters at the starting values."
+            return
+        self.parameters[row] = values
+        self.nfev[row] = nfev
+        self.cost[row] = 0.5 * float(residual @ residual)
+        self.status[row] = status_of(info)
+        if self.covariance is not None:
+            self.covariance[row] = covariance_at(
+                lambda p: self._residual(p, samples), values, self.engine.free, self.model
+            )
+        if self.info is not None:
+            self.info[row] = self._scaled_back(info, samples, residual)
+
+    def _residual(self, values: FloatArray, samples: _Samples) -> FloatArray:
+        """Residuals with the caller's weights, flat."""
+        difference = np.asarray(self.model.evaluate(*samples.coords, *values), dtype=float) - samples.data
+        weighted = difference if samples.caller_weights is None else difference * samples.caller_weights
+        return np.broadcast_to(weighted, samples.data.shape).ravel()
+
+    def _samples(self, row: int) -> _Samples:
+        block = self.block
+        coords = tuple(values if values.ndim == 1 else values[row] for values in block.coords)
+        data = block.data[row]
+        weights = None if block.weights is None else block.weights[row]
+        use = None if block.valid is None or block.valid[row].all() else block.valid[row]
+        if use is None:
+            shape = block.fitting_shape
+            coords, data = tuple(values.reshape(shape) for values in coords), data.reshape(shape)
+            weights = None if weights is None else weights.reshape(shape)
+        else:
+            coords, data = tuple(values[use] for values in coords), data[use]
+            weights = None if weights is None else weights[use]
+        scale = _power_of_two(data if weights is None else data * weights) if self.rescale else 1.0
+        scaled = weights
+        if scale != 1.0:
+            scaled = np.full(data.shape, 1 / scale) if weights is None else weights / scale
+        return _Samples(coords, data, scaled, scale, weights)
+
+    def _scaled_back(self, info: dict[str, Any], samples: _Samples, residual: FloatArray) -> dict[str, Any]:
+        """The fitter's report as it would be for the caller's own weights."""
+        for name, power in _SCALES_AS.items():
+            if info.get(name) is not None and samples.scale != 1.0:
+                info[name] = info[name] * samples.scale**power
+        covariance = info.get("param_cov")
+        if covariance is not None and samples.scale != 1.0 and not self.engine.absolute_sigma:
+            # astropy scales by chi-square only where it was given no weights.
+            info["param_cov"] = covariance * (residual @ residual) / (residual.size - len(self.engine.free))
+        return info
+
+
+_SCALES_AS = {
+    "cost": 2,
+    "fun": 1,
+    "jac": 1,
+    "grad": 2,
+    "optimality": 2,
+    "fvec": 1,
+    "fjac": 1,
+    "qtf": 1,
+    "final_func_val": 2,
+    "cov_x": -2,
+    "param_cov": -2,
+}
+"""Power of the residuals' scale in each number that fitters report."""
+
+
+def _power_of_two(values: FloatArray) -> float:
+    """Power of two near the root mean square of the values, or one where that is of the order of one."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    if largest == 0.0 or not np.isfinite(largest):
+        return 1.0
+    size = largest * float(np.sqrt(np.mean(np.square(values / largest))))
+    return 1.0 if _SMALL <= size <= _LARGE else float(2.0 ** np.round(np.log2(size)))
+
+
+def _innermost(fitter: Any) -> Any:
+    return getattr(fitter, "fitter", fitter)
+
+
+def _private_copy(fitter: Any) -> Any:
+    """Copy of the fitter without the results of an earlier run, which may be large."""
+    duplicate = copy.copy(fitter)
+    for name, value in vars(fitter).items():
+        if name == "fitter":
+            duplicate.fitter = _private_copy(value)
+        elif isinstance(value, FitInfoArrayContainer):
+            setattr(duplicate, name, {})
+        else:
+            setattr(duplicate, name, copy.deepcopy(value))
+    return duplicate
+
+
+def _accepts(fitter: Callable[..., Any], keyword: str) -> bool:
+    parameters = inspect.signature(fitter).parameters.values()
+    return any(p.name == keyword or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)

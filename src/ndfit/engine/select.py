@@ -1,0 +1,40 @@
+"""Which engine solves the problem, and why.
+
+Flows in: FitProblem, the caller's fitter, and the engine asked for. Flows out: EngineChoice, with its reason.
+"""
+
+from __future__ import annotations
+
+from ndfit.engine.fitters import FitterCall
+from ndfit.engine.reference import ReferenceEngine
+from ndfit.problem.types import EngineChoice, FitProblem, SolveOptions
+
+__all__ = ["ENGINES", "select_engine", "solve_options"]
+
+ENGINES = ("auto", "compiled", "reference")
+
+
+def select_engine(problem: FitProblem, call: FitterCall, engine: str, keep_info: bool) -> EngineChoice:
+    """Choose the engine.
+
+    Parameters
+    ----------
+    engine : one of ENGINES
+    keep_info : each fit's `fit_info` is wanted
+
+    Raises
+    ------
+    ValueError
+        `engine` is not one of ENGINES.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine should be one of {', '.join(ENGINES)}, got {engine!r}")
+    reference = ReferenceEngine(
+        problem.model, call.fitter, dict(call.kwargs), problem.params.free, problem.absolute_sigma, keep_info
+    )
+    return EngineChoice(reference, "asked for")
+
+
+def solve_options(call: FitterCall, covariance: bool) -> SolveOptions:
+    """Tolerances and limits, from the fitter's keywords."""
+    return SolveOptions(covariance=covariance)

@@ -1,0 +1,118 @@
+"""Every input of the call -> FitProblem.
+
+Flows in: the arguments as the caller gave them. Flows out: one frozen FitProblem; nothing downstream checks again, and
+nothing of the caller's is changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from astropy.modeling import Model
+
+from ndfit.problem.arrange import sample_coordinates
+from ndfit.problem.axes import parse_axes
+from ndfit.problem.basis import set_linear_basis
+from ndfit.problem.constraints import bare_model, parameter_table, scalar_model
+from ndfit.problem.coords import coordinates
+from ndfit.problem.samples import place_samples, unpack
+from ndfit.problem.types import Axes, FitProblem
+from ndfit.problem.units import convert_coordinates, plan_units
+
+__all__ = ["normalize"]
+
+_N_TRIED = 16
+
+
+def normalize(
+    *,
+    model: Model,
+    data: Any,
+    data_unit: Any = None,
+    weights: Any = None,
+    mask: Any = None,
+    fitting_axes: Any = None,
+    world: Any = None,
+    equivalencies: Any = None,
+    linear: bool = False,
+    filter_non_finite: bool = False,
+    preserve_native_chunks: bool = False,
+) -> FitProblem:
+    """Check and normalise a call; the arguments are those of `ndfit.parallel_fit_dask`.
+
+    Parameters
+    ----------
+    linear : the fit is linear least squares, for which polynomials get their domain from the coordinates.
+    filter_non_finite : leave non-finite samples out.
+
+    Raises
+    ------
+    TypeError, ValueError, astropy.units.UnitsError
+        Each says what was expected, what arrived and what to do.
+    """
+    _check_model(model)
+    raw = unpack(data, data_unit, weights, mask, world)
+    axes = parse_axes(fitting_axes, tuple(raw.data.shape), model.n_inputs)
+    if preserve_native_chunks:
+        _check_native_chunks(raw.data, raw.weights, axes)
+    samples = place_samples(raw, axes)
+    has_units = bool(model._has_units) or raw.unit is not None
+    scalar = scalar_model(model)
+    coords = convert_coordinates(coordinates(raw.world, axes), scalar, equivalencies, has_units)
+    plan = plan_units(scalar, coords, raw.unit, has_units)
+    bare = bare_model(scalar, plan)
+    values = tuple(coordinate.values for coordinate in coords)
+    transform = set_linear_basis(bare, values) if linear else None
+    params = parameter_table(model, bare, plan, axes, sample_coordinates(values, axes, _N_TRIED))
+    return FitProblem(
+        original=model,
+        model=bare,
+        units=tuple(plan.parameters[name] for name in params.names),
+        params=params,
+        axes=axes,
+        data=samples.data,
+        weights=samples.weights,
+        mask=samples.mask,
+        coords=values,
+        filter_non_finite=filter_non_finite,
+        absolute_sigma=raw.weights is not None,
+        transform=transform,
+    )
+
+
+def _check_native_chunks(data: Any, weights: Any, axes: Axes) -> None:
+    """Check that chunks of the caller's dask arrays can be used as they are."""
+    if not isinstance(data, da.Array):
+        raise TypeError("Can only set preserve_native_chunks=True if input data is a dask array")
+    if weights is not None and not isinstance(weights, da.Array):
+        raise TypeError(
+            "Can only set preserve_native_chunks=True if input weights is a dask array (if specified)"
+        )
+    if any(data.chunksize[axis] != data.shape[axis] for axis in axes.fitting):
+        raise ValueError(
+            "When using preserve_native_chunks=True, the chunk size should match the data size along the fitting axes: "
+            f"got chunks of {data.chunksize} for data of shape {data.shape}, fitted along {axes.fitting}"
+        )
+    if weights is not None and data.chunksize != weights.chunksize:
+        raise ValueError(
+            "When using preserve_native_chunks=True, the weights should have the same chunk size as the data: "
+            f"got {weights.chunksize} and {data.chunksize}"
+        )
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, Model):
+        raise TypeError(f"model should be an instance of an astropy model, got {model!r}")
+    if len(model) != 1:
+        raise ValueError(
+            f"model should be one model, got a set of {len(model)}: give starting values as arrays of the iterating shape"
+        )
+    if model.n_outputs != 1:
+        raise ValueError(f"model should have one output, got {model.n_outputs}")
+    if all(model.fixed[name] or model.tied[name] for name in model.param_names):
+        raise ValueError("nothing to fit: every parameter of the model is fixed or tied; free at least one parameter")
+    for name in model.param_names:
+        if np.asarray(getattr(model, name).value).dtype.kind not in "biuf":
+            raise TypeError(f"parameter '{name}' should be a real number, got {getattr(model, name).value!r}")

@@ -1,0 +1,238 @@
+"""data, data_unit, weights and mask -> bare arrays on the data's axes.
+
+Flows in: ndarray, memmap, masked array, Quantity, dask array or NDData, with weights and masks of every shape that can
+be meant. Flows out: Samples, whose arrays have the data's number of axes, are not copied, and stay lazy where they came
+lazy.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
+from astropy.utils.exceptions import AstropyUserWarning
+
+from ndfit.problem.types import Axes
+
+__all__ = ["RawSamples", "Samples", "is_lazy", "place_samples", "unpack"]
+
+
+@dataclass(frozen=True)
+class RawSamples:
+    """The call's data with its container opened: what NDData, masked array or Quantity carried, or the keywords."""
+
+    data: Any
+    unit: u.UnitBase | None
+    weights: Any
+    masks: tuple[Any, ...]
+    world: Any
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Data, weights (1/sigma in the data's unit) and mask; the latter two broadcastable to the data, or None."""
+
+    data: Any
+    weights: Any
+    mask: Any
+
+
+def is_lazy(array: Any) -> bool:
+    """Whether the array is a dask array, without importing dask."""
+    return type(array).__module__.partition(".")[0] == "dask"
+
+
+def unpack(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any) -> RawSamples:
+    """Open the container the data came in. Keywords that were given win over what the container holds.
+
+    Raises
+    ------
+    TypeError
+        The data are not real numbers.
+    ValueError
+        The data are a dask array with unknown chunk sizes, or `data_unit` is not a unit.
+    astropy.units.UnitConversionError
+        The data carry a unit that cannot be converted to `data_unit`.
+    """
+    if isinstance(data, NDData):
+        data, data_unit, weights, mask, world = _open_nddata(data, data_unit, weights, mask, world)
+    data, own_mask = _split_mask(data)
+    masks = tuple(part for part in (own_mask, mask) if part is not None)
+    unit = _parse_unit(data_unit)
+    if isinstance(data, u.Quantity):
+        if unit is None:
+            unit, data = data.unit, data.value
+        else:
+            data = _convert(data, unit, "data", "data_unit")
+    return RawSamples(_check_array(data), unit, weights, masks, world)
+
+
+def place_samples(raw: RawSamples, axes: Axes) -> Samples:
+    """Bring weights and mask onto the data's axes.
+
+    Raises
+    ------
+    ValueError
+        A shape that cannot be matched to the data's.
+    TypeError
+        A mask that is not boolean, weights that are not real numbers, an uncertainty of unknown kind.
+    """
+    weights = None if raw.weights is None else _place(_parse_weights(raw.weights, raw.unit), axes, "weights")
+    masks = [_place(_parse_mask(mask), axes, "mask") for mask in raw.masks]
+    return Samples(raw.data, weights, functools.reduce(np.logical_or, masks) if masks else None)
+
+
+def _open_nddata(nddata: NDData, data_unit: Any, weights: Any, mask: Any, world: Any) -> tuple[Any, ...]:
+    """Each keyword, or what the NDData holds for it."""
+    pairs = {
+        "unit": (data_unit, nddata.unit),
+        "uncertainty": (weights, nddata.uncertainty),
+        "mask": (mask, nddata.mask),
+        "wcs": (world, nddata.wcs),
+    }
+    chosen = []
+    for name, (given, held) in pairs.items():
+        if given is not None and held is not None:
+            warnings.warn(
+                f"the NDData has a {name}, but it was also given as a keyword: the keyword is used",
+                AstropyUserWarning,
+                stacklevel=2,
+            )
+        chosen.append(held if given is None else given)
+    return nddata.data, *chosen
+
+
+def _split_mask(data: Any) -> tuple[Any, Any]:
+    if isinstance(data, np.ma.MaskedArray):
+        return data.data, None if data.mask is np.ma.nomask else data.mask
+    if hasattr(data, "unmasked") and hasattr(data, "mask"):  # astropy.utils.masked.Masked
+        return data.unmasked, data.mask
+    return data, None
+
+
+def _parse_unit(unit: Any) -> u.UnitBase | None:
+    if unit is None:
+        return None
+    try:
+        return u.Unit(unit)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"data_unit should be a unit that astropy.units can read, got {unit!r}: {error}") from None
+
+
+def _convert(quantity: Any, unit: u.UnitBase, name: str, target: str) -> Any:
+    try:
+        return quantity.to_value(unit)
+    except u.UnitConversionError:
+        raise u.UnitConversionError(
+            f"{name} has unit '{quantity.unit}', which cannot be converted to {target} '{unit}'"
+        ) from None
+
+
+def _check_array(data: Any) -> Any:
+    if not is_lazy(data):
+        data = np.asanyarray(data)
+    if data.dtype.kind not in "biuf":
+        raise TypeError(f"data should be real numbers, got dtype {data.dtype}")
+    if any(math.isnan(size) for size in data.shape):
+        raise ValueError(
+            f"data is a dask array of unknown chunk sizes (shape {data.shape}): call data.compute_chunk_sizes() first"
+        )
+    return data
+
+
+def _parse_weights(weights: Any, unit: u.UnitBase | None) -> Any:
+    if isinstance(weights, NDUncertainty):
+        weights = _weights_from_uncertainty(weights, unit)
+    elif isinstance(weights, u.Quantity):
+        weights = _weights_from_quantity(weights, unit)
+    weights, own_mask = _split_mask(weights)
+    if not is_lazy(weights):
+        weights = np.asanyarray(weights)
+    if weights.dtype.kind not in "biuf":
+        raise TypeError(f"weights should be real numbers, got dtype {weights.dtype}")
+    return weights if own_mask is None else np.where(own_mask, 0.0, weights)
+
+
+def _weights_from_uncertainty(uncertainty: NDUncertainty, unit: u.UnitBase | None) -> Any:
+    """1/sigma in the data's unit; sigma of zero gives infinity, which leaves the sample out later."""
+    if isinstance(uncertainty, UnknownUncertainty):
+        raise TypeError("the uncertainty is of unknown kind: use StdDevUncertainty, VarianceUncertainty or InverseVariance")
+    deviation = uncertainty.represent_as(StdDevUncertainty)
+    sigma = deviation.array
+    if deviation.unit is not None and unit is not None:
+        sigma = sigma * _scale(deviation.unit, unit, "the uncertainty", "the data's unit")
+    with np.errstate(divide="ignore"):
+        return 1.0 / sigma
+
+
+def _weights_from_quantity(weights: u.Quantity, unit: u.UnitBase | None) -> Any:
+    if weights.unit == u.dimensionless_unscaled:
+        return weights.value
+    data_unit = u.dimensionless_unscaled if unit is None else unit
+    return weights.value * _scale(weights.unit, 1 / data_unit, "weights", "1 over the data's unit,")
+
+
+def _scale(unit: u.UnitBase, target: u.UnitBase, name: str, target_name: str) -> float:
+    try:
+        return unit.to(target)
+    except u.UnitConversionError:
+        raise u.UnitConversionError(
+            f"{name} has unit '{unit}', which cannot be converted to {target_name} '{target}'"
+        ) from None
+
+
+def _parse_mask(mask: Any) -> Any:
+    if isinstance(mask, u.Quantity):  # a comparison of Quantities wrapped by NDData
+        mask = mask.value
+    if not is_lazy(mask):
+        mask = np.asanyarray(mask)
+    if mask.dtype.kind not in "biu":
+        raise TypeError(f"mask should be boolean (True = ignore this sample), got dtype {mask.dtype}")
+    return mask if mask.dtype.kind == "b" else mask != 0
+
+
+def _place(array: Any, axes: Axes, name: str) -> Any:
+    """Insert axes of length one so that the array has the data's axes.
+
+    A shape is first read as that of the data, then as that of the iterating axes, of the fitting axes, and last by
+    numpy's rule of trailing axes.
+    """
+    shape, ndim = tuple(array.shape), len(axes.shape)
+    whole = len(shape) == ndim and _broadcasts(shape, axes.shape)
+    readings = {
+        "iterating": axes.iterating if shape == axes.iterating_shape else None,
+        "fitting": tuple(sorted(axes.fitting)) if shape == _ascending_fitting_shape(axes) else None,
+    }
+    matches = [kept for kept in readings.values() if kept is not None]
+    if whole:
+        return array
+    if len(matches) == 2:
+        raise ValueError(
+            f"{name} of shape {shape} could belong to the fitting or to the iterating axes of data of shape "
+            f"{axes.shape}: give it {ndim} dimensions, of length one along the axes it does not depend on"
+        )
+    if matches:
+        return array[tuple(slice(None) if axis in matches[0] else np.newaxis for axis in range(ndim))]
+    if len(shape) < ndim and _broadcasts(shape, axes.shape):
+        return array[(np.newaxis,) * (ndim - len(shape)) + (Ellipsis,)]
+    raise ValueError(
+        f"{name} of shape {shape} does not match the data: expected {axes.shape}, {axes.iterating_shape} (one a fit), "
+        f"{_ascending_fitting_shape(axes)} (the same for all fits), or a shape that broadcasts to the data's"
+    )
+
+
+def _ascending_fitting_shape(axes: Axes) -> tuple[int, ...]:
+    return tuple(axes.shape[axis] for axis in sorted(axes.fitting))
+
+
+def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, target) == target
+    except ValueError:
+        return False

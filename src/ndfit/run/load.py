@@ -1,0 +1,163 @@
+"""A region of the problem -> Block.
+
+Flows in: FitProblem and a region of the iterating axes. Flows out: Inputs (views, lazy where the caller's arrays are),
+and from them, once in memory, a Block in which every fit that cannot be made has its status already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dask
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.problem.arrange import Region, cut, take_map
+from ndfit.problem.types import Block, FitProblem, FloatArray, Status
+
+__all__ = ["Inputs", "inputs_of", "load", "make_block"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one region needs; arrays of shape (iterating..., fitting...), of length one where they don't vary."""
+
+    data: Any
+    weights: Any
+    mask: Any
+    coords: tuple[Any, ...]
+    start: tuple[FloatArray, ...]
+    lower: tuple[FloatArray, ...]
+    upper: tuple[FloatArray, ...]
+    shape: tuple[int, ...]
+    fitting_shape: tuple[int, ...]
+    free: tuple[int, ...]
+    filter_non_finite: bool
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.data, self.weights, self.mask, *self.coords)
+
+    def with_arrays(self, arrays: tuple[Any, ...]) -> Inputs:
+        """The same with other arrays in the order of `arrays`."""
+        data, weights, mask, *coords = arrays
+        return replace(self, data=data, weights=weights, mask=mask, coords=tuple(coords))
+
+
+def inputs_of(problem: FitProblem, region: Region) -> Inputs:
+    """Slice every array of the problem; nothing is computed."""
+    axes, params = problem.axes, problem.params
+
+    def cut_or_none(array: Any) -> Any:
+        return None if array is None else cut(array, axes, region)
+
+    def maps(values: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+        return tuple(take_map(value, axes, region) for value in values)
+
+    data = cut(problem.data, axes, region)
+    return Inputs(
+        data=data,
+        weights=cut_or_none(problem.weights),
+        mask=cut_or_none(problem.mask),
+        coords=tuple(cut(values, axes, region) for values in problem.coords),
+        start=maps(params.start),
+        lower=maps(params.lower),
+        upper=maps(params.upper),
+        shape=tuple(data.shape[: len(region)]),
+        fitting_shape=axes.fitting_shape,
+        free=params.free,
+        filter_non_finite=problem.filter_non_finite,
+    )
+
+
+def load(inputs: Inputs) -> Inputs:
+    """Inputs with every lazy array in memory; computed in this thread, as whole regions are what runs in parallel."""
+    return inputs.with_arrays(dask.compute(*inputs.arrays, scheduler="synchronous"))
+
+
+def make_block(inputs: Inputs) -> Block:
+    """Block of inputs that are in memory."""
+    data = _flatten(inputs.data, inputs)
+    coords = tuple(_flatten_coordinate(values, inputs) for values in inputs.coords)
+    wanted, weights = _wanted_samples(inputs)
+    for values in coords:
+        wanted = wanted & np.isfinite(values)
+    finite = np.isfinite(data)
+    valid = wanted & finite if inputs.filter_non_finite else wanted
+    start, lower, upper = (_table(maps, inputs) for maps in (inputs.start, inputs.lower, inputs.upper))
+    status = _status(wanted, finite, valid, start, inputs)
+    valid = valid & finite
+    all_valid = bool(valid.all())
+    # Non-finite numbers are replaced, so that no engine meets one in a sample that it leaves out.
+    return Block(
+        data=data if all_valid else np.where(valid, data, 0.0),
+        weights=weights,
+        valid=None if all_valid else np.broadcast_to(valid, data.shape),
+        coords=coords,
+        start=np.clip(start, lower, upper),
+        lower=lower,
+        upper=upper,
+        status=status,
+        fitting_shape=inputs.fitting_shape,
+    )
+
+
+def _flatten(array: Any, inputs: Inputs) -> FloatArray:
+    """(N, M) float64; a view where dtype and strides allow."""
+    n_samples = int(np.prod(inputs.fitting_shape))
+    flat: FloatArray = np.asarray(array).reshape(-1, n_samples).astype(float, copy=False)
+    return flat
+
+
+def _spread(array: Any, inputs: Inputs) -> Any:
+    """(N, M), by broadcasting what has length one."""
+    whole = np.broadcast_to(np.asarray(array), inputs.shape + inputs.fitting_shape)
+    return whole.reshape(-1, int(np.prod(inputs.fitting_shape)))
+
+
+def _flatten_coordinate(values: Any, inputs: Inputs) -> FloatArray:
+    """(M,) where all fits share the coordinate, else (N, M)."""
+    values = np.asarray(values, dtype=float)
+    if all(size == 1 for size in values.shape[: len(inputs.shape)]):
+        shared = values.reshape(values.shape[len(inputs.shape) :])
+        flat: FloatArray = np.ascontiguousarray(np.broadcast_to(shared, inputs.fitting_shape)).ravel()
+        return flat
+    spread: FloatArray = _spread(values, inputs)
+    return spread
+
+
+def _wanted_samples(inputs: Inputs) -> tuple[NDArray[np.bool_], FloatArray | None]:
+    """Samples that neither the mask nor the weights leave out, broadcastable to (N, M), and the weights."""
+    wanted = np.ones((1, 1), dtype=bool)
+    if inputs.mask is not None:
+        wanted = ~_spread(inputs.mask, inputs)
+    if inputs.weights is None:
+        return wanted, None
+    weights = np.abs(_spread(inputs.weights, inputs).astype(float))
+    usable = np.isfinite(weights) & (weights > 0)
+    return wanted & usable, np.where(usable, weights, 0.0)
+
+
+def _table(maps: tuple[FloatArray, ...], inputs: Inputs) -> FloatArray:
+    """(N, P) from one map or number a parameter."""
+    n_fits = int(np.prod(inputs.shape))
+    return np.stack([np.broadcast_to(values, inputs.shape).reshape(n_fits) for values in maps], axis=1)
+
+
+def _status(
+    wanted: NDArray[np.bool_], finite: NDArray[np.bool_], valid: NDArray[np.bool_], start: FloatArray, inputs: Inputs
+) -> NDArray[np.int16]:
+    """What is known of each fit before it is made; of several causes the one listed first here."""
+    used = np.broadcast_to(wanted & finite, finite.shape)
+    checks = (
+        (~finite.any(axis=1) & np.isnan(np.asarray(_flatten(inputs.data, inputs))).all(axis=1), Status.NO_DATA),
+        (~np.broadcast_to(wanted, finite.shape).any(axis=1), Status.ALL_MASKED),
+        (~finite.any(axis=1) & inputs.filter_non_finite, Status.NO_DATA),
+        (~used.any(axis=1) & inputs.filter_non_finite, Status.NO_DATA),
+        ((np.broadcast_to(valid, finite.shape) & ~finite).any(axis=1), Status.NON_FINITE_DATA),
+        (used.sum(axis=1) < len(inputs.free), Status.TOO_FEW_SAMPLES),
+        (~np.isfinite(start).all(axis=1), Status.NON_FINITE_START),
+    )
+    conditions = [condition for condition, _ in checks]
+    return np.select(conditions, [int(status) for _, status in checks], int(Status.READY)).astype(np.int16)

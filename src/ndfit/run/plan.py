@@ -1,0 +1,98 @@
+"""How the iterating axes are cut into regions.
+
+Flows in: FitProblem, the engine's appetite and the number of workers. Flows out: Plan, regions that cover every position
+once, in the order of the data.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from math import ceil, prod
+from typing import Any
+
+from ndfit.problem.arrange import Region
+from ndfit.problem.types import Axes, FitProblem
+
+__all__ = ["Plan", "plan_regions"]
+
+CHUNKS_PER_WORKER = 4
+BYTES_PER_CHUNK = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Regions of the iterating axes, each one task, and the shape of the largest."""
+
+    regions: tuple[Region, ...]
+    chunk_shape: tuple[int, ...]
+
+
+def plan_regions(
+    problem: FitProblem, *, n_most: int, n_workers: int, native: bool = False, chunk_n_max: int | None = None
+) -> Plan:
+    """Cut the iterating axes.
+
+    Parameters
+    ----------
+    n_most : fits in one chunk that the engine makes good use of
+    n_workers : chunks are made small enough that each worker has several
+    native : use the chunks of the dask array as they are
+    chunk_n_max : the caller's limit of fits in one chunk
+
+    Raises
+    ------
+    ValueError
+        `chunk_n_max` is not a positive whole number.
+    """
+    axes = problem.axes
+    chunks = getattr(problem.data, "chunks", None)
+    steps = [chunks[axis] for axis in axes.iterating] if chunks is not None else None
+    if native and steps is not None:
+        pieces = [_edges(sizes) for sizes in steps]
+    else:
+        limit = _limit(axes, n_most, n_workers, chunk_n_max)
+        multiples = [max(sizes) for sizes in steps] if steps is not None else [1] * len(axes.iterating)
+        pieces = [
+            _even(size, step)
+            for size, step in zip(
+                axes.iterating_shape, _chunk_shape(axes.iterating_shape, multiples, limit), strict=True
+            )
+        ]
+    regions = tuple(itertools.product(*pieces))
+    largest = tuple(max((where.stop - where.start for where in axis), default=0) for axis in pieces)
+    return Plan(regions, largest)
+
+
+def _limit(axes: Axes, n_most: int, n_workers: int, chunk_n_max: int | None) -> int:
+    if chunk_n_max is not None:
+        if not isinstance(chunk_n_max, int) or chunk_n_max < 1:
+            raise ValueError(f"chunk_n_max should be a positive whole number of fits, got {chunk_n_max!r}")
+        return chunk_n_max
+    share = ceil(axes.n_fits / (CHUNKS_PER_WORKER * n_workers)) if n_workers > 1 else n_most
+    by_memory = BYTES_PER_CHUNK // (8 * max(axes.n_samples, 1))
+    return max(1, min(n_most, share, by_memory))
+
+
+def _chunk_shape(shape: tuple[int, ...], multiples: list[int], limit: int) -> tuple[int, ...]:
+    """Whole trailing axes as long as they fit, then part of one axis, then single positions.
+
+    Positions next to each other in memory stay together. A part is a multiple of the native chunk where one fits.
+    """
+    chosen = [1] * len(shape)
+    for axis in reversed(range(len(shape))):
+        room = limit // prod(chosen)
+        step = min(shape[axis], max(room, 1))
+        if multiples[axis] <= step < shape[axis]:
+            step -= step % multiples[axis]
+        chosen[axis] = step
+    return tuple(chosen)
+
+
+def _even(size: int, step: int) -> list[slice]:
+    return [slice(start, min(start + step, size)) for start in range(0, size, max(step, 1))]
+
+
+def _edges(sizes: Any) -> list[slice]:
+    ends = list(itertools.accumulate(sizes))
+    return [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]

@@ -1,0 +1,55 @@
+"""The progress bar of a run.
+
+Flows in: how many positions were done, and how many of them failed. Flows out: a bar on standard error, on runs of over
+a second, with the count of failed fits; nothing where standard error is not a terminal or notebook.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from tqdm.auto import tqdm
+
+__all__ = ["Progress"]
+
+SECONDS_BEFORE_SHOWN = 1.0
+
+
+class Progress:
+    """Progress of `n_fits` fits.
+
+    Parameters
+    ----------
+    n_fits : positions in all
+    show : True or False, or None for a bar where somebody can see it
+    """
+
+    def __init__(self, n_fits: int, show: bool | None) -> None:
+        self._failed = 0
+        self._bar = tqdm(
+            total=n_fits,
+            unit="fit",
+            unit_scale=True,
+            delay=SECONDS_BEFORE_SHOWN,
+            disable=not (_is_watched() if show is None else show),
+            leave=False,
+        )
+
+    def update(self, n_done: int, n_failed: int) -> None:
+        """Count finished fits."""
+        self._failed += n_failed
+        if self._failed:
+            self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        self._bar.update(n_done)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        self._bar.close()
+
+
+def _is_watched() -> bool:
+    return sys.stderr.isatty() or "ipykernel" in sys.modules

@@ -1,0 +1,53 @@
+"""One task: inputs of a region -> BlockResult, wherever it runs.
+
+Flows in: Inputs, in memory or lazy. Flows out: BlockResult. A Work is picklable and is the only thing that workers need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.engine.signs import positive_widths
+from ndfit.problem.types import Block, BlockResult, Engine, ParamTable, SolveOptions, Status
+from ndfit.run.load import Inputs, make_block
+
+__all__ = ["Work"]
+
+LEFT_OUT = "Non-finite input data has been left out of the fit."
+
+
+@dataclass(frozen=True)
+class Work:
+    """How to solve any region of one problem."""
+
+    engine: Engine
+    options: SolveOptions
+    params: ParamTable
+    model: Any
+    filter_non_finite: bool
+
+    def __call__(self, inputs: Inputs) -> BlockResult:
+        block = make_block(inputs)
+        result = positive_widths(self.engine(block, self.options), self.params, self.model)
+        result = replace(result, n_samples=_count_samples(block))
+        return _note_left_out(result, block, inputs) if self.filter_non_finite else result
+
+
+def _count_samples(block: Block) -> NDArray[np.int32]:
+    if block.valid is None:
+        return np.full(block.n_fits, block.data.shape[1], dtype=np.int32)
+    return block.valid.sum(axis=1, dtype=np.int32)
+
+
+def _note_left_out(result: BlockResult, block: Block, inputs: Inputs) -> BlockResult:
+    """Fits that lost non-finite samples warn of it, as astropy's fitters do."""
+    if block.valid is None:
+        return result
+    finite = np.isfinite(np.asarray(inputs.data).reshape(block.data.shape))
+    rows = np.flatnonzero(~finite.all(axis=1) & (block.status == Status.READY))
+    warned = {int(row): (*result.warnings.get(int(row), ()), LEFT_OUT) for row in rows}
+    return replace(result, warnings={**result.warnings, **warned})
