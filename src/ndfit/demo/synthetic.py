@@ -20,7 +20,7 @@ from ndfit.demo.cube import Cube
 __all__ = ["synthetic_cube"]
 
 SHAPE = (53, 105, 105)
-NOISE = 0.2
+NOISE = 0.17
 SPECTRAL_INDEX = -3.2  # of the power in the field: between shallow (-3) and Kolmogorov (-11/3)
 HEADER = {
     "WCSAXES": 3,
