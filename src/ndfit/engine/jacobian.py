@@ -15,7 +15,7 @@ import numpy as np
 
 from ndfit.problem.types import FloatArray
 
-__all__ = ["covariance_at", "is_insensitive", "jacobian_at"]
+__all__ = ["covariance_of", "jacobian_at", "with_free"]
 
 Residual = Callable[[FloatArray], FloatArray]
 
@@ -39,7 +39,7 @@ def jacobian_at(residual: Residual, values: FloatArray, free: tuple[int, ...], m
     columns = []
     for index in free:
         step = _STEP * max(abs(values[index]), _typical(values, index))
-        high, low = (_moved(values, index, sign * step, model) for sign in (1.0, -1.0))
+        high, low = (with_free(values, values[[index]] + sign * step, (index,), model) for sign in (1.0, -1.0))
         columns.append((residual(high) - residual(low)) / (high[index] - low[index]))
     return np.stack(columns, axis=1)
 
@@ -49,10 +49,13 @@ def _typical(values: FloatArray, index: int) -> float:
     return 1.0 if values[index] == 0.0 else 0.0
 
 
-def _moved(values: FloatArray, index: int, step: float, model: Any) -> FloatArray:
-    """Parameters with one free parameter moved and the tied ones following."""
+def with_free(values: FloatArray, free_values: FloatArray, free: tuple[int, ...], model: Any) -> FloatArray:
+    """All P parameters, with the free ones replaced and the tied ones following.
+
+    The parameters of `model` are overwritten.
+    """
     moved = values.copy()
-    moved[index] += step
+    moved[list(free)] = free_values
     tied = [name for name in model.param_names if model.tied[name]]
     if tied:
         model.parameters = moved
@@ -62,28 +65,26 @@ def _moved(values: FloatArray, index: int, step: float, model: Any) -> FloatArra
     return moved
 
 
-def covariance_at(residual: Residual, values: FloatArray, free: tuple[int, ...], model: Any) -> FloatArray:
+def covariance_of(jacobian: FloatArray) -> FloatArray:
     """(J^T J)^-1 by a QR decomposition of J with columns scaled to length one; NaN where J is singular.
+
+    Parameters
+    ----------
+    jacobian : shape (M, F)
 
     Returns
     -------
     shape (F, F)
     """
-    jacobian = jacobian_at(residual, values, free, model)
+    n_samples, n_free = jacobian.shape
     lengths = np.linalg.norm(jacobian, axis=0)
-    nothing = np.full((len(free), len(free)), np.nan)
-    if not np.isfinite(lengths).all() or (lengths == 0).any() or jacobian.shape[0] < len(free):
+    nothing = np.full((n_free, n_free), np.nan)
+    if not np.isfinite(lengths).all() or (lengths == 0).any() or n_samples < n_free:
         return nothing
     upper = np.linalg.qr(jacobian / lengths, mode="r")
     diagonal = np.abs(np.diag(upper))
-    if diagonal.min() <= np.finfo(float).eps * max(jacobian.shape) * diagonal.max():
+    if diagonal.min() <= np.finfo(float).eps * n_samples * diagonal.max():
         return nothing
     inverse = np.linalg.inv(upper)
     scaled: FloatArray = (inverse @ inverse.T) / np.outer(lengths, lengths)
     return scaled
-
-
-def is_insensitive(residual: Residual, values: FloatArray, free: tuple[int, ...], model: Any) -> bool:
-    """Whether no free parameter changes any residual."""
-    jacobian = jacobian_at(residual, values, free, model)
-    return not np.any(jacobian)

@@ -23,7 +23,9 @@ import numpy as np
 from astropy.modeling.fitting import FitInfoArrayContainer, LinearLSQFitter, NonFiniteValueError
 
 from ndfit.engine.fit_status import status_of
-from ndfit.engine.jacobian import covariance_at, is_insensitive
+from ndfit.engine.fitters import innermost
+from ndfit.engine.jacobian import covariance_of, jacobian_at, with_free
+from ndfit.engine.stepwise import search_start
 from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status
 
 __all__ = ["ReferenceEngine"]
@@ -46,6 +48,7 @@ class ReferenceEngine:
     free : indices of the free parameters
     absolute_sigma : the caller gave weights
     keep_info : keep each fit's `fit_info`
+    stepwise : positions in `free` of parameters for which a start is searched, see `ndfit.engine.stepwise`
     """
 
     name = "reference"
@@ -61,9 +64,11 @@ class ReferenceEngine:
         free: tuple[int, ...],
         absolute_sigma: bool,
         keep_info: bool,
+        stepwise: tuple[int, ...] = (),
     ) -> None:
         self.model, self.fitter, self.fitter_kwargs = model, fitter, fitter_kwargs
         self.free, self.absolute_sigma, self.keep_info = free, absolute_sigma, keep_info
+        self.stepwise = stepwise
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         worker = _Worker(self, block, options)
@@ -99,7 +104,7 @@ class _Worker:
         self.fitter = _private_copy(self.engine.fitter)
         self.model = self.engine.model.copy()
         self.inplace = _accepts(self.engine.fitter, "inplace")
-        self.rescale = not isinstance(_innermost(self.fitter), LinearLSQFitter) and _accepts(self.fitter, "weights")
+        self.rescale = not _is_linear(self.fitter) and _accepts(self.fitter, "weights")
         self.parameters = np.full((n_fits, n_params), np.nan)
         self.status = self.block.status.copy()
         self.nfev = np.zeros(n_fits, dtype=np.int32)
@@ -115,9 +120,9 @@ class _Worker:
     def fit(self, row: int) -> None:
         """Fit one row; whatever the fitter or the model raise is kept as that row's error."""
         samples = self._samples(row)
-        start = self.block.start[row]
         try:
             with np.errstate(all="ignore"):
+                start = self._start(row, samples)
                 fitted, messages = self._call_fitter(start, samples)
                 self._keep(row, fitted, start, samples)
         except NonFiniteValueError:
@@ -155,7 +160,7 @@ class _Worker:
         residual = self._residual(values, samples)
         nfev = int(info.get("nfev") or 0)
         unmoved = np.array_equal(values[list(self.engine.free)], start[list(self.engine.free)])
-        if unmoved and is_insensitive(lambda p: self._residual(p, samples), start, self.engine.free, self.model):
+        if unmoved and not np.any(self._jacobian(start, samples)):
             self.status[row] = Status.INSENSITIVE
             self.errors[row] = "The model does not react to any of its free parameters at the starting values."
             return
@@ -164,17 +169,32 @@ class _Worker:
         self.cost[row] = 0.5 * float(residual @ residual)
         self.status[row] = status_of(info)
         if self.covariance is not None:
-            self.covariance[row] = covariance_at(
-                lambda p: self._residual(p, samples), values, self.engine.free, self.model
-            )
+            self.covariance[row] = covariance_of(self._jacobian(values, samples))
         if self.info is not None:
             self.info[row] = self._scaled_back(info, samples, residual)
+
+    def _jacobian(self, values: FloatArray, samples: _Samples) -> FloatArray:
+        return jacobian_at(lambda moved: self._residual(moved, samples), values, self.engine.free, self.model)
 
     def _residual(self, values: FloatArray, samples: _Samples) -> FloatArray:
         """Residuals with the caller's weights, flat."""
         difference = np.asarray(self.model.evaluate(*samples.coords, *values), dtype=float) - samples.data
         weighted = difference if samples.caller_weights is None else difference * samples.caller_weights
         return np.broadcast_to(weighted, samples.data.shape).ravel()
+
+    def _start(self, row: int, samples: _Samples) -> FloatArray:
+        """Starting values; searched for where the model has no derivative by a parameter that matters."""
+        start, free = self.block.start[row], list(self.engine.free)
+        if not self.engine.stepwise:
+            return start
+
+        def residual(values: FloatArray) -> FloatArray:
+            return self._residual(with_free(start, values, self.engine.free, self.model), samples)
+
+        span = max(float(np.ptp(values)) for values in samples.coords)
+        bounds = tuple(limit[row if len(limit) > 1 else 0, free] for limit in (self.block.lower, self.block.upper))
+        found = search_start(residual, start[free], self.engine.stepwise, span, (bounds[0], bounds[1]))
+        return with_free(start, found, self.engine.free, self.model)
 
     def _samples(self, row: int) -> _Samples:
         block = self.block
@@ -232,8 +252,8 @@ def _power_of_two(values: FloatArray) -> float:
     return 1.0 if _SMALL <= size <= _LARGE else float(2.0 ** np.round(np.log2(size)))
 
 
-def _innermost(fitter: Any) -> Any:
-    return getattr(fitter, "fitter", fitter)
+def _is_linear(fitter: Any) -> bool:
+    return isinstance(innermost(fitter), LinearLSQFitter)
 
 
 def _private_copy(fitter: Any) -> Any:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from ndfit.engine.fitters import FitterCall
 from ndfit.engine.reference import ReferenceEngine
+from ndfit.engine.stepwise import stepwise_parameters
+from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import EngineChoice, FitProblem, SolveOptions
 
 __all__ = ["ENGINES", "select_engine", "solve_options"]
@@ -29,10 +31,16 @@ def select_engine(problem: FitProblem, call: FitterCall, engine: str, keep_info:
     """
     if engine not in ENGINES:
         raise ValueError(f"engine should be one of {', '.join(ENGINES)}, got {engine!r}")
-    reference = ReferenceEngine(
-        problem.model, call.fitter, dict(call.kwargs), problem.params.free, problem.absolute_sigma, keep_info
+    return EngineChoice(_reference(problem, call, keep_info), "asked for")
+
+
+def _reference(problem: FitProblem, call: FitterCall, keep_info: bool) -> ReferenceEngine:
+    free = problem.params.free
+    coords = sample_coordinates(problem.coords, problem.axes, problem.axes.n_samples)
+    stepwise = () if call.linear else stepwise_parameters(problem.model, problem.model.parameters, free, coords)
+    return ReferenceEngine(
+        problem.model, call.fitter, dict(call.kwargs), free, problem.absolute_sigma, keep_info, stepwise
     )
-    return EngineChoice(reference, "asked for")
 
 
 def solve_options(call: FitterCall, covariance: bool) -> SolveOptions:

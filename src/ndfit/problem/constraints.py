@@ -13,6 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model
 
+from ndfit.problem.fixed_inputs import FixedInputsModel
 from ndfit.problem.ties import UnitTie
 from ndfit.problem.types import Axes, FloatArray, ParamTable
 from ndfit.problem.units import UnitPlan
@@ -69,16 +70,10 @@ def _parts(model: Model) -> Iterator[Model]:
                 yield from _parts(side)
 
 
-class _FixedInputsModel(CompoundModel):  # type: ignore[misc]
-    """A model made by `fix_inputs`, of which astropy cannot tell that it has no analytical derivative."""
-
-    fit_deriv = None
-
-
 def _make_fittable(compound: CompoundModel) -> None:
     """Let compounds with fixed inputs be fitted, which astropy's fitters otherwise stumble over."""
     if compound.op == "fix_inputs":
-        compound.__class__ = _FixedInputsModel
+        compound.__class__ = FixedInputsModel
     compound._fittable = all(part.fittable for part in _parts(compound) if not isinstance(part, CompoundModel))
 
 

@@ -3,12 +3,12 @@
 Flows in: a low-level APE-14 WCS of the whole data and the Axes of the problem. Flows out: values, unit and name of one
 world axis for each fitting axis. The WCS is evaluated once, along the axes that those world axes vary along, in slabs.
 
-Which world axis belongs to which fitting axis: as many world axes must vary along the fitting axes as there are of these.
-Where several one-to-one assignments are possible (the two celestial axes of an image), the one whose gradients
+Which world axis belongs to which fitting axis: the world axes that vary along the fitting axes must be as many as
+those. Where several one-to-one assignments are possible (the two celestial axes of an image), the one whose gradients
 d world / d pixel at the middle of the data have the largest product of magnitudes is taken. That product changes by the
 same factor for every assignment when a world axis changes its unit or a pixel axis its step, so the choice depends on
-orientation alone: Dec for the first and RA for the second axis of an image rotated by less than 45 degrees. Ties keep
-the order of the axes.
+orientation alone: Dec for the first and RA for the second axis of an image rotated by less than 45 degrees. Ties, and
+gradients that are not finite, keep the order of the axes.
 
 A longitude that jumps from 360 to 0 degrees inside the data is continued across the jump, in the turn that holds the
 middle of the data: 359.9, 360.0, 360.1 and not 359.9, 0.0, 0.1. Without a jump nothing is changed. Pixels outside the
@@ -91,6 +91,7 @@ def _assign(wcs: BaseLowLevelWCS, depends: NDArray[np.bool_], axes: Axes) -> tup
     if len(allowed) == 1:
         return allowed[0]
     slopes = _slopes(wcs, axes)
+    # The natural order comes first, and `argmax` of comparisons that are all False, as with NaN, is the first.
     scores = np.array([np.prod(slopes[order, range(len(order))]) for order in allowed])
     return allowed[int(np.argmax(scores >= scores.max() * (1 - 1e-6)))]
 
@@ -102,7 +103,7 @@ def _slopes(wcs: BaseLowLevelWCS, axes: Axes) -> FloatArray:
     middle = _middle(axes.shape)
     change = _world_values(wcs, middle + half) - _world_values(wcs, middle - half)
     turned = [_nearest_turn(row, 0.0, _period(wcs, world)) for world, row in enumerate(change)]
-    return np.nan_to_num(np.abs(turned))
+    return np.abs(turned)
 
 
 def _evaluate_each(
@@ -126,9 +127,8 @@ def _varying(wcs: BaseLowLevelWCS, world: int, claimed: NDArray[np.bool_], shape
     inside = np.where(claimed[:, None], corners, _middle(shape))
     there, here = _world_values(wcs, corners)[world], _world_values(wcs, inside)[world]
     known = np.isfinite(there) & np.isfinite(here)
-    difference = np.abs(_nearest_turn(there - here, 0.0, _period(wcs, world)))
     rounding = 1e-10 * np.max(np.abs(there), where=known, initial=0.0)
-    return tuple(claimed.tolist()) if np.all(difference <= rounding, where=known) else (True,) * len(shape)
+    return tuple(claimed.tolist()) if np.all(np.abs(there - here) <= rounding, where=known) else (True,) * len(shape)
 
 
 def _evaluate(

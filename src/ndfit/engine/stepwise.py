@@ -1,0 +1,92 @@
+"""Models that are flat between jumps (boxes, disks, rings): starting values by a search without derivatives.
+
+Flows in: the residuals as a function of the parameters, and where a fit would start. Flows out: a better start.
+
+The residuals do not change when an edge moves by less than the distance of two samples, so that a method that goes by
+derivatives leaves the edge where it is. Nelder and Mead's simplex (Computer Journal 7, 308, 1965), begun with steps of
+the size of the coordinates' range and restarted once, finds the edge; the caller's fitter takes over from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from ndfit.engine.jacobian import jacobian_at, with_free
+from ndfit.problem.types import FloatArray
+
+__all__ = ["search_start", "stepwise_parameters"]
+
+Residual = Callable[[FloatArray], FloatArray]
+
+# Steps tried, as parts of the coordinates' range.
+_FIRST_STEPS = (0.15, 0.05)
+_RELATIVE_STEP = 0.25
+
+
+def stepwise_parameters(
+    model: Any, start: FloatArray, free: tuple[int, ...], coords: tuple[FloatArray, ...]
+) -> tuple[int, ...]:
+    """Free parameters without a derivative at the start that matter all the same.
+
+    Parameters
+    ----------
+    model : bare model
+    start : shape (P,)
+    free : indices of F parameters
+    coords : K arrays of shape (M,)
+
+    Returns
+    -------
+    positions in `free`
+    """
+    model = model.copy()
+    span = max(float(np.ptp(values)) for values in coords)
+
+    def value(free_values: FloatArray) -> FloatArray:
+        parameters = with_free(start, free_values, free, model)
+        return np.ravel(np.asarray(model.evaluate(*coords, *parameters), dtype=float))
+
+    with np.errstate(all="ignore"):
+        jacobian = jacobian_at(lambda parameters: value(parameters[list(free)]), start, free, model)
+        before = value(start[list(free)])
+        return tuple(
+            index
+            for index in range(len(free))
+            if not jacobian[:, index].any() and _matters(index, value, start[list(free)], before, span)
+        )
+
+
+def _matters(index: int, value: Residual, start: FloatArray, before: FloatArray, span: float) -> bool:
+    direction = np.arange(start.size) == index
+    moves = (start + sign * part * span * direction for part in _FIRST_STEPS for sign in (1.0, -1.0))
+    return any(not np.array_equal(value(moved), before) for moved in moves)
+
+
+def search_start(
+    residual: Residual, start: FloatArray, stepwise: tuple[int, ...], span: float, bounds: tuple[FloatArray, FloatArray]
+) -> FloatArray:
+    """The free parameters with the smallest sum of squares that the simplex finds, shape (F,)."""
+
+    def cost(free: FloatArray) -> float:
+        values = residual(free)
+        total = float(values @ values)
+        return total if np.isfinite(total) else np.inf
+
+    best = start
+    for part in _FIRST_STEPS:
+        steps = np.where(best == 0.0, _RELATIVE_STEP, np.abs(best) * _RELATIVE_STEP)
+        steps[list(stepwise)] = part * span
+        corners = np.clip(best + np.vstack([np.zeros_like(best), np.diag(steps)]), *bounds)
+        found = minimize(
+            cost,
+            best,
+            method="Nelder-Mead",
+            bounds=list(zip(*bounds, strict=True)),
+            options={"initial_simplex": corners, "maxfev": 400 * best.size, "xatol": 1e-4 * span, "fatol": 0.0},
+        )
+        best = found.x if found.fun < cost(best) else best
+    return best
