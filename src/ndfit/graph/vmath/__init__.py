@@ -4,7 +4,9 @@ Each function is branch-free, so that a loop over 32 or more contiguous values t
 instructions without fast-math. Every value's arithmetic is its own: neighbours never change a result.
 """
 
+from ndfit.graph.vmath.error_functions import erf, erfc
 from ndfit.graph.vmath.exponential import cosh, exp, expm1, sinh, tanh
+from ndfit.graph.vmath.faddeeva import faddeeva_imag, faddeeva_real
 from ndfit.graph.vmath.intrinsics import ceil, floor
 from ndfit.graph.vmath.logarithm import arccosh, arcsinh, arctanh, log, log1p, log2, log10
 from ndfit.graph.vmath.powers import cbrt, power
@@ -22,8 +24,12 @@ __all__ = [
     "ceil",
     "cos",
     "cosh",
+    "erf",
+    "erfc",
     "exp",
     "expm1",
+    "faddeeva_imag",
+    "faddeeva_real",
     "floor",
     "log",
     "log10",

@@ -25,7 +25,7 @@ def vectorised(function: Callable[..., Any]) -> Callable[..., Any]:
 
     The function must open with ``inline_here()``.
     """
-    compiled: Callable[..., Any] = njit(nogil=True, error_model="numpy")(function)
+    compiled: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
     return compiled
 
 
