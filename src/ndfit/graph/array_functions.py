@@ -1,12 +1,13 @@
 """numpy's functions that are not universal, as far as they act point by point: arguments in, symbols out.
 
-FUNCTIONS is one row a function, keyed by numpy's own function object. Any other function that is given a symbol works on
-several points at once (a mean, a sort, a convolution), which a graph cannot say; it is refused by name.
+FUNCTIONS is one row a function, keyed by numpy's own function object. Any other function that is given a symbol works
+on several points at once (a mean, a sort, a convolution), which a graph cannot say; it is refused by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def _clip(tape: Tape, x: Any, a_min: Any = None, a_max: Any = None, *, min: Any 
 
 def _interp(tape: Tape, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
     points, values = (tuple(float(item) for item in np.asarray(array)) for array in (xp, fp))
-    if not all(one < other for one, other in zip(points, points[1:], strict=False)):
+    if not all(one < other for one, other in pairwise(points)):
         raise Untraceable("np.interp is given points that do not increase")
     node = tape.builder.apply("interp", tape.lift(x).node, value=(points, values))
     result = Symbol(tape, node)
@@ -85,7 +86,9 @@ def _sinc(tape: Tape, x: Any) -> Symbol:
     return where(tape, argument == 0, 1.0, np.sin(argument) / argument)
 
 
-def _nan_to_num(tape: Tape, x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Symbol:
+def _nan_to_num(
+    tape: Tape, x: Any, copy: bool = True, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Symbol:
     largest = np.finfo(float).max
     finite = where(tape, x == np.inf, largest if posinf is None else posinf, x)
     finite = where(tape, x == -np.inf, -largest if neginf is None else neginf, finite)

@@ -1,7 +1,7 @@
 """Complex values while a model's own code runs, as pairs of symbols: what line profiles by the Faddeeva function need.
 
-Flows in: universal functions with a complex argument (`1j * gamma`, `scipy.special.wofz`). Flows out: pairs, and symbols
-again once a real or imaginary part is taken.
+Flows in: universal functions with a complex argument (`1j * gamma`, `scipy.special.wofz`). Flows out: pairs, and
+symbols again once a real or imaginary part is taken.
 """
 
 from __future__ import annotations
@@ -15,6 +15,18 @@ from ndfit.graph.reasons import Untraceable
 from ndfit.graph.symbol import Symbol, Tape
 
 __all__ = ["ComplexSymbol", "call_complex_ufunc"]
+
+
+def _unary(name: str) -> Callable[..., Any]:
+    return lambda self: call_complex_ufunc(name, (self,), self.tape)
+
+
+def _binary(name: str) -> Callable[..., Any]:
+    return lambda self, other: call_complex_ufunc(name, (self, other), self.tape)
+
+
+def _reflected(name: str) -> Callable[..., Any]:
+    return lambda self, other: call_complex_ufunc(name, (other, self), self.tape)
 
 
 class ComplexSymbol:
@@ -49,34 +61,13 @@ class ComplexSymbol:
 
     conj = conjugate
 
-    def __add__(self, other: Any) -> Any:
-        return np.add(self, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return np.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return np.subtract(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return np.multiply(self, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return np.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return np.divide(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return np.power(self, other)
-
-    def __neg__(self) -> Any:
-        return np.negative(self)
-
-    def __abs__(self) -> Any:
-        return np.absolute(self)
-
-    __radd__, __rmul__ = __add__, __mul__
+    __add__, __radd__ = _binary("add"), _reflected("add")
+    __sub__, __rsub__ = _binary("subtract"), _reflected("subtract")
+    __mul__, __rmul__ = _binary("multiply"), _reflected("multiply")
+    __truediv__, __rtruediv__ = _binary("divide"), _reflected("divide")
+    __pow__ = _binary("power")
+    __neg__ = _unary("negative")
+    __abs__ = _unary("absolute")
 
 
 _PART_OF: dict[Any, Callable[[Any], Any]] = {

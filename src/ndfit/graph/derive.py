@@ -1,14 +1,14 @@
 """Exact derivatives of a graph, and what they tell: a graph in, a graph of value and derivatives out.
 
 Derivatives are accumulated backwards from the output, one rule a row of the operator table. `where` is a border: its
-derivative is the `where` of its branches' derivatives, each accumulated on its own, never their sum weighted by 0 and 1,
-because 0 times the infinity or NaN of the branch not taken would be NaN.
+derivative is the `where` of its branches' derivatives, each accumulated on its own, never their sum weighted by 0 and
+1, because 0 times the infinity or NaN of the branch not taken would be NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
+from typing import Any
 
 from ndfit.graph.builder import LEAVES, GraphBuilder
 from ndfit.graph.ir import ModelGraph, Node
@@ -58,6 +58,7 @@ def linear_parameters(graph: ModelGraph, wrt: tuple[int, ...]) -> tuple[int, ...
 
     Parameters that exclude fewest others are taken first, so that sums keep all their linear coefficients. Those that
     an operator with jumps depends on (the edges of a box) are never members: their derivatives don't tell the jumps.
+    Nor are parameters that the model does not depend on.
     """
     derived = differentiate(graph, wrt)
     leaves = _leaves(derived)
@@ -65,17 +66,19 @@ def linear_parameters(graph: ModelGraph, wrt: tuple[int, ...]) -> tuple[int, ...
         parameter: {leaf.value for leaf in leaves[node] if leaf.op == "param"}
         for parameter, node in zip(wrt, derived.outputs[1:], strict=True)
     }
-    excludes = {
-        one: {other for other in wrt if other in needs[one] or one in needs[other]} for one in wrt
-    }
+    excludes = {one: {other for other in wrt if other in needs[one] or one in needs[other]} for one in wrt}
     chosen: list[int] = []
-    for parameter in sorted(set(wrt) - _with_jumps(graph), key=lambda one: (len(excludes[one]), one)):
+    for parameter in sorted(_used(graph) & set(wrt) - _with_jumps(graph), key=lambda one: (len(excludes[one]), one)):
         if parameter not in excludes[parameter] and excludes[parameter].isdisjoint(chosen):
             chosen.append(parameter)
     return tuple(sorted(chosen))
 
 
-def _with_jumps(graph: ModelGraph) -> set[Hashable]:
+def _used(graph: ModelGraph) -> set[Any]:
+    return {leaf.value for leaf in _leaves(graph)[graph.outputs[0]] if leaf.op == "param"}
+
+
+def _with_jumps(graph: ModelGraph) -> set[Any]:
     """Parameters that the argument of an operator with jumps depends on."""
     leaves = _leaves(graph)
     jumping = (leaves[i] for i, node in enumerate(graph.nodes) if node.op not in LEAVES and OPS[node.op].jumps)

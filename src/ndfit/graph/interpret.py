@@ -59,6 +59,6 @@ def _value(node: Node, values: Sequence[Any], leaves: dict[str, Sequence[ArrayLi
     if node.op == "const":
         return node.value
     if node.op in leaves:
-        return leaves[node.op][node.value]  # type: ignore[index]
+        return leaves[node.op][node.value]  # type: ignore[call-overload]
     extra = () if node.value is None else node.value
     return OPS[node.op].numpy(*(values[arg] for arg in node.args), *extra)  # type: ignore[misc]

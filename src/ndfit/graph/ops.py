@@ -176,8 +176,14 @@ def _interp(b: GraphBuilder, args: Args, out: int) -> tuple[int | None, ...]:
 
 
 def _row(
-    name: str, source: str, partials: Partials | None, *domain: Interval, numpy: Callable[..., Any] | None = None,
-    exact: bool = False, condition: bool = False, jumps: bool = False,
+    name: str,
+    source: str,
+    partials: Partials | None,
+    *domain: Interval,
+    numpy: Callable[..., Any] | None = None,
+    exact: bool = False,
+    condition: bool = False,
+    jumps: bool = False,
 ) -> Op:
     jumps = jumps or partials is _flat
     return Op(name, len(domain), numpy or getattr(np, name), source, partials, domain, exact, condition, jumps)
@@ -187,6 +193,8 @@ _ANY: Interval = (-3.0, 3.0)
 _POSITIVE: Interval = (0.2, 4.0)
 _UNIT: Interval = (-0.9, 0.9)
 
+# One row an operator: the formatter would give most of them ten lines.
+# fmt: off
 _ARITHMETIC = (
     _row("add", "({0} + {1})", lambda b, a, out: (b.constant(1.0), b.constant(1.0)), _ANY, _ANY, exact=True),
     _row("subtract", "({0} - {1})", lambda b, a, out: (b.constant(1.0), b.constant(-1.0)), _ANY, _ANY, exact=True),
@@ -274,6 +282,7 @@ _SPECIAL = (
     _row("interp", "vm.interp({0}, {points}, {values})", _interp, (0.1, 0.9), numpy=interp),
     _row("interp_slope", "vm.interp_slope({0}, {points}, {values})", _flat, (0.1, 0.9), numpy=interp_slope),
 )
+# fmt: on
 
 OPS: dict[str, Op] = {op.name: op for op in (*_ARITHMETIC, *_ELEMENTARY, *_CONDITIONS, *_SPECIAL)}
 """Every operator, by name."""

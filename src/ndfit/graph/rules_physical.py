@@ -15,7 +15,6 @@ from astropy import units as u
 from astropy.modeling import physical_models
 
 from ndfit.graph.reasons import Untraceable
-from ndfit.graph.symbol import Symbol
 
 __all__ = ["PHYSICAL_RULES"]
 
@@ -26,7 +25,7 @@ _PER_FREQUENCY = u.W / (u.m**2 * u.Hz * u.sr)
 _PER_WAVELENGTH = u.W / (u.m**3 * u.sr)
 
 
-def _black_body(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Symbol:
+def _black_body(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     """Planck's law in frequency (input in Hz) or in wavelength (input in Angstrom), by the units of the output."""
     (x,), (temperature, scale) = inputs, params
     unit = model._output_units
@@ -40,7 +39,7 @@ def _black_body(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) 
     raise Untraceable(f"its output unit '{unit}' is neither per frequency nor per wavelength")
 
 
-def _nfw(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Symbol:
+def _nfw(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     """rho_s / (r/r_s (1 + r/r_s)^2); the overdensity is the model's own, set when it was made; r in kpc."""
     (r,), (mass, concentration, _) = inputs, params
     overdensity = model.density_delta.to_value(u.M_sun / u.kpc**3)

@@ -24,11 +24,11 @@ def _op(name: str, *args: Symbol) -> Symbol:
     return Symbol(tape, tape.builder.apply(name, *(arg.node for arg in args)))
 
 
-def _constant(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Symbol:
+def _constant(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     return params[0]
 
 
-def _voigt(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Symbol:
+def _voigt(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     """Real part of the Faddeeva function w(z), z = sqrt(ln 2) (2 (x - x_0) + i fwhm_L) / fwhm_G."""
     if model.method != "wofz":
         raise Untraceable(f"the method '{model.method}' is an approximation of its own; use method='wofz'")
@@ -38,7 +38,7 @@ def _voigt(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Sy
     return profile * (amplitude * fwhm_lorentz * scale * sqrt(pi))
 
 
-def _smoothly_broken_power_law(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Symbol:
+def _smoothly_broken_power_law(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     """Far from the break, in units of its width, the law is one of its two asymptotes; 0 where it has no logarithm."""
     (x,), (amplitude, x_break, alpha_1, alpha_2, delta) = inputs, params
     xx = x / x_break
@@ -50,14 +50,14 @@ def _smoothly_broken_power_law(model: Any, inputs: Sequence[Symbol], params: Seq
     return np.select(conditions, [asymptote * xx**-alpha_2, asymptote * xx**-alpha_1, rounded], 0.0)
 
 
-def _airy_disk(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Symbol:
+def _airy_disk(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     """amplitude (2 J1(q) / q)^2, with q at the first zero of J1 where r = radius."""
     (x, y), (amplitude, x_0, y_0, radius) = inputs, params
     q = np.sqrt((x - x_0) ** 2 + (y - y_0) ** 2) * (_FIRST_ZERO_OF_J1 / radius)
     return amplitude * np.where(q > 0.0, (2.0 * _op("j1", q) / q) ** 2, 1.0)
 
 
-def _king(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Symbol:
+def _king(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     """amplitude r_core^2 (1 / sqrt(x^2 + r_core^2) - 1 / sqrt(r_tide^2 + r_core^2))^2 within the tidal radius."""
     (x,), (amplitude, r_core, r_tide) = inputs, params
     core = 1.0 / np.sqrt(x**2 + r_core**2) - 1.0 / np.sqrt(r_tide**2 + r_core**2)

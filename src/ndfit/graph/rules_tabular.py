@@ -1,4 +1,4 @@
-"""The rule for tabulated templates (Tabular1D): a symbol in, linear interpolation in the model's table out.
+"""Rules for models that hold tables: a symbol in, linear interpolation in the model's table out (Tabular1D).
 
 Templates are fitted in compounds, with a shift, a stretch and a scale around them.
 """
@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from astropy.modeling.spline import Spline1D
 from astropy.modeling.tabular import Tabular1D
 
 from ndfit.graph.reasons import Untraceable
-from ndfit.graph.symbol import Symbol
 
 __all__ = ["TABULAR_RULES"]
 
 
-def _tabular(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> Any:
+def _tabular(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     """Beyond the table: the fill value; straight on where that is None; NaN where astropy would raise."""
     if model.method != "linear":
         raise Untraceable(f"the table is interpolated by the method '{model.method}'; only 'linear' is compiled")
@@ -36,4 +36,11 @@ def _tabular(model: Any, inputs: Sequence[Symbol], params: Sequence[Symbol]) -> 
     return np.where(x < points[0], below, np.where(x > points[-1], above, inside))
 
 
-TABULAR_RULES: dict[type, Callable[[Any, Sequence[Any], Sequence[Any]], Any]] = {Tabular1D: _tabular}
+def _spline(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
+    raise Untraceable("its knots and coefficients come from astropy's own spline fitters")
+
+
+TABULAR_RULES: dict[type, Callable[[Any, Sequence[Any], Sequence[Any]], Any]] = {
+    Tabular1D: _tabular,
+    Spline1D: _spline,
+}

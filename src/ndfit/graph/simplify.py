@@ -135,8 +135,11 @@ def _negative(b: GraphBuilder, operand: int) -> int | None:
 
 
 def _power(b: GraphBuilder, base: int, exponent: int) -> int | None:
-    power = b.constant_value(exponent)
-    if power is None or not (2.0 * power).is_integer() or abs(power) > _LARGEST_CHAIN:
+    constant = b.constant_value(exponent)
+    if constant is None:
+        return None
+    power = float(constant)
+    if abs(power) > _LARGEST_CHAIN or not (2.0 * power).is_integer():
         return None
     if power < 0.0:
         return b.div(b.constant(1.0), b.apply("power", base, b.constant(-power)))

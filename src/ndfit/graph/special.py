@@ -67,7 +67,7 @@ def gammainc_grad_a(a: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
 
 def interp(x: ArrayLike, points: tuple[float, ...], values: tuple[float, ...]) -> Any:
     """Straight lines between (points, values), the end values beyond them."""
-    return np.interp(x, points, values)
+    return np.interp(np.asarray(x, dtype=float), points, values)
 
 
 def interp_slope(x: ArrayLike, points: tuple[float, ...], values: tuple[float, ...]) -> NDArray[np.float64]:

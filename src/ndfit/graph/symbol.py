@@ -64,7 +64,7 @@ class Tape:
         while waiting:
             op, args, value = self.builder.nodes[waiting.pop()]
             if op in ("input", "param"):
-                names.add((self.input_names if op == "input" else self.param_names)[value])  # type: ignore[index]
+                names.add((self.input_names if op == "input" else self.param_names)[value])  # type: ignore[call-overload]
             waiting.extend(arg for arg in args if arg not in seen)
             seen.update(args)
         return ", ".join(sorted(names)) or "constants"
@@ -161,6 +161,14 @@ class Symbol:
 
         return call_array_function(func, args, kwargs, self.tape)
 
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        """A symbol in an array of objects, whose operations are those of its elements."""
+        if dtype is not None and np.dtype(dtype) != object:
+            raise Untraceable(f"the model converts a coordinate or parameter to an array of {np.dtype(dtype)}")
+        array = np.empty((), dtype=object)
+        array[()] = self
+        return array
+
     def __getattr__(self, name: str) -> Any:
         # numpy's loops over arrays of objects call the method that is the function's namesake.
         ufunc = getattr(np, name, None) if name in UFUNCS else None
@@ -190,7 +198,7 @@ class Symbol:
         return Symbol(self.tape, self.tape.builder.real(self.node))
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
-        return np.clip(self, min, max)  # type: ignore[call-overload]
+        return np.clip(self, min, max)
 
     __add__, __radd__, __iadd__ = _binary(np.add), _reflected(np.add), _in_place(np.add)
     __sub__, __rsub__, __isub__ = _binary(np.subtract), _reflected(np.subtract), _in_place(np.subtract)

@@ -1,9 +1,9 @@
 """Traces `tied` callables: a model in, for each tied parameter the symbol that its callable returns.
 
 A callable receives a stand-in for the model. It answers with symbols where the model answers with parameters: by name
-(`m.mean_0`, `m.mean_0.value`), as `m.parameters`, in a submodel (`m[0].mean`, `m["H alpha"].mean`, `m.left`), and through
-properties that the model's class computes from them (`m.fwhm`). Callables are run in the order of the parameters, as
-astropy's fitters do, and see those run before them.
+(`m.mean_0`, `m.mean_0.value`), as `m.parameters`, in a submodel (`m[0].mean`, `m["H alpha"].mean`, `m.left`), and
+through properties that the model's class computes from them (`m.fwhm`). Callables are run in the order of the
+parameters, as astropy's fitters do, and see those run before them.
 """
 
 from __future__ import annotations

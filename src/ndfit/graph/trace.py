@@ -1,8 +1,8 @@
 """Traces a model: an astropy model without units in, its ModelGraph out, or Untraceable with a one-line reason.
 
-Each leaf of the model's tree runs its own `evaluate` on symbols, unless its class has a rule (`rules.py`), which says the
-same in a way that can be traced. Operators of compounds act on the leaves' results; tied parameters are replaced by what
-their callables return for symbols (`ties.py`). The caller's model is copied first, so that nothing of it changes.
+Each leaf of the model's tree runs its own `evaluate` on symbols, unless its class has a rule (`rules.py`), which says
+the same in a way that can be traced. Operators of compounds act on the leaves' results; tied parameters are replaced by
+what their callables return for symbols (`ties.py`). The caller's model is copied first, so that nothing of it changes.
 
 What a trace says is checked by numbers before it is used (`verify.py`).
 """
@@ -55,7 +55,7 @@ def trace(model: Model) -> ModelGraph:
     tape = Tape(tuple(model.inputs), tuple(model.param_names))
     with np.errstate(all="ignore"):
         tied = trace_ties(model, tape)
-        params = [tied.get(index) or tape.param(index) for index in range(len(model.param_names))]
+        params = [tied[index] if index in tied else tape.param(index) for index in range(len(model.param_names))]
         outputs = _run(model, tuple(tape.input(index) for index in range(model.n_inputs)), params, tape)
     (output,) = (_real_symbol(tape, value) for value in outputs)
     ties = [(index, symbol.node) for index, symbol in sorted(tied.items())]
@@ -109,17 +109,14 @@ def _run_leaf(model: Any, inputs: tuple[Any, ...], params: Sequence[Symbol], tap
     # A leaf may change its arguments in place: that retires these copies, and nobody else's.
     arguments = [tape.lift(value).copy() for value in (*inputs, *params)]
     n_inputs = len(inputs)
-    rule = _rule_of(type(model))
+    rule = _rule_of(type(model)) or (lambda model, inputs, params: model.evaluate(*inputs, *params))
     try:
-        if rule is None:
-            result = model.evaluate(*arguments)
-        else:
-            result = rule(model, arguments[:n_inputs], arguments[n_inputs:])
+        result = rule(model, arguments[:n_inputs], arguments[n_inputs:])
     except NotCompilable as reason:
         raise Untraceable(f"{_name(model)}: {reason}") from reason
     except Exception as error:  # whatever a person's own code raises when it is given a symbol
         raise Untraceable(f"{_name(model)}: {type(error).__name__}: {_first_line(error)}") from error
-    return result if isinstance(result, tuple | list) else (result,)
+    return tuple(result) if isinstance(result, tuple | list) else (result,)
 
 
 def _rule_of(cls: type) -> Callable[..., Any] | None:

@@ -1,0 +1,212 @@
+"""Trace, then verify: a graph and the model it was traced from in, nothing out, or a Mismatch with its reason.
+
+The graph's value is compared with what calling the model gives, and its derivatives with central differences of the
+model, at the start values and around them: moved a little, moved by half, and with the sign of each free parameter
+turned, all within the bounds. Whatever a model's code does that tracing did not see (a branch on a value, hidden state,
+a computation across points) has to survive numbers it was not traced with.
+
+Central differences with steps h and 2h err by about a third of their difference (truncation) and by eps |f| / h
+(rounding); a derivative is accepted within a few of both. Where the differences are not finite or jump, they tell
+nothing and the sample is left out.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ndfit.graph.derive import differentiate
+from ndfit.graph.interpret import evaluate, tied_values
+from ndfit.graph.ir import ModelGraph
+from ndfit.graph.reasons import Mismatch
+
+__all__ = ["Evaluator", "Mismatch", "verify"]
+
+FloatArray = NDArray[np.float64]
+
+Evaluator = Callable[[FloatArray, tuple[FloatArray, ...]], Sequence[ArrayLike]]
+"""(parameters (P,), K coordinates (M,)) -> value (M,), then its derivative (M,) for each free parameter."""
+
+_MOST_SAMPLES = 512
+_RELATIVE, _OF_LARGEST = 1e-9, 1e-11
+_STEP = float(np.finfo(float).eps ** (1 / 3))
+
+
+def verify(
+    graph: ModelGraph,
+    model: Any,
+    coords: Sequence[ArrayLike],
+    start: Sequence[float],
+    free: tuple[int, ...],
+    evaluator: Evaluator | None = None,
+) -> None:
+    """Check a graph against its model.
+
+    Parameters
+    ----------
+    graph : as traced from the model.
+    model : astropy model without units; not changed.
+    coords : K arrays of the shape (M,), those of the fit.
+    start : P values to check around.
+    free : indices of the free parameters.
+    evaluator : what to check in place of the interpreted graph, for example compiled code; see `Evaluator`.
+
+    Raises
+    ------
+    Mismatch : where value or derivatives disagree, or nothing could be compared.
+    NotDifferentiable : an operator has no derivative rule.
+    """
+    samples = _thinned(coords)
+    check = _Check(graph, model.deepcopy(), samples, free, evaluator or _interpreted(graph, free))
+    first = np.array(start, dtype=float)
+    compared = 0
+    for number, parameters in enumerate(_trials(first, free, _bounds(model), samples)):
+        compared += check.value(parameters)
+        if number < 2:
+            check.derivatives(parameters)
+    if not compared:
+        raise Mismatch("the model is not finite, or raises, everywhere around the start values")
+
+
+def _thinned(coords: Sequence[ArrayLike]) -> tuple[FloatArray, ...]:
+    """At most `_MOST_SAMPLES` of the samples, evenly spread, ends included."""
+    arrays = [np.ravel(array) for array in np.broadcast_arrays(*(np.asarray(array, dtype=float) for array in coords))]
+    count = arrays[0].size
+    kept = np.unique(np.linspace(0, count - 1, min(count, _MOST_SAMPLES)).astype(int))
+    return tuple(array[kept] for array in arrays)
+
+
+def _interpreted(graph: ModelGraph, free: tuple[int, ...]) -> Evaluator:
+    derived = differentiate(graph, free)
+    return lambda parameters, coords: evaluate(derived, list(parameters), coords)
+
+
+def _bounds(model: Any) -> tuple[FloatArray, FloatArray]:
+    pairs = [model.bounds[name] for name in model.param_names]
+    lower = [-np.inf if low is None else float(low) for low, _ in pairs]
+    upper = [np.inf if high is None else float(high) for _, high in pairs]
+    return np.array(lower), np.array(upper)
+
+
+def _trials(
+    start: FloatArray, free: tuple[int, ...], bounds: tuple[FloatArray, FloatArray], coords: tuple[FloatArray, ...]
+) -> Iterator[FloatArray]:
+    """Parameter vectors around the start: moved a little first, since kinks often lie at round numbers."""
+    random = np.random.default_rng(20240229)
+    chosen = np.isin(np.arange(start.size), free)
+    spread = max((float(np.ptp(array)) for array in coords if array.size), default=1.0)
+    scale = np.where(start == 0.0, min(spread, 1.0) or 1.0, np.abs(start))
+
+    def moved(size: float) -> FloatArray:
+        shifts = size * scale * random.uniform(0.5, 1.0, start.size) * random.choice([-1.0, 1.0], start.size)
+        return np.clip(np.where(chosen, start + shifts, start), *bounds)
+
+    yield moved(1e-3)
+    yield moved(0.1)
+    yield start
+    yield moved(0.5)
+    yield moved(0.5)
+    for index in free:
+        turned = moved(0.1)
+        turned[index] = -turned[index]
+        yield np.clip(turned, *bounds)
+
+
+class _Check:
+    """One model against one evaluator."""
+
+    def __init__(
+        self, graph: ModelGraph, model: Any, coords: tuple[FloatArray, ...], free: tuple[int, ...], evaluator: Evaluator
+    ) -> None:
+        self._graph = graph
+        self._model = model
+        self._coords = coords
+        self._free = free
+        self._evaluator = evaluator
+
+    def value(self, parameters: FloatArray) -> bool:
+        """Compare values; whether any could be compared."""
+        expected = self._model_value(parameters)
+        if expected is None:
+            return False
+        complete = self._with_ties(parameters)
+        found = np.broadcast_to(np.asarray(self._evaluator(complete, self._coords)[0], dtype=float), expected.shape)
+        finite = np.isfinite(expected)
+        if not np.array_equal(found[~finite], expected[~finite], equal_nan=True):
+            raise Mismatch(f"the traced model is finite where the model is not, at {self._describe(complete)}")
+        largest = np.max(np.abs(expected[finite]), initial=0.0)
+        error = np.abs(found - expected)[finite]
+        if not np.all(error <= _RELATIVE * np.abs(expected[finite]) + _OF_LARGEST * largest):
+            worst = float(np.nanmax(error)) if np.any(np.isfinite(error)) else np.nan
+            raise Mismatch(f"the traced model differs from the model by {worst:.3g} at {self._describe(complete)}")
+        return bool(finite.any())
+
+    def derivatives(self, parameters: FloatArray) -> None:
+        """Compare derivatives with central differences."""
+        if not self._free:
+            return
+        complete = self._with_ties(parameters)
+        found = np.array(
+            [np.broadcast_to(column, self._coords[0].shape) for column in self._evaluator(complete, self._coords)[1:]]
+        )
+        for derivative, index in zip(found, self._free, strict=True):
+            differences = self._differences(parameters, index)
+            if differences is None:
+                continue
+            slope, tolerance = differences
+            wrong = ~(np.abs(derivative - slope) <= tolerance) & np.isfinite(slope)
+            if wrong.any():
+                name = self._graph.param_names[index]
+                at = int(np.argmax(wrong))
+                raise Mismatch(
+                    f"the derivative by {name} is {derivative[at]:.6g}, central differences of the model give "
+                    f"{slope[at]:.6g}, at {self._describe(complete)}"
+                )
+
+    def _differences(self, parameters: FloatArray, index: int) -> tuple[FloatArray, FloatArray] | None:
+        """Central difference by one parameter and what it may err; NaN where it tells nothing."""
+        step = _STEP * (abs(parameters[index]) or 1.0)
+        values = []
+        for multiple in (-2, -1, 1, 2):
+            shifted = parameters.copy()
+            shifted[index] += multiple * step
+            values.append(self._model_value(shifted))
+        if any(value is None for value in values):
+            return None
+        far_low, low, high, far_high = (value for value in values if value is not None)
+        with np.errstate(all="ignore"):
+            slope, wide = (high - low) / (2 * step), (far_high - far_low) / (4 * step)
+            rounding = np.finfo(float).eps * np.maximum(np.abs(high), np.abs(low)) / step
+            truncation = np.abs(slope - wide)
+            jumps = truncation > 0.1 * np.abs(slope) + 1e3 * rounding
+        tolerance = 1e-6 * np.abs(slope) + 2 * truncation + 100 * rounding
+        largest = np.max(np.abs(slope[np.isfinite(slope) & ~jumps]), initial=0.0)
+        return np.where(jumps, np.nan, slope), tolerance + 1e-9 * largest
+
+    def _model_value(self, parameters: FloatArray) -> FloatArray | None:
+        """The model's own value, its ties applied as astropy's fitters do; None where it raises."""
+        model = self._model
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model.parameters = parameters
+                for name in model.param_names:
+                    if model.tied[name]:
+                        setattr(model, name, model.tied[name](model))
+                value = model(*self._coords)
+        except Exception:  # a person's own code at parameters it was not written for
+            return None
+        return np.broadcast_to(np.asarray(value, dtype=float), self._coords[0].shape)
+
+    def _with_ties(self, parameters: FloatArray) -> FloatArray:
+        complete = parameters.copy()
+        for index, value in tied_values(self._graph, list(parameters)).items():
+            complete[index] = value
+        return complete
+
+    def _describe(self, parameters: FloatArray) -> str:
+        return ", ".join(f"{name}={value:.6g}" for name, value in zip(self._graph.param_names, parameters, strict=True))
