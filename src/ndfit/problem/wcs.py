@@ -195,5 +195,7 @@ def _continuous(longitude: FloatArray, period: float) -> FloatArray:
     if not any(jump.any() for jump in jumps):
         return longitude
     middle = longitude[tuple(size // 2 for size in longitude.shape)]
-    known = longitude[np.isfinite(longitude)]
-    return _nearest_turn(longitude, middle if np.isfinite(middle) else known[known.size // 2], period)
+    if not np.isfinite(middle):
+        known = longitude[np.isfinite(longitude)]
+        middle = known[known.size // 2]
+    return _nearest_turn(longitude, middle, period)
