@@ -165,10 +165,9 @@ def _draw_means(axes: Axes, cube: Cube, start: Start, free: Model, bounded: Mode
     for limit in limits:
         axes.axvline(limit, color="0.5", linewidth=0.8, linestyle=":")
     axes.set(yscale="log", xlim=(edges[0], edges[-1]), ylabel="positions")
-    axes.set_xlabel(f"centroid: {_spectral_label(cube)}")
+    axes.set_xlabel(f"centroid {_spectral_label(cube)}; ends hold all beyond")
     axes.set_ylim(top=axes.get_ylim()[1] * 6)  # room for the legend
     axes.legend(loc="upper center", handlelength=1.2)
-    axes.set_title("outermost bins: all that lies beyond", color="0.4", fontsize=8)
 
 
 def _draw_spectrum(axes: Axes, cube: Cube, example: Example, free: Model, bounded: Model) -> None:

@@ -3,7 +3,8 @@
 Flows in: a Cube. Flows out: the astropy model of one spectral line at its starting values, and the bounds of its mean.
 
 A cube from a file starts from the strongest line of its mean spectrum, above a continuum that is the median of the
-outer channels. Where the line reaches into those, nothing tells wings from continuum and the model has none.
+outer channels at the fainter end. Where the line reaches to both ends, nothing tells wings from continuum and the model
+has none.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def start_from_spectrum(cube: Cube) -> Start:
     """Start from the strongest line of the cube's mean spectrum, in emission or in absorption."""
     x, spectrum = cube.spectral_values, _mean_spectrum(cube)
     n_outer = max(1, round(OUTER_FRACTION * x.size))
-    continuum = float(np.median([spectrum[:n_outer], spectrum[-n_outer:]]))
+    continuum = min(float(np.median(spectrum[:n_outer])), float(np.median(spectrum[-n_outer:])), key=abs)
     line = _strongest_line(x, spectrum - continuum)
     if np.count_nonzero(np.abs(x - line.mean) > REACH * line.stddev) < n_outer:
         continuum = 0.0
