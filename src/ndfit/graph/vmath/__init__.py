@@ -4,9 +4,12 @@ Each function is branch-free, so that a loop over 32 or more contiguous values t
 instructions without fast-math. Every value's arithmetic is its own: neighbours never change a result.
 """
 
+from ndfit.graph.vmath.bessel import j0, j1
 from ndfit.graph.vmath.error_functions import erf, erfc
 from ndfit.graph.vmath.exponential import cosh, exp, expm1, sinh, tanh
 from ndfit.graph.vmath.faddeeva import faddeeva_imag, faddeeva_real
+from ndfit.graph.vmath.gamma import digamma, gammaln
+from ndfit.graph.vmath.incomplete_gamma import gammainc, gammainc_grad_a
 from ndfit.graph.vmath.intrinsics import ceil, floor
 from ndfit.graph.vmath.logarithm import arccosh, arcsinh, arctanh, log, log1p, log2, log10
 from ndfit.graph.vmath.powers import cbrt, power
@@ -24,6 +27,7 @@ __all__ = [
     "ceil",
     "cos",
     "cosh",
+    "digamma",
     "erf",
     "erfc",
     "exp",
@@ -31,6 +35,11 @@ __all__ = [
     "faddeeva_imag",
     "faddeeva_real",
     "floor",
+    "gammainc",
+    "gammainc_grad_a",
+    "gammaln",
+    "j0",
+    "j1",
     "log",
     "log10",
     "log1p",

@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 
 from ndfit.graph.vmath.exponential import ROUNDER, exp
-from ndfit.graph.vmath.intrinsics import fma, inline_here, select, vectorised
+from ndfit.graph.vmath.intrinsics import fma, inline_here, select, unrolled, vectorised
 from ndfit.graph.vmath.trigonometric import cos, sin
 
 _COUNT = 12
@@ -37,19 +37,22 @@ _FAR = 1e17
 _ONE_OVER_SQRT_PI = 0.5641895835477563
 _TWO_PI = 2.0 * math.pi
 
-_WHOLE = tuple(k * _STEP for k in range(_COUNT))
-_HALF_ODD = tuple((k + 0.5) * _STEP for k in range(_COUNT))
-# The node at zero stands for itself alone, the others for a pair.
-_WHOLE_WEIGHTS = (0.5, *(math.exp(-t * t) for t in _WHOLE[1:]))
-_HALF_ODD_WEIGHTS = tuple(math.exp(-t * t) for t in _HALF_ODD)
+
+def _nodes(k: int) -> tuple[float, float, float, float]:
+    """The k-th whole and half-odd node and their weights. The node at zero counts half: the others stand for pairs."""
+    whole, half_odd = k * _STEP, (k + 0.5) * _STEP
+    return whole, half_odd, math.exp(-(whole**2)) if k else 0.5, math.exp(-(half_odd**2))
 
 
 @vectorised
-def _node(k: int, whole: bool, x: float, y: float) -> tuple[float, float, float]:
-    """Numerators of the real and the imaginary sum and denominator of the k-th term."""
+def _term(
+    point: tuple[bool, float, float], whole_node: float, half_odd_node: float, whole_weight: float, half_odd_weight: float
+) -> tuple[float, float, float]:
+    """Numerators of the real and the imaginary sum, and their denominator."""
     inline_here()
-    t = select(whole, _WHOLE[k], _HALF_ODD[k])
-    weight = select(whole, _WHOLE_WEIGHTS[k], _HALF_ODD_WEIGHTS[k])
+    use_whole, x, y = point
+    t = select(use_whole, whole_node, half_odd_node)
+    weight = select(use_whole, whole_weight, half_odd_weight)
     y_square = y * y
     radius_square = fma(x, x, y_square)
     denominator = fma(x - t, x - t, y_square) * fma(x + t, x + t, y_square)
@@ -57,27 +60,20 @@ def _node(k: int, whole: bool, x: float, y: float) -> tuple[float, float, float]
 
 
 @vectorised
-def _two_nodes(k: int, whole: bool, x: float, y: float) -> tuple[float, float]:
-    """Terms k and k + 1 of both sums, on a common denominator to save a division."""
+def _add_two_terms(
+    sums: tuple[float, float], point: tuple[bool, float, float], nodes: tuple[float, ...]
+) -> tuple[float, float]:
+    """Both sums with two terms more, brought to a common denominator to save a division."""
     inline_here()
-    real_1, imag_1, below_1 = _node(k, whole, x, y)
-    real_2, imag_2, below_2 = _node(k + 1, whole, x, y)
+    real_1, imag_1, below_1 = _term(point, nodes[0], nodes[1], nodes[2], nodes[3])
+    real_2, imag_2, below_2 = _term(point, nodes[4], nodes[5], nodes[6], nodes[7])
     scale = 1.0 / (below_1 * below_2)
-    return fma(real_1, below_2, real_2 * below_1) * scale, fma(imag_1, below_2, imag_2 * below_1) * scale
+    real = fma(real_1, below_2, real_2 * below_1)
+    imag = fma(imag_1, below_2, imag_2 * below_1)
+    return fma(real, scale, sums[0]), fma(imag, scale, sums[1])
 
 
-@vectorised
-def _trapezoidal_sums(whole: bool, x: float, y: float) -> tuple[float, float]:
-    inline_here()
-    real_0, imag_0 = _two_nodes(0, whole, x, y)
-    real_2, imag_2 = _two_nodes(2, whole, x, y)
-    real_4, imag_4 = _two_nodes(4, whole, x, y)
-    real_6, imag_6 = _two_nodes(6, whole, x, y)
-    real_8, imag_8 = _two_nodes(8, whole, x, y)
-    real_10, imag_10 = _two_nodes(10, whole, x, y)
-    real = real_0 + real_2 + real_4 + real_6 + real_8 + real_10
-    imag = imag_0 + imag_2 + imag_4 + imag_6 + imag_8 + imag_10
-    return _SUM_SCALE * y * real, _SUM_SCALE * x * imag
+_trapezoidal_sums = unrolled(_add_two_terms, [_nodes(k) + _nodes(k + 1) for k in range(0, _COUNT, 2)])
 
 
 @vectorised
@@ -96,7 +92,7 @@ def _upper_right(x: float, y: float) -> tuple[float, float]:
     steps = fma(x, _PER_STEP, ROUNDER) - ROUNDER
     offset = fma(x, _PER_STEP, -steps)
     whole = math.fabs(offset) > 0.25
-    sum_real, sum_imag = _trapezoidal_sums(whole, x, y)
+    real_sum, imag_sum = _trapezoidal_sums((0.0, 0.0), (whole, x, y))
 
     sign = select(whole, -1.0, 1.0)
     growth = exp(_TWO_PI_PER_STEP * y)
@@ -106,8 +102,8 @@ def _upper_right(x: float, y: float) -> tuple[float, float]:
     residue_imag = sign * growth * sin(_TWO_PI * offset) / below
     gauss_real, gauss_imag = _twice_gaussian(x, y)
     within_reach = y < _POLE_BEYOND_REACH
-    real = sum_real + select(within_reach, gauss_real * residue_real - gauss_imag * residue_imag, 0.0)
-    imag = sum_imag + select(within_reach, gauss_real * residue_imag + gauss_imag * residue_real, 0.0)
+    real = _SUM_SCALE * y * real_sum + select(within_reach, gauss_real * residue_real - gauss_imag * residue_imag, 0.0)
+    imag = _SUM_SCALE * x * imag_sum + select(within_reach, gauss_real * residue_imag + gauss_imag * residue_real, 0.0)
 
     radius_square = fma(x, x, y * y)
     far = radius_square > _FAR

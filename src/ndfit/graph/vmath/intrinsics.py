@@ -121,5 +121,31 @@ def polynomial(coefficients: Sequence[float]) -> Any:
     return horner
 
 
+def unrolled(step: Callable[..., Any], rows: Sequence[tuple[float, ...]]) -> Any:
+    """Return a compiled function of (state, arguments): ``state = step(state, arguments, row)`` for each row in turn.
+
+    State and arguments are tuples of numbers, `step` is a `vectorised` function. A loop inside a function would keep
+    the loop that calls it from vectorising; steps written out one after the other do not.
+    """
+
+    @intrinsic
+    def fold(typingctx, state, arguments):  # type: ignore[no-untyped-def]
+        row_type = types.UniTuple(types.float64, len(rows[0]))
+        step_type = typingctx.resolve_value_type(step)
+        step_signature = typingctx.resolve_function_type(step_type, (state, arguments, row_type), {})
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            call_step = context.get_function(step_type, step_signature)
+            current, fixed = args
+            for row in rows:
+                constants = context.get_constant_generic(builder, row_type, row)
+                current = call_step(builder, [current, fixed, constants])
+            return current
+
+        return state(state, arguments), codegen
+
+    return fold
+
+
 def _fmuladd(builder: ir.IRBuilder) -> ir.Function:
     return builder.module.declare_intrinsic("llvm.fmuladd", (_F64,), ir.FunctionType(_F64, (_F64, _F64, _F64)))
