@@ -1,7 +1,11 @@
 """Elementary and special functions that vectorise: scalar float64 in, float64 out.
 
-Each function is branch-free, so that a loop over 32 or more contiguous values that calls it becomes packed
-instructions without fast-math. Every value's arithmetic is its own: neighbours never change a result.
+Each function, the two lookup tables apart, is branch-free, so that a loop over 32 or more contiguous values that calls
+it becomes packed instructions without fast-math. Every value's arithmetic is its own: neighbours never change a result.
+Special values (zeros with their signs, infinities, NaN) are numpy's and scipy's unless a function says otherwise.
+
+The coefficients of all polynomials are minimax fits (Remez's exchange algorithm in 50-digit arithmetic) to the
+functions that the comments beside them name, rounded to float64.
 """
 
 from ndfit.graph.vmath.bessel import j0, j1
@@ -9,10 +13,11 @@ from ndfit.graph.vmath.error_functions import erf, erfc
 from ndfit.graph.vmath.exponential import cosh, exp, expm1, sinh, tanh
 from ndfit.graph.vmath.faddeeva import faddeeva_imag, faddeeva_real
 from ndfit.graph.vmath.gamma import digamma, gammaln
-from ndfit.graph.vmath.incomplete_gamma import gammainc, gammainc_grad_a
-from ndfit.graph.vmath.intrinsics import ceil, floor
+from ndfit.graph.vmath.incomplete_gamma import gammainc, gammainc_grad_a, gammaincinv
+from ndfit.graph.vmath.intrinsics import ceil, floor, sign
 from ndfit.graph.vmath.logarithm import arccosh, arcsinh, arctanh, log, log1p, log2, log10
 from ndfit.graph.vmath.powers import cbrt, power
+from ndfit.graph.vmath.tables import interp, interp_slope
 from ndfit.graph.vmath.trigonometric import arccos, arcsin, arctan, arctan2, cos, sin, tan
 
 __all__ = [
@@ -37,14 +42,18 @@ __all__ = [
     "floor",
     "gammainc",
     "gammainc_grad_a",
+    "gammaincinv",
     "gammaln",
+    "interp",
+    "interp_slope",
     "j0",
     "j1",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "power",
+    "sign",
     "sin",
     "sinh",
     "tan",

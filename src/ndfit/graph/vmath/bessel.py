@@ -19,6 +19,7 @@ from ndfit.graph.vmath.trigonometric import cos, sin
 
 _BORDER = 8.0
 
+# J0(x) and J1(x) / x of x**2 / 32 - 1
 _J0_NEAR = polynomial(
     (
         0.045829664859813754,
@@ -61,6 +62,7 @@ _J1_OVER_X_NEAR = polynomial(
     )
 )
 
+# Pn and Qn x / 8 of (8/x)**2
 _P0 = polynomial(
     (
         0.9999999999999991,

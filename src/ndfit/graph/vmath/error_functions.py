@@ -15,6 +15,7 @@ from ndfit.graph.vmath.intrinsics import inline_here, leading_bits, polynomial, 
 
 _MAPPING_CENTRE = 3.75
 
+# erf(x) / x of x**2, for |x| <= 1
 _ERF_NEAR_ZERO = polynomial(
     (
         1.1283791670955126,
@@ -32,6 +33,7 @@ _ERF_NEAR_ZERO = polynomial(
     )
 )
 
+# (1 + 2 x) exp(x**2) erfc(x) of t
 _SCALED_ERFC = polynomial(
     (
         1.2375126308378275,

@@ -24,6 +24,7 @@ LN2_LOW = 7.371002565167799e-13
 ROUNDER = 1.5 * 2.0**52
 _EXPONENT_BIAS = 1023.0
 
+# (exp(r) - 1 - r) / r**2 for |r| <= ln(2)/2
 _EXP_TAIL = polynomial(
     (
         0.5000000000000011,

@@ -46,7 +46,11 @@ def _nodes(k: int) -> tuple[float, float, float, float]:
 
 @vectorised
 def _term(
-    point: tuple[bool, float, float], whole_node: float, half_odd_node: float, whole_weight: float, half_odd_weight: float
+    point: tuple[bool, float, float],
+    whole_node: float,
+    half_odd_node: float,
+    whole_weight: float,
+    half_odd_weight: float,
 ) -> tuple[float, float, float]:
     """Numerators of the real and the imaginary sum, and their denominator."""
     inline_here()

@@ -8,13 +8,18 @@ P(a, x) = x**a exp(-x) / Gamma(a + 1) times, up to x = a + 4, the series sum_n x
 Both are evaluated from the tail inwards to a fixed depth, enough for a <= 100, as a fraction of numerator and
 denominator: no division in a step. Each step carries the derivatives with respect to a of both by the chain rule; where
 only the value is asked for, the compiler drops them.
+
+gammaincinv solves log P = log p, or log Q = log(1 - p) in the upper half, for u = log x, in which both are concave and
+nearly straight, by three of Halley's third-order steps. They start from the Wilson-Hilferty normal approximation of x
+(Abramowitz & Stegun 26.4.17, with 26.2.22 for the normal quantile) or, for small x, from two terms of the inverted
+series.
 """
 
 from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.exponential import exp
+from ndfit.graph.vmath.exponential import clamp, exp
 from ndfit.graph.vmath.gamma import digamma, gammaln_of_positive
 from ndfit.graph.vmath.intrinsics import fma, inline_here, select, unrolled, vectorised
 from ndfit.graph.vmath.logarithm import log
@@ -91,17 +96,26 @@ def _usable(a: float, x: float) -> bool:
 
 
 @vectorised
-def gammainc(a: float, x: float) -> float:
-    """Regularised lower incomplete gamma function P(a, x); relative error 1e-13; NaN for a > 100."""
+def _tails(a: float, x: float) -> tuple[float, float, float]:
+    """P, Q and the prefactor."""
     inline_here()
     border = a + _SERIES_REACH
     near = x < border
     bounded = select(x > _LARGEST_X, _LARGEST_X, x)
+    prefactor = _prefactor(a, bounded)
     series, _ = _series_sum(a, select(near, bounded, border))
     fraction, _ = _fraction_sum(a, select(near, border, bounded))
-    prefactor = _prefactor(a, bounded)
-    value = select(near, prefactor * series, 1.0 - a * prefactor * fraction)
-    return select(_usable(a, x), value, math.nan)
+    lower = prefactor * series
+    upper = a * prefactor * fraction
+    return select(near, lower, 1.0 - upper), select(near, 1.0 - lower, upper), prefactor
+
+
+@vectorised
+def gammainc(a: float, x: float) -> float:
+    """Regularised lower incomplete gamma function P(a, x); relative error 1e-13; NaN for a > 100."""
+    inline_here()
+    lower, _, _ = _tails(a, x)
+    return select(_usable(a, x), lower, math.nan)
 
 
 @vectorised
@@ -118,3 +132,45 @@ def gammainc_grad_a(a: float, x: float) -> float:
     below = prefactor * fma(growth, series, series_slope)
     beyond = -a * prefactor * fma(growth + 1.0 / a, fraction, fraction_slope)
     return select(_usable(a, x), select(x == 0.0, 0.0, select(near, below, beyond)), math.nan)
+
+
+@vectorised
+def _normal_quantile(p: float) -> float:
+    """To 3e-3."""
+    inline_here()
+    t = math.sqrt(-2.0 * log(select(p < 0.5, p, 1.0 - p)))
+    magnitude = t - (2.30753 + 0.27061 * t) / (1.0 + t * (0.99229 + t * 0.04481))
+    return select(p < 0.5, -magnitude, magnitude)
+
+
+@vectorised
+def _quantile_start(a: float, p: float) -> float:
+    """The solution of P(a, x) = p to a factor of 3 or better."""
+    inline_here()
+    variance = 1.0 / (9.0 * a)
+    root = 1.0 - variance + _normal_quantile(p) * math.sqrt(variance)
+    wilson_hilferty = a * select(root > 0.2, root * root * root, 0.008)
+    leading = exp((log(p) + gammaln_of_positive(a + 1.0)) / a)
+    return select(leading < 0.25 * (a + 1.0), leading + leading * leading / (a + 1.0), wilson_hilferty)
+
+
+@vectorised
+def _halley_step(a: float, p: float, x: float) -> float:
+    inline_here()
+    lower, upper, prefactor = _tails(a, x)
+    left = p <= 0.5
+    slope = a * prefactor / select(left, lower, -upper)
+    newton = log(select(left, lower / p, upper / (1.0 - p))) / slope
+    bend = clamp(0.5 * newton * (a - x - slope), -0.5, 0.5)
+    return x * exp(clamp(newton / (bend - 1.0), -1.5, 1.5))
+
+
+@vectorised
+def gammaincinv(a: float, p: float) -> float:
+    """x that solves P(a, x) = p, for p in [0, 1]; relative error 1e-12; NaN for a > 100."""
+    inline_here()
+    start = _quantile_start(a, p)
+    x = _halley_step(a, p, _halley_step(a, p, _halley_step(a, p, start)))
+    x = select(start == 0.0, 0.0, x)
+    x = select(p == 0.0, 0.0, select(p == 1.0, math.inf, x))
+    return select(_usable(a, p) & (p <= 1.0), x, math.nan)

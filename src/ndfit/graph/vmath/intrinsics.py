@@ -98,6 +98,13 @@ ceil = _rounding("llvm.ceil", "The smallest integer not below x.")
 
 
 @vectorised
+def sign(x: float) -> float:
+    """-1, 0 or 1; NaN for NaN."""
+    inline_here()
+    return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
+
+
+@vectorised
 def leading_bits(x: float) -> float:
     """x cut to its leading 26 bits: the product of two such numbers is exact."""
     inline_here()

@@ -1,8 +1,8 @@
 """log, log2, log10, log1p and the inverse hyperbolic functions: float64 in, float64 out, branch-free.
 
 x = 2**k m with m in [sqrt(1/2), sqrt(2)), by its bits. With f = m - 1 and s = f / (2 + f), log(m) = 2 atanh(s)
-= f - (f**2/2 - s (f**2/2 + R)), where R = 2 s**2 (1/3 + s**2/5 + ...) is a minimax polynomial in s**2 (relative error of
-log(m) 1e-18): the arrangement of W. J. Cody and W. Waite ("Software Manual for the Elementary Functions", 1980), in
+= f - (f**2/2 - s (f**2/2 + R)), where R = 2 s**2 (1/3 + s**2/5 + ...) is a minimax polynomial in s**2 (relative error
+of log(m) 1e-18): the arrangement of W. J. Cody and W. Waite ("Software Manual for the Elementary Functions", 1980), in
 which f, the largest term, is exact. k ln 2 is added in two parts, the first exact.
 
 log1p(x) takes u = 1 + x and adds what that sum lost, divided by u. The inverse hyperbolic functions are log1p of
@@ -28,6 +28,7 @@ _BITS_OF_ONE = 0x3FF0000000000000
 _FRACTION_MASK = 0x000FFFFFFFFFFFFF
 _BITS_OF_2_52 = 0x4330000000000000
 
+# (atanh(s) / s - 1) / z of z = s**2
 _LOG_TAIL = polynomial(
     (
         0.33333333333333676,

@@ -2,8 +2,8 @@
 
 x**y = 2**(y log2 x) needs log2 x to some 65 bits. With |x| = 2**k m and f = m - 1, s = f / (2 + f) is split in 26
 leading bits and a rest computed from the exact remainder of the division; log2 m = (2 / ln 2) s (1 + s**2/3 + R), R
-of order s**4 by a minimax polynomial, is a chain of products of such split numbers (exact where the leading parts meet),
-as is the product with y. Splitting numbers for exact products: T. J. Dekker, Numer. Math. 18, 224 (1971). The zoo of
+of order s**4 by a minimax polynomial, is a chain of products of such split numbers (exact where the leading parts
+meet), as is the product with y. Splitting numbers for exact products: T. J. Dekker, Numer. Math. 18, 224 (1971). The zoo of
 special values is C99's (annex F.9.4.4), which is numpy's.
 
 cbrt: an initial polynomial on m, then one step of Halley's third-order iteration.
@@ -33,7 +33,7 @@ _SCALE = 0.9617966939259756
 _SCALE_HIGH = 0.9617966860532761
 _SCALE_LOW = 7.872699542894897e-09
 
-# (3 atanh(s) / s - 3 - z) / z**2 with z = s**2; relative error of atanh(s) 7e-23.
+# (3 atanh(s) / s - 3 - z) / z**2 of z = s**2; relative error of atanh(s) 7e-23.
 _ATANH_TAIL = polynomial(
     (
         0.5999999999999996,

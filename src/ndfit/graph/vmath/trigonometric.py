@@ -2,8 +2,8 @@
 
 x = k pi/2 + r by three parts of pi/2, the first two of 33 bits so that their products with |k| < 2**20 are exact
 (W. J. Cody, W. Waite, "Software Manual for the Elementary Functions", 1980); minimax polynomials for sin(r) and cos(r)
-on |r| <= pi/4 (relative errors 4e-18 and 5e-20), of which k selects one. Beyond |x| = 1.6e6 the error grows to that of a
-change of x in its last digit; from |x| = 2**50 on the result is NaN.
+on |r| <= pi/4 (relative errors 4e-18 and 5e-20), of which k selects one. What the rounding of r loses is carried along.
+Beyond |x| = 1.6e6 the error grows to that of a change of x in its last digit; from |x| = 2**50 on the result is NaN.
 
 arctan2 takes the angle below 45 degrees of the sides sorted by size, turns it by 45 degrees where the tangent exceeds
 tan(pi/8), and evaluates a minimax polynomial on [-tan(pi/8), tan(pi/8)] (relative error 1.3e-18): one division. The
@@ -28,6 +28,7 @@ _PI_OVER_4 = 0.7853981633974483
 _PI_OVER_4_LOW = 3.061616997868383e-17
 _TAN_PI_OVER_8 = 0.41421356237309503
 
+# (sin(r) / r - 1) / z, (cos(r) - 1 + z/2) / z**2 and (arctan(t) / t - 1) / z, of z = r**2 or t**2
 _SIN_TAIL = polynomial(
     (
         -0.16666666666666632,
@@ -66,70 +67,68 @@ _ARCTAN_TAIL = polynomial(
 
 
 @vectorised
-def _quadrant(x: float) -> float:
-    """k, the multiple of pi/2 nearest to x, still carrying ROUNDER."""
+def _reduced(x: float) -> tuple[int, float, float]:
+    """(k, r, rest): x = k pi/2 + r + rest; of k only the last bits count, the rest is below the last digit of r."""
     inline_here()
-    return fma(x, _TWO_OVER_PI, ROUNDER)
+    rounded = fma(x, _TWO_OVER_PI, ROUNDER)
+    k = rounded - ROUNDER
+    coarse = fma(k, -_HALF_PI_1, x)
+    fine = fma(k, -_HALF_PI_2, coarse)
+    lost = fma(k, -_HALF_PI_2, coarse - fine)
+    rest = fma(k, -_HALF_PI_3, lost)
+    r = fine + rest
+    return to_bits(rounded), select(math.fabs(x) < _LARGEST_ARGUMENT, r, math.nan), (fine - r) + rest
 
 
 @vectorised
-def _remainder(x: float, k: float) -> float:
-    """x - k pi/2."""
-    inline_here()
-    r = fma(k, -_HALF_PI_1, x)
-    r = fma(k, -_HALF_PI_2, r)
-    r = fma(k, -_HALF_PI_3, r)
-    return select(math.fabs(x) < _LARGEST_ARGUMENT, r, math.nan)
-
-
-@vectorised
-def _sin_near_zero(r: float) -> float:
+def _sin_near_zero(r: float, rest: float) -> float:
     inline_here()
     z = r * r
-    return fma(r * z, _SIN_TAIL(z), r)
+    return r + fma(r * z, _SIN_TAIL(z), fma(-0.5 * z, rest, rest))
 
 
 @vectorised
-def _cos_near_zero(r: float) -> float:
+def _cos_near_zero(r: float, rest: float) -> float:
     """1 - z/2 + ..., with what 1 - z/2 loses to rounding put back."""
     inline_here()
     z = r * r
     head = 1.0 - 0.5 * z
-    return head + fma(z * z, _COS_TAIL(z), (1.0 - head) - 0.5 * z)
+    return head + fma(z * z, _COS_TAIL(z), fma(-r, rest, (1.0 - head) - 0.5 * z))
+
+
+@vectorised
+def _with_sign_of(x: float, quadrant: int) -> float:
+    """x, negated where the second to last bit of the quadrant is set."""
+    inline_here()
+    return from_bits(to_bits(x) ^ ((quadrant << 62) & _SIGN_BIT))
 
 
 @vectorised
 def sin(x: float) -> float:
-    """Sine of radians, error below 2 ulp for |x| < 1e6; see the module for larger ones."""
+    """Sine of radians, error below 1 ulp for |x| < 1e6; see the module for larger ones."""
     inline_here()
-    rounded = _quadrant(x)
-    r = _remainder(x, rounded - ROUNDER)
-    bits = to_bits(rounded)
-    value = select((bits & 1) == 0, _sin_near_zero(r), _cos_near_zero(r))
-    return from_bits(to_bits(value) ^ ((bits << 62) & _SIGN_BIT))
+    k, r, rest = _reduced(x)
+    sine = select((k & 1) == 0, _sin_near_zero(r, rest), _cos_near_zero(r, rest))
+    return select(x == 0.0, x, _with_sign_of(sine, k))
 
 
 @vectorised
 def cos(x: float) -> float:
-    """Cosine of radians, error below 2 ulp for |x| < 1e6; see the module for larger ones."""
+    """Cosine of radians, error below 1 ulp for |x| < 1e6; see the module for larger ones."""
     inline_here()
-    rounded = _quadrant(x)
-    r = _remainder(x, rounded - ROUNDER)
-    bits = to_bits(rounded)
-    value = select((bits & 1) == 0, _cos_near_zero(r), _sin_near_zero(r))
-    return from_bits(to_bits(value) ^ (((bits + 1) << 62) & _SIGN_BIT))
+    k, r, rest = _reduced(x)
+    return _with_sign_of(select((k & 1) == 0, _cos_near_zero(r, rest), _sin_near_zero(r, rest)), k + 1)
 
 
 @vectorised
 def tan(x: float) -> float:
     """Tangent of radians, error below 3 ulp for |x| < 1e6; see the module for larger ones."""
     inline_here()
-    rounded = _quadrant(x)
-    r = _remainder(x, rounded - ROUNDER)
-    even = (to_bits(rounded) & 1) == 0
-    sine = _sin_near_zero(r)
-    cosine = _cos_near_zero(r)
-    return select(even, sine, -cosine) / select(even, cosine, sine)
+    k, r, rest = _reduced(x)
+    even = (k & 1) == 0
+    sine = _sin_near_zero(r, rest)
+    cosine = _cos_near_zero(r, rest)
+    return select(x == 0.0, x, select(even, sine, -cosine) / select(even, cosine, sine))
 
 
 @vectorised
