@@ -30,3 +30,18 @@ def test_no_example_without_a_fit() -> None:
     cube, model = make()
     model.amplitude = np.full((2, 3), np.nan) * u.K
     assert pick_examples(cube, model) == []
+
+
+def test_lowest_is_shown_where_no_line_is_clear() -> None:
+    cube, model = make()
+    model.amplitude = AMPLITUDES / 20 * u.K
+    reasons = {example.reason: example.position for example in pick_examples(cube, model)}
+    assert reasons["lowest S/N"] == (1, 1)
+    assert "poorest match" not in reasons
+
+
+def test_small_cube_shows_each_position_once() -> None:
+    cube, model = make()
+    keep = np.array([[False, True, False], [True, False, False]])
+    model.amplitude = np.where(keep, AMPLITUDES, np.nan) * u.K
+    assert sorted(example.position for example in pick_examples(cube, model)) == [(0, 1), (1, 0)]

@@ -38,15 +38,23 @@ def evaluate(fitted: Model, x: FloatArray, at: tuple[int | slice, ...]) -> Float
 
 
 def pick_examples(cube: Cube, fitted: Model) -> list[Example]:
-    """The positions of highest and of median signal-to-noise ratio, and the clear one that the model matches worst."""
+    """The positions of highest and of median signal-to-noise ratio, and the clear one that the model matches worst.
+
+    Where none is clear, the last is the one of lowest ratio. No position is picked twice: small cubes have fewer.
+    """
     snr, mismatch = _quality(cube, fitted)
-    if not np.isfinite(snr).any():
-        return []
-    wanted = [("highest S/N", -snr), ("median S/N", np.abs(snr - np.nanmedian(snr)))]
-    clear = np.where(snr >= CLEAR, mismatch, np.nan)
-    if np.isfinite(clear).any():
-        wanted.append(("poorest match", -clear))
-    return [Example(_smallest(score), reason) for reason, score in wanted]
+    usable = np.isfinite(snr)
+    clear = snr >= CLEAR
+    median = np.median(snr[usable]) if usable.any() else np.nan
+    last = ("poorest match", np.where(clear, -mismatch, np.nan)) if clear.any() else ("lowest S/N", snr)
+    examples: list[Example] = []
+    for reason, score in (("highest S/N", -snr), ("median S/N", np.abs(snr - median)), last):
+        left = np.where(usable, score, np.nan)
+        if np.isfinite(left).any():
+            row, column = np.unravel_index(np.nanargmin(left), left.shape)
+            examples.append(Example((int(row), int(column)), reason))
+            usable[row, column] = False
+    return examples
 
 
 def _quality(cube: Cube, fitted: Model) -> tuple[FloatArray, FloatArray]:
@@ -63,8 +71,3 @@ def _quality_of_row(cube: Cube, fitted: Model, x: FloatArray, row: int) -> tuple
     noise = np.median(np.abs(np.diff(data, axis=0)), axis=0) / (0.6745 * np.sqrt(2))
     noise[noise == 0] = np.nan
     return np.ptp(values, axis=0) / noise, np.std(data - values, axis=0) / noise
-
-
-def _smallest(score: FloatArray) -> tuple[int, int]:
-    row, column = np.unravel_index(np.nanargmin(score), score.shape)
-    return int(row), int(column)

@@ -44,7 +44,7 @@ SKY_NAMES = {"RA": "RA", "DEC": "Dec", "GLON": "Galactic longitude", "GLAT": "Ga
 MISSING = "0.82"
 CLIPPED_PERCENT = 1.0  # of a map's values, at either end, beyond its colour scale
 BINS = 90
-MARGIN = 0.35  # of the spectral axis, to either side of it in the histogram
+MARGIN = 0.6  # of the distance between the bounds, to either side of them in the histogram
 FINE = 8  # points of a drawn model for each channel
 OUTLINE = [withStroke(linewidth=1.6, foreground="black")]
 
@@ -119,6 +119,7 @@ def _label_sky(axes: Any, cube: Cube, is_first: bool) -> None:
         return
     for coordinate, code in zip(axes.coords, cube.sky.wcs.ctype, strict=True):
         coordinate.set_axislabel(SKY_NAMES.get(code.split("-")[0], code or "pixel"))
+        coordinate.set_ticklabel(exclude_overlapping=True)
         coordinate.display_minor_ticks(True)
     if not is_first:
         axes.coords[1].set_axislabel("")
@@ -145,15 +146,15 @@ def _mark(axes: Axes, number: int, example: Example, width: int) -> None:
 def _draw_means(axes: Axes, cube: Cube, start: Start, free: Model, bounded: Model) -> None:
     """Histogram of both fits' means; what lies beyond the plot is counted in its outermost bins."""
     name = start.parameter("mean")
-    axis, _ = _shown(cube.spectral_values, cube.spectral_unit)
     limits, _ = _shown(start.bounds, cube.spectral_unit)
-    margin = MARGIN * np.ptp(axis)
-    edges = np.linspace(axis.min() - margin, axis.max() + margin, BINS + 1)
+    low, high = sorted(limits)
+    margin = MARGIN * (high - low)
+    edges = np.linspace(low - margin, high + margin, BINS + 1)
     for fitted, look in ((free, FREE), (bounded, BOUNDED)):
         parameter = getattr(fitted, name)
         means, _ = _shown(parameter.value, parameter.unit)
         means = means[np.isfinite(means)]
-        n_outside = np.count_nonzero((means < limits[0]) | (means > limits[1]))
+        n_outside = np.count_nonzero((means < low) | (means > high))
         axes.hist(
             np.clip(means, edges[0], edges[-1]),
             edges,
@@ -162,12 +163,12 @@ def _draw_means(axes: Axes, cube: Cube, start: Start, free: Model, bounded: Mode
             color=look.colour,
             label=f"{look.label}: {n_outside} beyond them",
         )
-    for limit in limits:
+    for limit in (low, high):
         axes.axvline(limit, color="0.5", linewidth=0.8, linestyle=":")
     axes.set(yscale="log", xlim=(edges[0], edges[-1]), ylabel="positions")
-    axes.set_xlabel(f"centroid {_spectral_label(cube)}; ends hold all beyond")
-    axes.set_ylim(top=axes.get_ylim()[1] * 6)  # room for the legend
-    axes.legend(loc="upper center", handlelength=1.2)
+    axes.set_xlabel(f"centroid {_spectral_label(cube)}")
+    axes.set_ylim(top=axes.get_ylim()[1] * 12)  # room for the legend
+    axes.legend(loc="upper center", handlelength=1.2, title="dotted: bounds; end bins: all beyond", title_fontsize=8)
 
 
 def _draw_spectrum(axes: Axes, cube: Cube, example: Example, free: Model, bounded: Model) -> None:
