@@ -1,12 +1,13 @@
 """Algebraic rules: an operator and its arguments in, a cheaper equal expression out, or None to leave it.
 
 The rules are exact in real arithmetic for finite coordinates and parameters; rounding may differ by some units in the
-last place, and verification bounds it. Three of them shape what compiled loops cost:
+last place, and verification bounds it. Three shape what compiled loops cost:
 
 - a product is kept as (factor of parameters alone) * (rest), so that every factor of parameters that a derivation
   leaves behind is merged into one, computed once a fit;
 - a quotient that depends on the coordinates is a product with a reciprocal, which value and derivatives share;
-- a power with an integer or half-integer constant exponent is a chain of products, with one square root.
+- a power with an integer or half-integer constant exponent is a chain of products, with one square root; one whose base
+  is seen to be positive, such as 1 + u^2, is exp(exponent * log(base)), whose logarithm the derivatives share.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def _negative(b: GraphBuilder, operand: int) -> int | None:
 def _power(b: GraphBuilder, base: int, exponent: int) -> int | None:
     constant = b.constant_value(exponent)
     if constant is None:
-        return None
+        return b.apply("exp", b.mul(exponent, b.apply("log", base))) if _is_positive(b, base) else None
     power = float(constant)
     if abs(power) > _LARGEST_CHAIN or not (2.0 * power).is_integer():
         return None
@@ -145,6 +146,27 @@ def _power(b: GraphBuilder, base: int, exponent: int) -> int | None:
         return b.div(b.constant(1.0), b.apply("power", base, b.constant(-power)))
     whole = _whole_power(b, base, int(power))
     return whole if power.is_integer() else b.mul(whole, b.apply("sqrt", base))
+
+
+def _is_positive(b: GraphBuilder, node: int) -> bool:
+    """Whether the value is above 0 wherever it is a number, as the expression itself shows."""
+    op, args, _ = b.nodes[node]
+    if op == "const":
+        return float(b.constant_value(node) or 0.0) > 0.0
+    if op != "add":
+        return False
+    return any(_is_positive(b, one) and _is_not_negative(b, other) for one, other in (args, args[::-1]))
+
+
+def _is_not_negative(b: GraphBuilder, node: int) -> bool:
+    op, args, _ = b.nodes[node]
+    if op == "const":
+        return float(b.constant_value(node) or 0.0) >= 0.0
+    if op == "multiply" and args[0] == args[1]:
+        return True
+    if op in ("add", "multiply", "reciprocal"):
+        return all(_is_not_negative(b, arg) for arg in args)
+    return op in ("absolute", "exp", "sqrt")
 
 
 def _whole_power(b: GraphBuilder, base: int, power: int) -> int:

@@ -192,10 +192,11 @@ class Symbol:
         return Symbol(self.tape, self.node)
 
     def astype(self, dtype: Any, **kwargs: Any) -> Symbol:
-        """A conversion to float64 or longer is none."""
-        if np.dtype(dtype) not in (np.float64, np.longdouble):
-            raise Untraceable(f"the model converts a value to {np.dtype(dtype)}")
-        return Symbol(self.tape, self.tape.builder.real(self.node))
+        """A conversion to float64 or longer is none; a condition becomes 1 or 0."""
+        to, b = np.dtype(dtype), self.tape.builder
+        if to in (np.float64, np.longdouble) or (b.is_condition(self.node) and to.kind in "iuf"):
+            return Symbol(self.tape, b.real(self.node))
+        raise Untraceable(f"the model converts a value to {to}")
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
         return np.clip(self, min, max)

@@ -79,7 +79,8 @@ class _ModelStandIn:
 
     @property
     def parameters(self) -> Any:
-        return np.array([self._symbol(name) for name in self._names], dtype=object)
+        """An array of symbols; None stands for a parameter that is tied and not computed yet."""
+        return np.array([self._symbols[name] for name in self._names], dtype=object)
 
     @property
     def left(self) -> _ModelStandIn:

@@ -6,8 +6,10 @@ turned, all within the bounds. Whatever a model's code does that tracing did not
 a computation across points) has to survive numbers it was not traced with.
 
 Central differences with steps h and 2h err by about a third of their difference (truncation) and by eps |f| / h
-(rounding); a derivative is accepted within a few of both. Where the differences are not finite or jump, they tell
-nothing and the sample is left out.
+(rounding); a derivative is accepted within a few of both. There are two steps, one for smooth models and one for lines
+that are narrow for their position, and a derivative has to agree with one of them. Where the differences are not
+finite, or those of h and 2h (first or second) are not those of a smooth function, they tell nothing and the sample is
+left out.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ Evaluator = Callable[[FloatArray, tuple[FloatArray, ...]], Sequence[ArrayLike]]
 
 _MOST_SAMPLES = 512
 _RELATIVE, _OF_LARGEST = 1e-9, 1e-11
-_STEP = float(np.finfo(float).eps ** (1 / 3))
+_EPS = float(np.finfo(float).eps)
+_STEPS = (_EPS ** (1 / 3), 1e-3 * _EPS ** (1 / 3))
 
 
 def verify(
@@ -69,7 +72,7 @@ def verify(
         if number < 2:
             check.derivatives(parameters)
     if not compared:
-        raise Mismatch("the model is not finite, or raises, everywhere around the start values")
+        raise Mismatch(f"around the start values the model {check.error or 'is finite nowhere'}")
 
 
 def _thinned(coords: Sequence[ArrayLike]) -> tuple[FloatArray, ...]:
@@ -95,29 +98,35 @@ def _bounds(model: Any) -> tuple[FloatArray, FloatArray]:
 def _trials(
     start: FloatArray, free: tuple[int, ...], bounds: tuple[FloatArray, FloatArray], coords: tuple[FloatArray, ...]
 ) -> Iterator[FloatArray]:
-    """Parameter vectors around the start: moved a little first, since kinks often lie at round numbers."""
+    """Parameter vectors around the start, moved a little first: kinks often lie at round numbers.
+
+    Shifts are relative to the parameters (wide), and to the span of the coordinates where that is less (narrow): a line
+    must not always be moved out of sight.
+    """
     random = np.random.default_rng(20240229)
     chosen = np.isin(np.arange(start.size), free)
-    spread = max((float(np.ptp(array)) for array in coords if array.size), default=1.0)
-    scale = np.where(start == 0.0, min(spread, 1.0) or 1.0, np.abs(start))
+    span = max((float(np.ptp(array)) for array in coords if array.size), default=0.0) or 1.0
+    wide = np.where(start == 0.0, min(span, 1.0), np.abs(start))
+    narrow = np.minimum(wide, span)
 
-    def moved(size: float) -> FloatArray:
+    def moved(size: float, scale: FloatArray) -> FloatArray:
         shifts = size * scale * random.uniform(0.5, 1.0, start.size) * random.choice([-1.0, 1.0], start.size)
         return np.clip(np.where(chosen, start + shifts, start), *bounds)
 
-    yield moved(1e-3)
-    yield moved(0.1)
+    yield moved(1e-3, narrow)
+    yield moved(0.1, narrow)
     yield start
-    yield moved(0.5)
-    yield moved(0.5)
+    for scale in (narrow, wide):
+        yield moved(0.5, scale)
+        yield moved(0.5, scale)
     for index in free:
-        turned = moved(0.1)
+        turned = moved(0.1, narrow)
         turned[index] = -turned[index]
         yield np.clip(turned, *bounds)
 
 
 class _Check:
-    """One model against one evaluator."""
+    """One model against one evaluator. `error` tells what the model raised last."""
 
     def __init__(
         self, graph: ModelGraph, model: Any, coords: tuple[FloatArray, ...], free: tuple[int, ...], evaluator: Evaluator
@@ -127,6 +136,7 @@ class _Check:
         self._coords = coords
         self._free = free
         self._evaluator = evaluator
+        self.error = ""
 
     def value(self, parameters: FloatArray) -> bool:
         """Compare values; whether any could be compared."""
@@ -154,38 +164,45 @@ class _Check:
             [np.broadcast_to(column, self._coords[0].shape) for column in self._evaluator(complete, self._coords)[1:]]
         )
         for derivative, index in zip(found, self._free, strict=True):
-            differences = self._differences(parameters, index)
-            if differences is None:
-                continue
-            slope, tolerance = differences
-            wrong = ~(np.abs(derivative - slope) <= tolerance) & np.isfinite(slope)
-            if wrong.any():
-                name = self._graph.param_names[index]
-                at = int(np.argmax(wrong))
+            slope = self._contradiction(derivative, parameters, index)
+            if slope is not None:
+                at = int(np.argmax(np.isfinite(slope)))
                 raise Mismatch(
-                    f"the derivative by {name} is {derivative[at]:.6g}, central differences of the model give "
-                    f"{slope[at]:.6g}, at {self._describe(complete)}"
+                    f"the derivative by {self._graph.param_names[index]} is {derivative[at]:.6g}, central differences "
+                    f"of the model give {slope[at]:.6g}, at {self._describe(complete)}"
                 )
 
-    def _differences(self, parameters: FloatArray, index: int) -> tuple[FloatArray, FloatArray] | None:
-        """Central difference by one parameter and what it may err; NaN where it tells nothing."""
-        step = _STEP * (abs(parameters[index]) or 1.0)
+    def _contradiction(self, derivative: FloatArray, parameters: FloatArray, index: int) -> FloatArray | None:
+        """The model's slope at the samples where every step contradicts the derivative, NaN elsewhere; None if none."""
+        contradicted = np.full(derivative.shape, np.nan)
+        agreed = np.zeros(derivative.shape, dtype=bool)
+        for relative_step in _STEPS:
+            slope, tolerance = self._differences(parameters, index, relative_step)
+            agreed |= np.abs(derivative - slope) <= tolerance
+            contradicted = np.where(agreed, np.nan, np.where(np.isfinite(slope), slope, contradicted))
+            if agreed.any() and not np.isfinite(contradicted).any():
+                return None
+        return contradicted if np.isfinite(contradicted).any() else None
+
+    def _differences(self, parameters: FloatArray, index: int, relative_step: float) -> tuple[FloatArray, FloatArray]:
+        step = relative_step * (abs(parameters[index]) or 1.0)
         values = []
-        for multiple in (-2, -1, 1, 2):
+        for multiple in (-2, -1, 0, 1, 2):
             shifted = parameters.copy()
             shifted[index] += multiple * step
-            values.append(self._model_value(shifted))
-        if any(value is None for value in values):
-            return None
-        far_low, low, high, far_high = (value for value in values if value is not None)
+            value = self._model_value(shifted)
+            values.append(np.full(self._coords[0].shape, np.nan) if value is None else value)
+        far_low, low, middle, high, far_high = values
         with np.errstate(all="ignore"):
             slope, wide = (high - low) / (2 * step), (far_high - far_low) / (4 * step)
-            rounding = np.finfo(float).eps * np.maximum(np.abs(high), np.abs(low)) / step
+            bend, wide_bend = (high - 2 * middle + low) / step, (far_high - 2 * middle + far_low) / (4 * step)
+            rounding = _EPS * np.maximum(np.abs(high), np.abs(low)) / step
             truncation = np.abs(slope - wide)
-            jumps = truncation > 0.1 * np.abs(slope) + 1e3 * rounding
-        tolerance = 1e-6 * np.abs(slope) + 2 * truncation + 100 * rounding
-        largest = np.max(np.abs(slope[np.isfinite(slope) & ~jumps]), initial=0.0)
-        return np.where(jumps, np.nan, slope), tolerance + 1e-9 * largest
+            smooth = truncation <= 0.1 * np.abs(slope) + 1e3 * rounding
+            smooth &= np.abs(bend - wide_bend) <= 0.1 * (np.abs(slope) + np.abs(bend)) + 1e3 * rounding
+        largest = np.max(np.abs(slope[smooth & np.isfinite(slope)]), initial=0.0)
+        tolerance = 1e-6 * np.abs(slope) + 2 * truncation + 100 * rounding + 1e-9 * largest
+        return np.where(smooth, slope, np.nan), tolerance
 
     def _model_value(self, parameters: FloatArray) -> FloatArray | None:
         """The model's own value, its ties applied as astropy's fitters do; None where it raises."""
@@ -198,7 +215,8 @@ class _Check:
                     if model.tied[name]:
                         setattr(model, name, model.tied[name](model))
                 value = model(*self._coords)
-        except Exception:  # a person's own code at parameters it was not written for
+        except Exception as error:  # a person's own code at parameters it was not written for
+            self.error = f"raises {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             return None
         return np.broadcast_to(np.asarray(value, dtype=float), self._coords[0].shape)
 
