@@ -12,7 +12,7 @@ from typing import Any
 from ndfit.engine.fitters import parse_fitter
 from ndfit.engine.select import select_engine, solve_options
 from ndfit.output.diagnostics import parse_diagnostics
-from ndfit.output.fit_info import FitInfoArray
+from ndfit.output.fit_info import gather_fit_info
 from ndfit.output.maps import Maps
 from ndfit.output.model import fitted_model
 from ndfit.output.summary import report_failures
@@ -44,6 +44,7 @@ def parallel_fit_dask(
     fitter_kwargs: Mapping[str, Any] | None = None,
     preserve_native_chunks: bool = False,
     equivalencies: Any = None,
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
     fit_info: bool | str | Iterable[str] = False,
     engine: str = "auto",
     progress: bool | None = None,
@@ -90,6 +91,9 @@ def parallel_fit_dask(
         Keep the chunks of the dask array.
     equivalencies : dict, optional
         For converting coordinates to the units of the model's inputs, by the name of the input.
+    bounds : dict, optional
+        Name of a parameter -> (lower, upper), in addition to those of the model, where astropy's cannot hold them: maps
+        of the iterating shape, and Quantities, which are converted to the parameter's unit. None is no bound.
     fit_info : bool, str or iterable of str
         What to keep of each fit's report, on `fitter.fit_info`.
     engine : 'auto', 'compiled' or 'reference'
@@ -125,6 +129,7 @@ def parallel_fit_dask(
         fitting_axes=fitting_axes,
         world=world,
         equivalencies=equivalencies,
+        bounds=bounds,
         linear=call.linear,
         filter_non_finite=call.filter_non_finite,
         preserve_native_chunks=preserve_native_chunks,
@@ -152,9 +157,10 @@ def parallel_fit_dask(
             if folders is not None:
                 folders.write(region, result, partial(look_up_position, problem))
     report_failures(maps.status, maps.messages, masked=problem.mask is not None or problem.weights is not None)
-    if maps.info is not None:
-        fitter.fit_info = FitInfoArray.from_records(maps.info, wanted, maps.usable)
-    return fitted_model(problem, maps.transformed(problem.transform))
+    maps = maps.transformed(problem.transform)
+    if keep_info:
+        fitter.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
+    return fitted_model(problem, maps)
 
 
 def _parse_fit_info(fit_info: Any) -> tuple[str, ...] | None:

@@ -25,8 +25,7 @@ _MINPACK = {
 }
 
 _LEAST_SQUARES = {
-    int(status): status
-    for status in (Status.EVALUATION_LIMIT, Status.GTOL, Status.FTOL, Status.XTOL, Status.FTOL_XTOL)
+    int(status): status for status in (Status.EVALUATION_LIMIT, Status.GTOL, Status.FTOL, Status.XTOL, Status.FTOL_XTOL)
 }
 
 # exit_mode of scipy's fmin_slsqp (9) and fmin (1 and 2) where a limit was reached.

@@ -2,10 +2,9 @@
 
 Flows in: a Block, and the fitter as the caller made it. Flows out: a BlockResult with the parameters that fitter found.
 
-Each call works on copies of the fitter and of the model, so that calls in several threads share nothing. Weights are
-multiplied by a power of two that brings the residuals to the order of one where they are far from it: the tests for
-convergence of scipy's optimisers compare the gradient with an absolute number, and would take data in units of 1e-18
-for converged at once. A power of two changes no digit of the residuals' ratios; what the fitter reports is scaled back.
+Each call works on copies of the fitter and of the model, so that calls in several threads share nothing. Where the
+residuals are far from the order of one, they and the parameters are scaled by powers of two, see `ndfit.engine.scaling`,
+and what the fitter reports is scaled back.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from astropy.modeling import CompoundModel
 from astropy.modeling.fitting import FitInfoArrayContainer, LinearLSQFitter, NonFiniteValueError
 
 from ndfit.engine.fit_status import status_of
 from ndfit.engine.fitters import innermost
 from ndfit.engine.jacobian import covariance_of, jacobian_at, with_free
+from ndfit.engine.report import scaled_back
+from ndfit.engine.scaling import column_scales, count_parameters_in, residual_scale
 from ndfit.engine.stepwise import search_start
-from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status
+from ndfit.problem.types import STATUS, Block, BlockResult, FloatArray, SolveOptions, Status
 
 __all__ = ["ReferenceEngine"]
 
 # Recording warnings changes state of the whole process, so that fits of two threads take turns.
 _RECORDING = threading.Lock()
-
-# Residuals of this size and between are left as they are.
-_SMALL, _LARGE = 2.0**-6, 2.0**6
 
 
 class ReferenceEngine:
@@ -48,6 +47,7 @@ class ReferenceEngine:
     free : indices of the free parameters
     absolute_sigma : the caller gave weights
     keep_info : keep each fit's `fit_info`
+    bounds_by_map : indices of parameters whose bounds differ between positions
     stepwise : positions in `free` of parameters for which a start is searched, see `ndfit.engine.stepwise`
     """
 
@@ -64,11 +64,12 @@ class ReferenceEngine:
         free: tuple[int, ...],
         absolute_sigma: bool,
         keep_info: bool,
+        bounds_by_map: tuple[int, ...] = (),
         stepwise: tuple[int, ...] = (),
     ) -> None:
         self.model, self.fitter, self.fitter_kwargs = model, fitter, fitter_kwargs
         self.free, self.absolute_sigma, self.keep_info = free, absolute_sigma, keep_info
-        self.stepwise = stepwise
+        self.bounds_by_map, self.stepwise = bounds_by_map, stepwise
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         worker = _Worker(self, block, options)
@@ -122,9 +123,9 @@ class _Worker:
         samples = self._samples(row)
         try:
             with np.errstate(all="ignore"):
+                self._set_bounds(row)
                 start = self._start(row, samples)
-                fitted, messages = self._call_fitter(start, samples)
-                self._keep(row, fitted, start, samples)
+                messages = self._fit_from(row, start, samples)
         except NonFiniteValueError:
             self._fail(row, Status.NON_FINITE_MODEL)
         except Exception:  # the caller's model and fitter may raise anything; the other positions go on
@@ -138,40 +139,54 @@ class _Worker:
         self.errors[row] = traceback.format_exc()
         self.parameters[row] = np.nan
 
-    def _call_fitter(self, start: FloatArray, samples: _Samples) -> tuple[Any, tuple[str, ...]]:
-        self.model.parameters = start
+    def _fit_from(self, row: int, start: FloatArray, samples: _Samples) -> tuple[str, ...]:
+        """Call the fitter, and keep what it found; returns its warnings."""
+        model, factors = self.model, np.ones(start.size)
+        if samples.scale != 1.0:
+            factors = column_scales(self._jacobian(start, samples), samples.scale, self.engine.free, start.size)
+            model = count_parameters_in(self.model, factors)
+        model.parameters = start / factors
+        fitted, messages = self._call_fitter(model, samples)
+        values = np.array(fitted.parameters, dtype=float) * factors
+        self._keep(row, values, factors, start, samples)
+        return messages
+
+    def _call_fitter(self, model: Any, samples: _Samples) -> tuple[Any, tuple[str, ...]]:
         kwargs = dict(self.engine.fitter_kwargs)
         if samples.weights is not None:
             kwargs["weights"] = samples.weights
         if self.inplace:
             kwargs["inplace"] = True
+        if samples.scale != 1.0 and isinstance(model, CompoundModel) and _accepts(self.fitter, "estimate_jacobian"):
+            kwargs["estimate_jacobian"] = True  # astropy's derivative of a compound knows nothing of the factors
         with _RECORDING, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            fitted = self.fitter(self.model, *samples.coords, samples.data, **kwargs)
+            fitted = self.fitter(model, *samples.coords, samples.data, **kwargs)
         if isinstance(fitted, tuple):  # FittingWithOutlierRemoval returns the model and the mask of outliers
             fitted = fitted[0]
         return fitted, tuple(str(item) for item in caught)
 
-    def _keep(self, row: int, fitted: Any, start: FloatArray, samples: _Samples) -> None:
-        values = np.array(fitted.parameters, dtype=float)
+    def _keep(self, row: int, values: FloatArray, factors: FloatArray, start: FloatArray, samples: _Samples) -> None:
+        free = list(self.engine.free)
         info = dict(getattr(self.fitter, "fit_info", None) or {})
         if not np.isfinite(values).all():
             raise NonFiniteValueError("the fitter returned parameters that are not finite")
-        residual = self._residual(values, samples)
-        nfev = int(info.get("nfev") or 0)
-        unmoved = np.array_equal(values[list(self.engine.free)], start[list(self.engine.free)])
-        if unmoved and not np.any(self._jacobian(start, samples)):
+        if np.array_equal(values[free], start[free]) and not np.any(self._jacobian(start, samples)):
             self.status[row] = Status.INSENSITIVE
-            self.errors[row] = "The model does not react to any of its free parameters at the starting values."
+            self.errors[row] = f"{STATUS[Status.INSENSITIVE].meaning}\n"
             return
+        residual = self._residual(values, samples)
         self.parameters[row] = values
-        self.nfev[row] = nfev
+        self.nfev[row] = int(info.get("nfev") or info.get("num_function_calls") or 0)
         self.cost[row] = 0.5 * float(residual @ residual)
         self.status[row] = status_of(info)
         if self.covariance is not None:
             self.covariance[row] = covariance_of(self._jacobian(values, samples))
         if self.info is not None:
-            self.info[row] = self._scaled_back(info, samples, residual)
+            degrees = residual.size - len(free)
+            relative = samples.scale != 1.0 and not self.engine.absolute_sigma and degrees > 0
+            variance = 2 * self.cost[row] / degrees if relative else None
+            self.info[row] = scaled_back(info, samples.scale, factors[free], variance)
 
     def _jacobian(self, values: FloatArray, samples: _Samples) -> FloatArray:
         return jacobian_at(lambda moved: self._residual(moved, samples), values, self.engine.free, self.model)
@@ -181,6 +196,12 @@ class _Worker:
         difference = np.asarray(self.model.evaluate(*samples.coords, *values), dtype=float) - samples.data
         weighted = difference if samples.caller_weights is None else difference * samples.caller_weights
         return np.broadcast_to(weighted, samples.data.shape).ravel()
+
+    def _set_bounds(self, row: int) -> None:
+        for index in self.engine.bounds_by_map:
+            low, high = (limit[row if len(limit) > 1 else 0, index] for limit in (self.block.lower, self.block.upper))
+            parameter = getattr(self.model, self.model.param_names[index])
+            parameter.bounds = (None if np.isinf(low) else low, None if np.isinf(high) else high)
 
     def _start(self, row: int, samples: _Samples) -> FloatArray:
         """Starting values; searched for where the model has no derivative by a parameter that matters."""
@@ -209,47 +230,11 @@ class _Worker:
         else:
             coords, data = tuple(values[use] for values in coords), data[use]
             weights = None if weights is None else weights[use]
-        scale = _power_of_two(data if weights is None else data * weights) if self.rescale else 1.0
+        scale = residual_scale(data if weights is None else data * weights) if self.rescale else 1.0
         scaled = weights
         if scale != 1.0:
             scaled = np.full(data.shape, 1 / scale) if weights is None else weights / scale
         return _Samples(coords, data, scaled, scale, weights)
-
-    def _scaled_back(self, info: dict[str, Any], samples: _Samples, residual: FloatArray) -> dict[str, Any]:
-        """The fitter's report as it would be for the caller's own weights."""
-        for name, power in _SCALES_AS.items():
-            if info.get(name) is not None and samples.scale != 1.0:
-                info[name] = info[name] * samples.scale**power
-        covariance = info.get("param_cov")
-        if covariance is not None and samples.scale != 1.0 and not self.engine.absolute_sigma:
-            # astropy scales by chi-square only where it was given no weights.
-            info["param_cov"] = covariance * (residual @ residual) / (residual.size - len(self.engine.free))
-        return info
-
-
-_SCALES_AS = {
-    "cost": 2,
-    "fun": 1,
-    "jac": 1,
-    "grad": 2,
-    "optimality": 2,
-    "fvec": 1,
-    "fjac": 1,
-    "qtf": 1,
-    "final_func_val": 2,
-    "cov_x": -2,
-    "param_cov": -2,
-}
-"""Power of the residuals' scale in each number that fitters report."""
-
-
-def _power_of_two(values: FloatArray) -> float:
-    """Power of two near the root mean square of the values, or one where that is of the order of one."""
-    largest = float(np.max(np.abs(values), initial=0.0))
-    if largest == 0.0 or not np.isfinite(largest):
-        return 1.0
-    size = largest * float(np.sqrt(np.mean(np.square(values / largest))))
-    return 1.0 if _SMALL <= size <= _LARGE else float(2.0 ** np.round(np.log2(size)))
 
 
 def _is_linear(fitter: Any) -> bool:

@@ -38,8 +38,10 @@ def _reference(problem: FitProblem, call: FitterCall, keep_info: bool) -> Refere
     free = problem.params.free
     coords = sample_coordinates(problem.coords, problem.axes, problem.axes.n_samples)
     stepwise = () if call.linear else stepwise_parameters(problem.model, problem.model.parameters, free, coords)
+    params = problem.params
+    by_map = tuple(i for i in free if params.lower[i].size > 1 or params.upper[i].size > 1)
     return ReferenceEngine(
-        problem.model, call.fitter, dict(call.kwargs), free, problem.absolute_sigma, keep_info, stepwise
+        problem.model, call.fitter, dict(call.kwargs), free, problem.absolute_sigma, keep_info, by_map, stepwise
     )
 
 

@@ -50,14 +50,23 @@ def stepwise_parameters(
         parameters = with_free(start, free_values, free, model)
         return np.ravel(np.asarray(model.evaluate(*coords, *parameters), dtype=float))
 
-    with np.errstate(all="ignore"):
-        jacobian = jacobian_at(lambda parameters: value(parameters[list(free)]), start, free, model)
-        before = value(start[list(free)])
-        return tuple(
-            index
-            for index in range(len(free))
-            if not jacobian[:, index].any() and _matters(index, value, start[list(free)], before, span)
-        )
+    try:
+        with np.errstate(all="ignore"):
+            return _find_stepwise(value, start, free, model, span)
+    except Exception:  # the caller's own code; what it raises belongs to the fit
+        return ()
+
+
+def _find_stepwise(
+    value: Residual, start: FloatArray, free: tuple[int, ...], model: Any, span: float
+) -> tuple[int, ...]:
+    jacobian = jacobian_at(lambda parameters: value(parameters[list(free)]), start, free, model)
+    before = value(start[list(free)])
+    return tuple(
+        index
+        for index in range(len(free))
+        if not jacobian[:, index].any() and _matters(index, value, start[list(free)], before, span)
+    )
 
 
 def _matters(index: int, value: Residual, start: FloatArray, before: FloatArray, span: float) -> bool:

@@ -52,7 +52,10 @@ class Diagnostics:
     fitter_kwargs: Mapping[str, Any]
 
     def write(
-        self, region: tuple[slice, ...], result: BlockResult, look_up: Callable[[tuple[int, ...], BlockResult, int], PositionData]
+        self,
+        region: tuple[slice, ...],
+        result: BlockResult,
+        look_up: Callable[[tuple[int, ...], BlockResult, int], PositionData],
     ) -> None:
         """Write the folders of one region.
 

@@ -1,7 +1,7 @@
-"""`fitter.fit_info` of a run: an array of what each fit reported.
+"""`fitter.fit_info` of a run: what each fit reported.
 
-Flows in: the fitters' own reports, one a position, or arrays of one number a position. Flows out: FitInfoArray, which
-answers as astropy's FitInfoArrayContainer does, with NaN where a position has no answer.
+Flows in: Maps, and the names the caller asked for. Flows out: FitInfoArray, which answers as astropy's
+FitInfoArrayContainer does; every position has a status and a message, and NaN where there is no other answer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ import numpy as np
 from astropy.modeling.fitting import FitInfoArrayContainer
 from numpy.typing import NDArray
 
-__all__ = ["FitInfoArray", "FitRecord"]
+from ndfit.output.maps import Maps
+from ndfit.problem.types import STATUS
+
+__all__ = ["FitInfoArray", "FitRecord", "gather_fit_info"]
+
+_MEANINGS = {code: row.meaning for code, row in STATUS.items()}
+_CONVERGED = [code for code, row in STATUS.items() if row.converged]
 
 
 class FitRecord(dict[str, Any]):
@@ -26,42 +32,81 @@ class FitRecord(dict[str, Any]):
             raise AttributeError(name) from None
 
 
-class FitInfoArray(FitInfoArrayContainer):  # type: ignore[misc]
-    """Fit information of every position.
+def gather_fit_info(maps: Maps, names: tuple[str, ...] | None, absolute_sigma: bool) -> FitInfoArray:
+    """Fit information of a run.
 
     Parameters
     ----------
-    columns : name -> array whose leading axes are the iterating axes
+    maps : Maps
+    names : entries to keep, None for all
+    absolute_sigma : see `Maps.scaled_covariance`
+
+    Raises
+    ------
+    AttributeError
+        There is no entry of one of `names`.
+    """
+    columns = _own_columns(maps, absolute_sigma)
+    if maps.info is not None:
+        columns |= _reported_columns(maps.info, columns)
+    if names is None:
+        names = tuple(sorted(columns))
+    for name in names:
+        if name not in columns:
+            raise AttributeError(f"fit_info on fitter has no attribute '{name}': it has {', '.join(sorted(columns))}")
+    return FitInfoArray({name: columns[name] for name in names}, maps.status.shape)
+
+
+def _own_columns(maps: Maps, absolute_sigma: bool) -> dict[str, NDArray[Any]]:
+    """What every engine knows of each fit."""
+    message = np.full(maps.status.shape, None, dtype=object)
+    for code in np.unique(maps.status):
+        message[maps.status == code] = _MEANINGS[int(code)]
+    columns = {
+        "status": maps.status,
+        "success": np.isin(maps.status, _CONVERGED),
+        "message": message,
+        "nfev": maps.nfev,
+        "cost": maps.cost,
+    }
+    covariance = maps.scaled_covariance(absolute_sigma)
+    return columns if covariance is None else columns | {"param_cov": covariance}
+
+
+def _reported_columns(records: NDArray[np.object_], own: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """What the fitter reported beyond, and its own words and covariance where it has them."""
+    names = {name for record in records.ravel() if record is not None for name in record}
+    replaced = ("message", "param_cov")
+    columns = {name: _column(records, name) for name in names if name not in own or name in replaced}
+    if "message" in columns:
+        silent = columns["message"] == np.full(records.shape, None)
+        columns["message"] = np.where(silent, own["message"], columns["message"])
+    return columns
+
+
+def _column(records: NDArray[np.object_], name: str) -> NDArray[np.object_]:
+    column = np.full(records.shape, None, dtype=object)
+    for index in np.ndindex(records.shape):
+        record = records[index]
+        column[index] = None if record is None else record.get(name)
+    return column
+
+
+class FitInfoArray(FitInfoArrayContainer):  # type: ignore[misc]
+    """Fit information of every position.
+
+    After the run, the fitter can be used for a single fit again: what it then writes here is found under its name, as
+    in the dict that some of astropy's fitters keep.
+
+    Parameters
+    ----------
+    columns : name -> array whose leading axes are the iterating axes; of objects where entries differ in shape
     shape : the iterating shape
-    done : boolean array of that shape, the positions with an answer
     """
 
-    def __init__(self, columns: Mapping[str, NDArray[Any]], shape: tuple[int, ...], done: NDArray[np.bool_]) -> None:
-        self._columns, self._shape, self._done = dict(columns), shape, done
-
-    @classmethod
-    def from_records(
-        cls, records: NDArray[np.object_], names: tuple[str, ...] | None, done: NDArray[np.bool_]
-    ) -> FitInfoArray:
-        """From one dict a position (None where there is no answer).
-
-        Parameters
-        ----------
-        names : entries to keep, all for None
-
-        Raises
-        ------
-        AttributeError
-            No fit reported one of `names`.
-        """
-        found = [record for record in records.ravel() if record is not None]
-        known = {name for record in found for name in record}
-        if names is None:
-            names = tuple(sorted(known))
-        for name in names:
-            if found and name not in known:
-                raise AttributeError(f"fit_info on fitter has no attribute '{name}': it has {', '.join(sorted(known))}")
-        return cls({name: _column(records, name) for name in names}, records.shape, done)
+    def __init__(self, columns: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> None:
+        self._columns, self._shape = dict(columns), shape
+        self._single: dict[str, Any] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,7 +131,7 @@ class FitInfoArray(FitInfoArrayContainer):  # type: ignore[misc]
         Returns
         -------
         array of the iterating shape, followed by the shape of the entry. Where a position has no answer, floating
-        point numbers are NaN, integers 0 and texts empty.
+        point numbers are NaN and integers 0.
 
         Raises
         ------
@@ -98,24 +143,24 @@ class FitInfoArray(FitInfoArrayContainer):  # type: ignore[misc]
         if name not in self._columns:
             raise AttributeError(f"fit_info has no property '{name}': it has {', '.join(self.properties)}")
         column = self._columns[name]
-        return _regular(column, name, self.ndim) if column.dtype == object else column
+        return _regular(column, name) if column.dtype == object else column
 
     def __getitem__(self, item: Any) -> Any:
-        done = self._done[item]
-        if not isinstance(done, np.ndarray) or done.ndim == 0:
-            return FitRecord({name: column[item] for name, column in self._columns.items()}) if done else None
-        return FitInfoArray({name: column[item] for name, column in self._columns.items()}, done.shape, done)
+        if isinstance(item, str):
+            return self._single[item] if item in self._single else self.get_property_as_array(item)
+        shape = np.empty(self._shape, dtype=bool)[item].shape
+        columns = {name: column[item] for name, column in self._columns.items()}
+        return FitInfoArray(columns, shape) if shape else FitRecord(columns)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._single[name] = value
+
+    def update(self, report: Mapping[str, Any]) -> None:
+        """Take the report of a single fit that was made with the fitter after the run."""
+        self._single.update(report)
 
 
-def _column(records: NDArray[np.object_], name: str) -> NDArray[np.object_]:
-    column = np.full(records.shape, None, dtype=object)
-    for index in np.ndindex(records.shape):
-        record = records[index]
-        column[index] = None if record is None else record.get(name)
-    return column
-
-
-def _regular(column: NDArray[np.object_], name: str, ndim: int) -> NDArray[Any]:
+def _regular(column: NDArray[np.object_], name: str) -> NDArray[Any]:
     """The objects of a column as one array."""
     values = {index: np.asarray(column[index]) for index in np.ndindex(column.shape) if column[index] is not None}
     if not values:

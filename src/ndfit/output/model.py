@@ -30,7 +30,9 @@ def fitted_model(problem: FitProblem, maps: Maps) -> Any:
     if problem.transform is None:
         _copy_domains(problem.model, model)
     for name, unit in zip(names, problem.units, strict=True):
-        getattr(model, name)._set_unit(unit, force=True)
+        parameter = getattr(model, name)
+        parameter._set_unit(unit, force=True)
+        parameter.bounds = problem.model.bounds[name]
     model._reset_parameters(**_with_units(problem, maps))
     if maps.covariance is not None:
         for name, errors in zip(names, standard_errors(problem, maps), strict=True):

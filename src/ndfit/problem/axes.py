@@ -32,7 +32,9 @@ def parse_axes(fitting_axes: Any, shape: tuple[int, ...], n_inputs: int) -> Axes
     given = _as_integers(fitting_axes)
     ndim = len(shape)
     if n_inputs != len(given):
-        raise ValueError(f"Model is {n_inputs}-dimensional, but got {len(given)} value(s) in fitting_axes={fitting_axes}")
+        raise ValueError(
+            f"Model is {n_inputs}-dimensional, but got {len(given)} value(s) in fitting_axes={fitting_axes}"
+        )
     for axis in given:
         if not -ndim <= axis < ndim:
             raise ValueError(f"Fitting index {axis} out of range for {ndim}-dimensional data of shape {shape}")

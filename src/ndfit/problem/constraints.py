@@ -6,21 +6,22 @@ engines evaluate. The caller's model is not touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model
 
+from ndfit.problem.evenness import even_parameters
 from ndfit.problem.fixed_inputs import FixedInputsModel
 from ndfit.problem.ties import UnitTie
 from ndfit.problem.types import Axes, FloatArray, ParamTable
 from ndfit.problem.units import UnitPlan
 
-__all__ = ["bare_model", "parameter_table", "scalar_model"]
+__all__ = ["Limits", "bare_model", "parameter_table", "parse_bounds", "scalar_model"]
 
-Sample = tuple[FloatArray, ...]
+Limits = Mapping[str, tuple[FloatArray, FloatArray]]
 
 
 def scalar_model(model: Model) -> Model:
@@ -37,8 +38,54 @@ def _first_finite(parameter: Any) -> Any:
     return value if parameter.unit is None else u.Quantity(value, parameter.unit)
 
 
-def bare_model(model: Model, plan: UnitPlan) -> Model:
-    """Copy of a scalar model with units stripped, ties rewritten for the fit's units.
+def parse_bounds(model: Model, bounds: Mapping[str, tuple[Any, Any]], plan: UnitPlan) -> Limits:
+    """Lower and upper bound of each parameter in the fit's units; no bound is an infinity.
+
+    Parameters
+    ----------
+    model : model with its own bounds, plain numbers in the unit of the parameter
+    bounds : given beside the model: numbers, maps or Quantities
+
+    Raises
+    ------
+    ValueError
+        A name that the model does not have, or something else than a pair.
+    astropy.units.UnitConversionError
+        A bound's unit does not convert to the parameter's.
+    """
+    unknown = set(bounds) - set(model.param_names)
+    if unknown:
+        raise ValueError(f"bounds name {sorted(unknown)}, but the parameters are {', '.join(model.param_names)}")
+    limits = {}
+    for name in model.param_names:
+        pair = bounds.get(name, model.bounds[name])
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError(f"the bounds of '{name}' should be a pair (lower, upper), got {pair!r}")
+        unit, factor = getattr(model, name).unit, plan.factors[name]
+        low, high = (
+            none if limit is None else _bare_limit(limit, name, unit) * factor
+            for limit, none in zip(pair, (-np.inf, np.inf), strict=True)
+        )
+        limits[name] = (np.asarray(low, dtype=float), np.asarray(high, dtype=float))
+    return limits
+
+
+def _bare_limit(limit: Any, name: str, unit: u.UnitBase | None) -> Any:
+    if not isinstance(limit, u.Quantity):
+        return np.asarray(limit, dtype=float)
+    target = u.dimensionless_unscaled if unit is None else unit
+    try:
+        return limit.to_value(target)
+    except u.UnitConversionError:
+        raise u.UnitConversionError(
+            f"a bound of '{name}' is in '{limit.unit}', which cannot be converted to the parameter's unit '{target}'"
+        ) from None
+
+
+def bare_model(model: Model, plan: UnitPlan, limits: Limits) -> Model:
+    """Copy of a scalar model with units stripped, bounds and ties rewritten for the fit's units.
+
+    Bounds that are maps stay with the ParamTable: astropy's parameters hold one number.
 
     The model's own check of its inputs' units is told to let bare numbers pass.
     """
@@ -47,6 +94,7 @@ def bare_model(model: Model, plan: UnitPlan) -> Model:
         parameter = getattr(bare, name)
         parameter._set_unit(None, force=True)
         parameter.value = parameter.value * plan.factors[name]
+        parameter.bounds = tuple(_number_or_none(limit) for limit in limits[name])
         tie = parameter.tied
         if tie:
             parameter.tied = UnitTie.around(tie, name, model, plan)
@@ -59,6 +107,10 @@ def bare_model(model: Model, plan: UnitPlan) -> Model:
                 getattr(part, name)._set_unit(None, force=True)
     bare.sync_constraints = True
     return bare
+
+
+def _number_or_none(limit: FloatArray) -> float | None:
+    return float(limit) if limit.size == 1 and np.isfinite(limit) else None
 
 
 def _parts(model: Model) -> Iterator[Model]:
@@ -77,7 +129,9 @@ def _make_fittable(compound: CompoundModel) -> None:
     compound._fittable = all(part.fittable for part in _parts(compound) if not isinstance(part, CompoundModel))
 
 
-def parameter_table(model: Model, bare: Model, plan: UnitPlan, axes: Axes, sample: Sample) -> ParamTable:
+def parameter_table(
+    model: Model, bare: Model, plan: UnitPlan, limits: Limits, axes: Axes, sample: tuple[FloatArray, ...]
+) -> ParamTable:
     """Starting values and constraints of the caller's model, in the fit's units.
 
     `sample` holds a few coordinates of each input, at which the model is tried.
@@ -90,79 +144,47 @@ def parameter_table(model: Model, bare: Model, plan: UnitPlan, axes: Axes, sampl
     """
     names = tuple(model.param_names)
     start = tuple(_start(getattr(model, name), name, plan, axes) for name in names)
-    pairs = [_bounds(bare.bounds[name], plan.factors[name]) for name in names]
-    lower, upper = (tuple(np.asarray(pair[side], dtype=float) for pair in pairs) for side in (0, 1))
+    lower, upper = (
+        tuple(_as_map(limits[name][side], f"a bound of '{name}'", axes) for name in names) for side in (0, 1)
+    )
     fixed = tuple(bool(bare.fixed[name]) for name in names)
     tied = tuple(bool(bare.tied[name]) for name in names)
     for name, values, low, high, is_fixed, is_tied in zip(names, start, lower, upper, fixed, tied, strict=True):
         if not (is_fixed or is_tied):
             _check_bounds(name, values, low, high)
     free = tuple(not (is_fixed or is_tied) for is_fixed, is_tied in zip(fixed, tied, strict=True))
-    even = _even_parameters(bare, lower, upper, free, sample)
+    even = even_parameters(bare, lower, upper, free, sample)
     return ParamTable(names, start, lower, upper, fixed, tied, even)
 
 
 def _start(parameter: Any, name: str, plan: UnitPlan, axes: Axes) -> FloatArray:
     values: FloatArray = np.asarray(parameter.value, dtype=float) * plan.factors[name]
+    return _as_map(values, f"parameter '{name}'", axes)
+
+
+def _as_map(values: FloatArray, what: str, axes: Axes) -> FloatArray:
     target = axes.iterating_shape
     try:
         fits = np.broadcast_shapes(values.shape, target) == target
     except ValueError:
         fits = False
     if not fits and values.size != 1:
-        raise ValueError(
-            f"parameter '{name}' has shape {values.shape}, which does not broadcast to the iterating axes {target}"
-        )
+        raise ValueError(f"{what} has shape {values.shape}, which does not broadcast to the iterating axes {target}")
     return values if fits else values.reshape(())
-
-
-def _bounds(pair: tuple[Any, Any], factor: float) -> tuple[Any, Any]:
-    low, high = pair
-    low = -np.inf if low is None else np.asarray(low, dtype=float) * factor
-    high = np.inf if high is None else np.asarray(high, dtype=float) * factor
-    return (low, high) if factor > 0 else (high, low)
 
 
 def _check_bounds(name: str, values: FloatArray, low: FloatArray, high: FloatArray) -> None:
     if np.any(low > high):
-        raise ValueError(f"the lower bound of '{name}' ({low}) exceeds its upper bound ({high})")
+        raise ValueError(f"the lower bound of '{name}' exceeds its upper bound: {_shown(low)}, {_shown(high)}")
     finite = np.isfinite(values)
     outside = (values < low) | (values > high)
     if finite.any() and np.all(outside | ~finite):
         shown = values[finite].ravel()[0]
         raise ValueError(
-            f"every starting value of '{name}' is outside its bounds: {shown:g} is not in [{low:g}, {high:g}]; start "
+            f"every starting value of '{name}' is outside its bounds: {shown:g} is not in [{_shown(low)}, {_shown(high)}]; start "
             "inside the bounds, or widen them"
         )
 
 
-def _even_parameters(
-    bare: Model, lower: tuple[FloatArray, ...], upper: tuple[FloatArray, ...], free: tuple[bool, ...], sample: Sample
-) -> tuple[bool, ...]:
-    """Free, unbounded parameters of which the model depends on the magnitude alone: widths that enter squared.
-
-    Tested by evaluation with the sign turned, ties applied, at values of all parameters moved off the start so that
-    nothing is hidden by a zero.
-    """
-
-    def is_even(i: int) -> bool:
-        bounded = np.any(np.isfinite(lower[i])) or np.any(np.isfinite(upper[i]))
-        return free[i] and not bounded and all(_is_even_at(bare, i, shift, sample) for shift in (0.9, 1.0, 1.2))
-
-    with np.errstate(all="ignore"):
-        return tuple(is_even(i) for i in range(len(bare.param_names)))
-
-
-def _is_even_at(bare: Model, i: int, shift: float, sample: Sample) -> bool:
-    values = np.where(bare.parameters == 0.0, shift, bare.parameters * shift)
-    plain, turned, larger = (_evaluate_with(bare, i, values, scale, sample) for scale in (1.0, -1.0, 1.1))
-    return bool(np.array_equal(plain, turned) and np.any(plain != larger) and np.all(np.isfinite(plain)))
-
-
-def _evaluate_with(bare: Model, i: int, values: FloatArray, scale: float, sample: Sample) -> FloatArray:
-    trial = bare.copy()
-    trial.parameters = np.where(np.arange(values.size) == i, values * scale, values)
-    for name in trial.param_names:
-        if trial.tied[name]:
-            setattr(trial, name, trial.tied[name](trial))
-    return np.asarray(trial.evaluate(*sample, *trial.parameters), dtype=float)
+def _shown(limit: FloatArray) -> str:
+    return f"{float(limit)}" if limit.size == 1 else f"{float(limit.min())} to {float(limit.max())}"

@@ -6,6 +6,7 @@ nothing of the caller's is changed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dask.array as da
@@ -15,7 +16,7 @@ from astropy.modeling import Model
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.axes import parse_axes
 from ndfit.problem.basis import set_linear_basis
-from ndfit.problem.constraints import bare_model, parameter_table, scalar_model
+from ndfit.problem.constraints import bare_model, parameter_table, parse_bounds, scalar_model
 from ndfit.problem.coords import coordinates
 from ndfit.problem.samples import place_samples, unpack
 from ndfit.problem.types import Axes, FitProblem
@@ -36,6 +37,7 @@ def normalize(
     fitting_axes: Any = None,
     world: Any = None,
     equivalencies: Any = None,
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
     linear: bool = False,
     filter_non_finite: bool = False,
     preserve_native_chunks: bool = False,
@@ -62,10 +64,11 @@ def normalize(
     scalar = scalar_model(model)
     coords = convert_coordinates(coordinates(raw.world, axes), scalar, equivalencies, has_units)
     plan = plan_units(scalar, coords, raw.unit, has_units)
-    bare = bare_model(scalar, plan)
+    limits = parse_bounds(scalar, bounds or {}, plan)
+    bare = bare_model(scalar, plan, limits)
     values = tuple(coordinate.values for coordinate in coords)
     transform = set_linear_basis(bare, values) if linear else None
-    params = parameter_table(model, bare, plan, axes, sample_coordinates(values, axes, _N_TRIED))
+    params = parameter_table(model, bare, plan, limits, axes, sample_coordinates(values, axes, _N_TRIED))
     return FitProblem(
         original=model,
         model=bare,
@@ -87,9 +90,7 @@ def _check_native_chunks(data: Any, weights: Any, axes: Axes) -> None:
     if not isinstance(data, da.Array):
         raise TypeError("Can only set preserve_native_chunks=True if input data is a dask array")
     if weights is not None and not isinstance(weights, da.Array):
-        raise TypeError(
-            "Can only set preserve_native_chunks=True if input weights is a dask array (if specified)"
-        )
+        raise TypeError("Can only set preserve_native_chunks=True if input weights is a dask array (if specified)")
     if any(data.chunksize[axis] != data.shape[axis] for axis in axes.fitting):
         raise ValueError(
             "When using preserve_native_chunks=True, the chunk size should match the data size along the fitting axes: "

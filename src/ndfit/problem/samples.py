@@ -162,8 +162,11 @@ def _parse_weights(weights: Any, unit: u.UnitBase | None) -> Any:
 def _weights_from_uncertainty(uncertainty: NDUncertainty, unit: u.UnitBase | None) -> Any:
     """1/sigma in the data's unit; sigma of zero gives infinity, which leaves the sample out later."""
     if isinstance(uncertainty, UnknownUncertainty):
-        raise TypeError("the uncertainty is of unknown kind: use StdDevUncertainty, VarianceUncertainty or InverseVariance")
-    deviation = uncertainty.represent_as(StdDevUncertainty)
+        raise TypeError(
+            "the uncertainty is of unknown kind: use StdDevUncertainty, VarianceUncertainty or InverseVariance"
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = uncertainty.represent_as(StdDevUncertainty)
     sigma = deviation.array
     if deviation.unit is not None and unit is not None:
         sigma = sigma * _scale(deviation.unit, unit, "the uncertainty", "the data's unit")

@@ -70,15 +70,9 @@ class StatusRow(NamedTuple):
 
 
 _ROWS = (
-    StatusRow(
-        Status.GTOL, True, True, True, "converged: the gradient is zero to within gtol", "nothing to do"
-    ),
-    StatusRow(
-        Status.FTOL, True, True, True, "converged: the cost changes by less than ftol", "nothing to do"
-    ),
-    StatusRow(
-        Status.XTOL, True, True, True, "converged: the parameters change by less than xtol", "nothing to do"
-    ),
+    StatusRow(Status.GTOL, True, True, True, "converged: the gradient is zero to within gtol", "nothing to do"),
+    StatusRow(Status.FTOL, True, True, True, "converged: the cost changes by less than ftol", "nothing to do"),
+    StatusRow(Status.XTOL, True, True, True, "converged: the parameters change by less than xtol", "nothing to do"),
     StatusRow(
         Status.FTOL_XTOL,
         True,
@@ -103,9 +97,7 @@ _ROWS = (
         "stopped at the limit of evaluations before it converged",
         "raise the limit (fitter_kwargs={'maxiter': ...}) or give better starting values",
     ),
-    StatusRow(
-        Status.READY, False, False, False, "not fitted yet", "run the fit, or resume it"
-    ),
+    StatusRow(Status.READY, False, False, False, "not fitted yet", "run the fit, or resume it"),
     StatusRow(
         Status.NO_DATA, False, False, False, "every sample is NaN", "nothing to do: there is nothing to fit here"
     ),

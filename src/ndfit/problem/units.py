@@ -114,7 +114,8 @@ def _mock_data(model: Model, coordinates: tuple[Coordinate, ...], data_unit: u.U
     units = dict(zip(model.inputs, (coordinate.unit for coordinate in coordinates), strict=True))
     units[model.outputs[0]] = data_unit
     mock: dict[str, Any] = {
-        name: u.Quantity(np.zeros(1), u.dimensionless_unscaled if unit is None else unit) for name, unit in units.items()
+        name: u.Quantity(np.zeros(1), u.dimensionless_unscaled if unit is None else unit)
+        for name, unit in units.items()
     }
     return mock | {"z": mock.get("z")}
 

@@ -44,7 +44,7 @@ SCHEDULERS = {
 
 NO_GUARD = (
     "the worker processes could not start. A script that starts processes needs its calls under "
-    "`if __name__ == '__main__':`, because each process imports the script again; with scheduler='threads' or "
+    "'if __name__ == \"__main__\":', because each process imports the script again; with scheduler='threads' or "
     "'synchronous' no guard is needed"
 )
 
@@ -163,7 +163,7 @@ def _solve_in_process(pickled: bytes) -> BlockResult:
 def _solve_in_processes(work: Work, problem: FitProblem, regions: Iterable[Region], n_workers: int) -> Solved:
     """Fresh processes ("spawn"): forking a process that runs threads can lock up."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise RuntimeError(NO_GUARD)
+        raise SystemExit(1)  # a worker that imports a script without a guard; its parent says so
     pool = cf.ProcessPoolExecutor(
         n_workers, multiprocessing.get_context("spawn"), _start_process, (cloudpickle.dumps(work),)
     )
@@ -218,7 +218,7 @@ def _solve_on_client(work: Work, problem: FitProblem, regions: Iterable[Region],
         for region in waiting:
             inputs = inputs_of(problem, region)
             bare = inputs.with_arrays((None,) * 3)
-            future = client.compute(solve(shared, bare, *inputs.arrays), pure=False)
+            future = client.compute(solve(shared, bare, *inputs.arrays))
             running[future.key] = region
             finished.add(future)
             return
