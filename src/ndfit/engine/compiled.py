@@ -1,0 +1,158 @@
+"""The compiled engine: a block of fits in, solved by the kernel, a BlockResult out.
+
+Numpy glue only: addresses of the block's arrays for the kernel, and its outcomes as a result. The engine is data; what
+it needs compiled is compiled, or loaded from the cache, on the first block that a process solves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.engine.kernel.covariance import compiled_inversion
+from ndfit.engine.kernel.driver import compiled_solve
+from ndfit.engine.kernel.workspace import OUTCOME_COLUMNS, Structure, Table, Workspace, allocate, view_table
+from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions, Status
+
+__all__ = ["CompiledEngine", "ModelCode"]
+
+FloatArray = NDArray[np.float64]
+
+
+class ModelCode(Protocol):
+    """What the engine needs of a model. Picklable; see `ndfit.graph.codegen.ModelCode`, which is one.
+
+    Attributes
+    ----------
+    n_inputs, n_params : K and P
+    n_prepared : values that the model computes from parameters alone.
+    free : the F free parameters, `n_linear` ones first that the model is linear in and that have no bounds.
+    basis, variable : as in `ndfit.engine.kernel.workspace.Structure`.
+    """
+
+    @property
+    def n_inputs(self) -> int: ...
+    @property
+    def n_params(self) -> int: ...
+    @property
+    def n_prepared(self) -> int: ...
+    @property
+    def free(self) -> tuple[int, ...]: ...
+    @property
+    def n_linear(self) -> int: ...
+    @property
+    def basis(self) -> tuple[int, ...]: ...
+    @property
+    def variable(self) -> tuple[int, ...]: ...
+
+    def functions(self) -> tuple[Any, Any]:
+        """The compiled functions, of the signatures PREPARE and WRITE_ROWS of `ndfit.jit`."""
+
+    def set_tied(self, parameters: FloatArray) -> None:
+        """Set the columns of tied parameters, given (N, P) values with the others in place."""
+
+
+@dataclass(frozen=True)
+class CompiledEngine:
+    """Levenberg-Marquardt with exact derivatives, many fits side by side.
+
+    Linear parameters without bounds are eliminated: their starting values do not matter.
+    """
+
+    model: ModelCode
+
+    name: ClassVar[str] = "compiled"
+    chunk_size: ClassVar[int] = 50_000
+    releases_gil: ClassVar[bool] = True
+    seconds_per_fit: ClassVar[float] = 3e-6
+
+    def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
+        """Solve a block. Parameters are NaN where the status is not usable."""
+        outcome = np.full((block.n_fits, OUTCOME_COLUMNS + self.model.n_params), np.nan)
+        outcome[:, 0], outcome[:, 1] = block.status, 0.0
+        call = _Call.of(self.model, block, outcome)
+        call.solve(options)
+        parameters = np.ascontiguousarray(outcome[:, OUTCOME_COLUMNS:])
+        self.model.set_tied(parameters)
+        covariance = None
+        if options.covariance:
+            covariance = self._in_order(call.covariance())
+        status = outcome[:, 0].astype(np.int16)
+        parameters[~np.isin(status, _USABLE)] = np.nan
+        return BlockResult(parameters, status, outcome[:, 1].astype(np.int32), outcome[:, 2].copy(), covariance)
+
+    def _in_order(self, covariance: FloatArray) -> FloatArray:
+        """From the order of `model.free` to that of the parameters."""
+        order = np.argsort(self.model.free)
+        return covariance[:, order[:, None], order]
+
+
+_USABLE = [code for code, row in STATUS.items() if row.usable]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """Arguments of one call of the kernel; holds the arrays that the tables point to."""
+
+    model: ModelCode
+    structure: Table
+    workspace: Workspace
+    views: Table
+    arrays: tuple[NDArray[Any] | None, ...]
+    n_samples: int
+    weighted: bool
+    bounded: bool
+
+    @classmethod
+    def of(cls, model: ModelCode, block: Block, outcome: FloatArray) -> _Call:
+        structure = Structure(model.n_params, model.n_linear, model.free, model.basis, model.variable)
+        n_fits, n_samples = block.data.shape
+        free = list(model.free)
+        arrays = (
+            block.data,
+            block.weights,
+            block.valid,
+            block.start,
+            *(np.broadcast_to(bound, (n_fits, model.n_params)) for bound in (block.lower, block.upper)),
+            outcome,
+            *(np.broadcast_to(axis, (n_fits, n_samples)) for axis in block.coords),
+        )
+        return cls(
+            model,
+            structure.table(),
+            allocate(structure, model.n_prepared, model.n_inputs, n_samples),
+            view_table(arrays),
+            arrays,
+            n_samples,
+            block.weights is not None or block.valid is not None,
+            bool(np.isfinite(block.lower[:, free]).any() or np.isfinite(block.upper[:, free]).any()),
+        )
+
+    @property
+    def _tables(self) -> tuple[int, int, int]:
+        return self.structure.ctypes.data, self.workspace.table.ctypes.data, self.views.ctypes.data
+
+    @property
+    def _sizes(self) -> tuple[int, int, int]:
+        return len(self.arrays[0]), self.n_samples, self.model.n_inputs  # type: ignore[arg-type]
+
+    def solve(self, options: SolveOptions) -> None:
+        """Fill the outcome."""
+        limits = options.ftol, options.xtol, options.gtol, float(options.max_nfev)
+        solve, functions = compiled_solve(), self.model.functions()
+        solve(*functions, *self._tables, *self._sizes, *limits, self.weighted, self.bounded)
+
+    def covariance(self) -> FloatArray:
+        """Return (N, F, F), in the order of `model.free`, at the outcome's parameters."""
+        n_fits, n_samples, n_free = len(self.views), self.n_samples, len(self.model.free)
+        n_fits = self._sizes[0]
+        covariance = np.full((n_fits, n_free, n_free), np.nan)
+        jacobian = np.zeros((n_free * n_samples, self.workspace.arrays[0].shape[1]))
+        address = np.array([jacobian.ctypes.data], np.int64)
+        invert, functions = compiled_inversion(), self.model.functions()
+        targets = address.ctypes.data, covariance.ctypes.data
+        invert(*functions, *self._tables, *targets, *self._sizes, self.weighted)
+        return covariance

@@ -1,0 +1,1 @@
+"""The compiled solver: Levenberg-Marquardt on many fits side by side."""

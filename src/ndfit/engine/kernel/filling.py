@@ -1,0 +1,141 @@
+"""Giving a lane a fit, and telling when it has ended.
+
+Flows in: views of the block, the figures of the last step. Flows out: the lane's scratch; the outcome of its fit.
+
+Samples that are not used get weight 0 and the coordinates of a used sample, so that the model stays finite there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ndfit.engine.kernel.algebra import compiled
+from ndfit.engine.kernel.memory import address, at, byte_at, float_at, put_float, stand_alone
+from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, Field, View, free_at
+from ndfit.jit import LANES
+
+COORDS = int(View.COORDS)
+INFINITY = float("inf")
+
+READY = -1.0
+EVALUATION_LIMIT, GTOL, FTOL, XTOL, FTOL_XTOL = 0.0, 1.0, 2.0, 3.0, 4.0
+NON_FINITE_MODEL, INSENSITIVE = -16.0, -17.0
+
+START_DAMPING = 1e-3
+# The error left after the last step is estimated from the last two; its square relative to the squared residuals has to
+# be this many times smaller than ftol.
+MARGIN = 1e-5
+ROUNDING = (4.0 * 2.0**-52) ** 2
+
+
+class Tolerances(NamedTuple):
+    ftol: float
+    xtol: float
+    gtol: float
+    max_nfev: float
+
+
+@compiled
+def sample_weight(views: Any, fit: int, sample: int) -> float:
+    """Weight of a sample, 0 where it is not used."""
+    if address(views, View.VALID, 0, 0) != 0 and byte_at(address(views, View.VALID, fit, sample)) == 0:
+        return 0.0
+    if address(views, View.WEIGHTS, 0, 0) != 0:
+        return float_at(address(views, View.WEIGHTS, fit, sample))
+    return 1.0
+
+
+@compiled
+def fill(workspace: Any, views: Any, fit: int, lane: int, n_samples: int, n_inputs: int, weighted: bool) -> None:
+    """Copy the samples of a fit into a lane."""
+    stand_alone()
+    x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
+    power, reference = 0.0, 0
+    if weighted:
+        while reference < n_samples - 1 and sample_weight(views, fit, reference) == 0.0:
+            reference += 1
+    for sample in range(n_samples):
+        value, own, place = float_at(address(views, View.DATA, fit, sample)), 1.0, sample
+        if weighted:
+            own = sample_weight(views, fit, sample)
+            weight[sample * LANES + lane] = own
+            if own == 0.0:
+                value, place = 0.0, reference
+        y[sample * LANES + lane] = value
+        power += own * value * own * value
+        for k in range(n_inputs):
+            x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, COORDS + k, fit, place))
+    at(workspace, Field.POWER)[lane] = power
+
+
+@compiled
+def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> None:
+    """Set a lane to the starting point of a fit."""
+    stand_alone()
+    params, trial = at(workspace, Field.PARAMS), at(workspace, Field.TRIAL)
+    for p in range(structure[PARAMS]):
+        params[p * LANES + lane] = trial[p * LANES + lane] = float_at(address(views, View.START, fit, p))
+    for i in range(structure[FREE]):
+        p = free_at(structure, i)
+        at(workspace, Field.LOWER)[i * LANES + lane] = float_at(address(views, View.LOWER, fit, p))
+        at(workspace, Field.UPPER)[i * LANES + lane] = float_at(address(views, View.UPPER, fit, p))
+        if i < structure[LINEAR]:
+            trial[p * LANES + lane] = 0.0
+    at(workspace, Field.COST)[lane] = INFINITY
+    at(workspace, Field.DAMPING)[lane] = START_DAMPING
+    at(workspace, Field.GROWTH)[lane] = 2.0
+    at(workspace, Field.PREDICTED)[lane] = 1.0
+    at(workspace, Field.LENGTH)[lane] = 0.0
+    at(workspace, Field.NFEV)[lane] = 0.0
+    at(workspace, Field.FIT)[lane] = fit
+
+
+@compiled
+def verdict(workspace: Any, lane: int, ftol: float, xtol: float, gtol: float, max_nfev: float) -> float:
+    """Status of the fit of a lane, READY while it goes on."""
+    stand_alone()
+    cost, length = at(workspace, Field.COST)[lane], at(workspace, Field.LENGTH)[lane]
+    move, size = at(workspace, Field.MOVE)[lane], at(workspace, Field.SIZE)[lane]
+    last, nfev = at(workspace, Field.LAST_LENGTH)[lane], at(workspace, Field.NFEV)[lane]
+    steepest = at(workspace, Field.COSINE)[lane]
+    if not cost < INFINITY:
+        return NON_FINITE_MODEL
+    if nfev == 1.0 and size == 0.0 and steepest == 0.0:
+        return INSENSITIVE
+    if steepest <= gtol * gtol * cost:
+        return GTOL
+    if cost <= ROUNDING * at(workspace, Field.POWER)[lane]:
+        return FTOL
+    contraction = 1.0
+    if at(workspace, Field.ACCEPTED)[lane] > 0.0 and length < last:
+        contraction = length / last
+    by_cost = length <= ftol * cost and contraction * length <= MARGIN * ftol * cost
+    xtol *= xtol
+    by_step = move <= xtol * size and contraction * move <= xtol * xtol * size
+    if by_cost or by_step:
+        return (FTOL_XTOL if by_step else FTOL) if by_cost else XTOL
+    return EVALUATION_LIMIT if nfev >= max_nfev else READY
+
+
+@compiled
+def report(structure: Any, workspace: Any, views: Any, lane: int, code: float, ftol: float, xtol: float) -> None:
+    """Write the outcome of a lane's fit.
+
+    A fit that converged takes its last step unseen: it is too small to matter for the cost, and lowers the error that is
+    left by one more contraction.
+    """
+    stand_alone()
+    fit, cost = int(at(workspace, Field.FIT)[lane]), at(workspace, Field.COST)[lane]
+    put_float(address(views, View.OUTCOME, fit, 0), code)
+    put_float(address(views, View.OUTCOME, fit, 1), at(workspace, Field.NFEV)[lane])
+    if code < 0.0:
+        return
+    small = at(workspace, Field.LENGTH)[lane] <= ftol * cost
+    small = small or at(workspace, Field.MOVE)[lane] <= xtol * xtol * at(workspace, Field.SIZE)[lane]
+    point = at(workspace, Field.PARAMS)
+    if code > 0.0 and small and at(workspace, Field.ACCEPTED)[lane] > 0.0:
+        point = at(workspace, Field.TRIAL)
+        cost -= at(workspace, Field.PREDICTED)[lane]
+    put_float(address(views, View.OUTCOME, fit, 2), 0.5 * cost if cost > 0.0 else 0.0)
+    for p in range(structure[PARAMS]):
+        put_float(address(views, View.OUTCOME, fit, OUTCOME_COLUMNS + p), point[p * LANES + lane])

@@ -1,0 +1,93 @@
+"""From products of rows to normal equations at the best linear parameters.
+
+Flows in: GRAM at a trial point (alpha, c). Flows out: the trial point with c replaced by the best linear parameters for
+its alpha, the sum of squared residuals there, J^T J and J^T r.
+
+With residual r = y - f at c and basis functions phi, the best c is c + d with (phi^T phi) d = phi^T r, and the squared
+residuals become r^T r - z^T z with L z = phi^T r, L L^T = phi^T phi. Derivative rows are partials of single basis
+functions, so that their products with the new coefficients are exact. Gauss-Newton steps on the full system from such a
+point are the variable projection steps of L. Kaufman, BIT 15 (1975) 49: the linear unknowns, eliminated from the normal
+equations, leave Kaufman's Jacobian. r is always a difference of the data and the model at the predicted c, so that
+nothing cancels as a fit converges.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ndfit.engine.kernel.algebra import backward, compiled, entry, factorise, forward
+from ndfit.engine.kernel.lanes import at_group, choose, load, root, store, widen
+from ndfit.engine.kernel.memory import stand_alone
+from ndfit.engine.kernel.workspace import FREE, LINEAR, ROWS, Field, basis_at, free_at, variable_at
+
+ROUNDING = 1e-15  # of the squared residuals before elimination: what is left cannot be known better
+
+
+@compiled
+def eliminate(structure: Any, workspace: Any, group: int) -> None:
+    """Move the linear parameters of the trial point to their best values; leave their change in STEP."""
+    stand_alone()
+    gram, factor = at_group(workspace, Field.GRAM, group), at_group(workspace, Field.FACTOR, group)
+    scale, change = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.STEP, group)
+    trial = at_group(workspace, Field.TRIAL, group)
+    n = structure[LINEAR]
+    for i in range(n):
+        square = load(gram, entry(i + 1, i + 1))
+        own = choose(square > 0.0, 1.0 / root(square), 0.0)
+        store(scale, i, own)
+        store(change, i, load(gram, entry(i + 1, 0)) * own)
+        for j in range(i + 1):
+            store(factor, entry(i, j), load(gram, entry(i + 1, j + 1)) * own * load(scale, j))
+    factorise(factor, n)
+    forward(factor, change, n)
+    before = load(gram, 0)
+    cost = before
+    for i in range(n):
+        cost = cost - load(change, i) * load(change, i)
+    least = before * ROUNDING
+    store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(cost < least, least, cost))
+    backward(factor, change, n)
+    for i in range(n):
+        own = load(change, i) * load(scale, i)
+        store(change, i, own)
+        place = free_at(structure, i)
+        store(trial, place, load(trial, place) + own)
+
+
+@compiled
+def assemble(structure: Any, workspace: Any, group: int) -> None:
+    """Set J^T J and J^T r of the trial point from the products and the linear parameters."""
+    stand_alone()
+    gram, change = at_group(workspace, Field.GRAM, group), at_group(workspace, Field.STEP, group)
+    normal, gradient = at_group(workspace, Field.TRIAL_NORMAL, group), at_group(workspace, Field.TRIAL_GRADIENT, group)
+    n_linear, n_free, n_rows = structure[LINEAR], structure[FREE], structure[ROWS]
+    for i in range(entry(n_free, 0)):
+        store(normal, i, 0.0)
+    for i in range(n_free):
+        store(gradient, i, 0.0)
+    for i in range(n_linear):
+        for j in range(i + 1):
+            store(normal, entry(i, j), load(gram, entry(i + 1, j + 1)))
+    for d in range(n_rows):
+        i, row, own = variable_at(structure, d), 1 + n_linear + d, coefficient(structure, workspace, group, d)
+        slope = load(gram, entry(row, 0))
+        for j in range(n_linear):
+            product = load(gram, entry(row, 1 + j))
+            slope = slope - load(change, j) * product
+            store(normal, entry(i, j), load(normal, entry(i, j)) + own * product)
+        store(gradient, i, load(gradient, i) + own * slope)
+        for e in range(d + 1):
+            j, other = variable_at(structure, e), coefficient(structure, workspace, group, e)
+            twice = 2.0 if i == j and e < d else 1.0
+            place = entry(max(i, j), min(i, j))
+            product = own * other * load(gram, entry(row, 1 + n_linear + e))
+            store(normal, place, load(normal, place) + product * twice)
+
+
+@compiled
+def coefficient(structure: Any, workspace: Any, group: int, row: int) -> Any:
+    """The linear parameter that a derivative row is multiplied by."""
+    basis = basis_at(structure, row)
+    if basis < 0:
+        return widen(1.0)
+    return load(at_group(workspace, Field.TRIAL, group), free_at(structure, basis))

@@ -1,0 +1,159 @@
+"""What the kernel works on: the structure of a model's derivatives, views of a block, and the scratch of one solve.
+
+Flows in: numpy arrays. Flows out: tables of integers that compiled code reads, next to the arrays they point to.
+
+LANES fits advance together. Every scratch array has rows of LANES values, lanes contiguous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ndfit.jit import LANES, TILE
+
+FloatArray = NDArray[np.float64]
+Table = NDArray[np.int64]
+
+
+# Where the counts P, L, F and D are in the table of a structure.
+PARAMS, LINEAR, FREE, ROWS, _LISTS = range(5)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How the rows that the model function writes make up its derivatives.
+
+    Row 0 is the value. Rows 1 to L are the basis functions: derivatives by the linear parameters. Each of the D rows
+    after them is the derivative by a nonlinear parameter of one basis function, or of the part without linear parameters.
+
+    Attributes
+    ----------
+    n_params : P
+    n_linear : L
+    free : indices of the F free parameters, the L linear ones first.
+    basis : one a derivative row: which basis function, -1 for the part without linear parameters.
+    variable : one a derivative row: which free parameter, counted in `free`.
+    """
+
+    n_params: int
+    n_linear: int
+    free: tuple[int, ...]
+    basis: tuple[int, ...]
+    variable: tuple[int, ...]
+
+    @property
+    def n_rows(self) -> int:
+        return 1 + self.n_linear + len(self.basis)
+
+    def table(self) -> Table:
+        counts = (self.n_params, self.n_linear, len(self.free), len(self.basis))
+        return np.array([*counts, *self.free, *self.basis, *self.variable], np.int64)
+
+
+@njit
+def free_at(structure: Any, i: int) -> int:
+    return structure[_LISTS + i]
+
+
+@njit
+def basis_at(structure: Any, row: int) -> int:
+    return structure[_LISTS + structure[FREE] + row]
+
+
+@njit
+def variable_at(structure: Any, row: int) -> int:
+    return structure[_LISTS + structure[FREE] + structure[ROWS] + row]
+
+
+class View(IntEnum):
+    """Rows of the table of views: (address, bytes from fit to fit, bytes from sample or parameter to the next)."""
+
+    DATA = 0
+    WEIGHTS = 1  # address 0 where absent
+    VALID = 2  # address 0 where absent
+    START = 3
+    LOWER = 4
+    UPPER = 5
+    OUTCOME = 6  # status, evaluations, cost, parameters
+    COORDS = 7  # the first of K
+
+
+OUTCOME_COLUMNS = 3  # before the parameters
+
+
+def view_table(arrays: Sequence[NDArray[Any] | None]) -> Table:
+    """Return the table of views of 2-D arrays, which must be kept alive as long as it is used."""
+    rows = [(0, 0, 0) if array is None else (array.ctypes.data, *array.strides) for array in arrays]
+    return np.array(rows, np.int64)
+
+
+class Field(IntEnum):
+    """What is where in the scratch of one solve, with the number of rows where there are more than one."""
+
+    X = 0  # K * M
+    Y = 1  # M
+    WEIGHT = 2  # M
+    ROWS = 3  # (1 + L + D) * TILE
+    GRAM = 4  # packed products of the rows
+    PREPARED = 5  # what the model computes from parameters alone
+    PARAMS = 6  # P, the best point so far
+    TRIAL = 7  # P, the point to evaluate next
+    LOWER = 8  # F
+    UPPER = 9  # F
+    NORMAL = 10  # packed J^T J at the best point
+    TRIAL_NORMAL = 11
+    GRADIENT = 12  # F, J^T r at the best point
+    TRIAL_GRADIENT = 13
+    FACTOR = 14  # packed Cholesky factor
+    SCALE = 15  # F, one over the length of each Jacobian column; 0 drops the parameter
+    STEP = 16  # F
+    PINNED = 17  # F, steps of the parameters that a bound stops
+    COST = 18  # sums of squared residuals
+    TRIAL_COST = 19
+    ACCEPTED = 20
+    DAMPING = 21
+    GROWTH = 22
+    PREDICTED = 23
+    LENGTH = 24
+    LAST_LENGTH = 25
+    COSINE = 26
+    MOVE = 27
+    SIZE = 28
+    POWER = 29  # sum of squared data
+    NFEV = 30
+    FIT = 31  # which fit of the block, -1 in an idle lane
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Scratch of one solve: the arrays, and their addresses in the order of Field."""
+
+    arrays: tuple[FloatArray, ...]
+    table: Table
+
+
+def allocate(structure: Structure, n_prepared: int, n_inputs: int, n_samples: int) -> Workspace:
+    """Return zeroed scratch for a solve."""
+    n_free, n_rows = len(structure.free), structure.n_rows
+    triangle = n_free * (n_free + 1) // 2
+    rows: dict[Field, int] = {
+        Field.X: n_inputs * n_samples,
+        Field.Y: n_samples,
+        Field.WEIGHT: n_samples,
+        Field.ROWS: n_rows * TILE,
+        Field.GRAM: n_rows * (n_rows + 1) // 2,
+        Field.PREPARED: n_prepared,
+        **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
+        **dict.fromkeys((Field.NORMAL, Field.TRIAL_NORMAL, Field.FACTOR), triangle),
+        **dict.fromkeys((Field.LOWER, Field.UPPER, Field.GRADIENT, Field.TRIAL_GRADIENT), n_free),
+        **dict.fromkeys((Field.SCALE, Field.STEP, Field.PINNED), n_free),
+    }
+    arrays = tuple(np.zeros((rows.get(field, 1), LANES)) for field in Field)
+    return Workspace(arrays, np.array([array.ctypes.data for array in arrays], np.int64))

@@ -1,0 +1,206 @@
+"""The compiled engine against scipy, and what must never change its results."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.modeling import models
+
+from ndfit.problem.types import Block, SolveOptions, Status
+from tests.engine.problems import block_for, engine_for, take, with_scipy
+
+X = np.linspace(-10.0, 10.0, 53)
+OPTIONS = SolveOptions()
+
+
+def lines(model: Any, n_fits: int, noise: float = 0.5, seed: int = 1, spread: float = 0.1, x: Any = X) -> Any:
+    """Data of a model with parameters scattered around its own."""
+    rng = np.random.default_rng(seed)
+    parameters = model.parameters * (1.0 + spread * rng.standard_normal((n_fits, len(model.parameters))))
+    clean = np.stack([model.evaluate(x, *values) for values in parameters])
+    return clean + noise * rng.standard_normal(clean.shape), parameters
+
+
+def assert_matches_scipy(model: Any, block: Block, result: Any, rows: range, tolerance: float = 1e-5) -> None:
+    free = list(engine_for(model).model.free)
+    for row in rows:
+        found = with_scipy(model, block, row, result.parameters[row])
+        free = sorted(free)
+        assert abs(result.parameters[row, free] - found.x).max() <= tolerance * found.sigma.max()
+        assert np.all(abs(result.parameters[row, free] - found.x) <= tolerance * found.sigma + 1e-9 * abs(found.x))
+        assert result.cost[row] <= found.cost * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("eliminate", [True, False])
+def test_converges_where_scipy_does(eliminate: bool) -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0)
+    data, _ = lines(model, 40)
+    block = block_for(model, data, (X,))
+    result = engine_for(model, eliminate)(block, OPTIONS)
+    assert set(result.status) <= {Status.GTOL, Status.FTOL, Status.XTOL, Status.FTOL_XTOL}
+    assert_matches_scipy(model, block, result, range(40))
+
+
+def test_weights_masks_and_coordinates_of_each_fit() -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0) + models.Const1D(1.0)
+    rng = np.random.default_rng(3)
+    x = X + rng.uniform(-0.1, 0.1, (30, 53))
+    data, _ = lines(model, 30)
+    weights = rng.uniform(0.5, 2.0, data.shape)
+    valid = rng.uniform(size=data.shape) > 0.2
+    weights[:, 5] = 0.0
+    block = block_for(model, np.where(valid, data, 0.0), (np.where(valid, x, np.nan),), None, weights, valid)
+    result = engine_for(model)(block, OPTIONS)
+    assert_matches_scipy(model, block, result, range(30))
+
+
+def test_two_inputs() -> None:
+    model = models.Gaussian2D(5.0, 0.5, -0.5, 1.5, 2.0, 0.3)
+    y, x = np.mgrid[-6:7, -6:7].astype(float).reshape(2, -1)
+    clean = model.evaluate(x, y, *model.parameters)
+    data = clean + 0.1 * np.random.default_rng(4).standard_normal((12, clean.size))
+    block = block_for(model, data, (x, y), (4.0, 0.0, 0.0, 1.0, 1.7, 0.2))
+    result = engine_for(model)(block, OPTIONS)
+    assert_matches_scipy(model, block, result, range(12))
+
+
+def test_fixed_and_tied_parameters() -> None:
+    model = models.Gaussian1D(7.0, -3.0, 1.0) + models.Gaussian1D(4.0, 3.0, 1.0) + models.Const1D(0.5)
+    model.mean_1.tied = lambda m: m.mean_0 + 6.0
+    model.stddev_1.tied = lambda m: m.stddev_0
+    model.amplitude_2.fixed = True
+    data, _ = lines(model, 20, noise=0.3, spread=0.03)
+    block = block_for(model, data, (X,))
+    result = engine_for(model)(block, OPTIONS)
+    assert_matches_scipy(model, block, result, range(20))
+    assert np.all(result.parameters[:, 6] == 0.5)
+    assert np.allclose(result.parameters[:, 4], result.parameters[:, 1] + 6.0, rtol=1e-15)
+    assert np.array_equal(result.parameters[:, 5], result.parameters[:, 2])
+
+
+def test_bounds() -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0, bounds={"mean": (0.9, 1.1), "stddev": (1.8, None), "amplitude": (0, 7.2)})
+    data, _ = lines(model, 60, noise=1.0)
+    block = block_for(model, data, (X,))
+    result = engine_for(model)(block, OPTIONS)
+    assert np.all((result.parameters >= block.lower) & (result.parameters <= block.upper))
+    on_bound = (result.parameters == block.lower) | (result.parameters == block.upper)
+    assert on_bound.any(axis=0).all()
+    for row in range(60):
+        inside = np.clip(result.parameters[row], block.lower[0] + 1e-6, block.upper[0] - 1e-6)
+        found = with_scipy(model, block, row, inside)
+        assert result.cost[row] <= found.cost * (1 + 1e-9)
+
+
+def test_noise_free_data_are_recovered() -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0) + models.Linear1D(0.1, 1.0)
+    data, parameters = lines(model, 50, noise=0.0)
+    result = engine_for(model)(block_for(model, data, (X,)), OPTIONS)
+    assert np.allclose(result.parameters, parameters, rtol=1e-10)
+    assert np.all(result.status > 0)
+
+
+@pytest.mark.parametrize("eliminate", [True, False])
+@pytest.mark.parametrize("factor", [2.0**-60, 2.0**20])
+def test_scale_of_the_data_does_not_matter(eliminate: bool, factor: float) -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0)
+    data, _ = lines(model, 50)
+    engine, powers = engine_for(model, eliminate), np.array([factor, 1.0, 1.0])
+    plain = engine(block_for(model, data, (X,)), OPTIONS)
+    scaled = engine(block_for(model, data * factor, (X,), model.parameters * powers), OPTIONS)
+    assert np.array_equal(scaled.parameters, plain.parameters * powers)
+    assert np.array_equal(scaled.nfev, plain.nfev)
+
+
+def test_results_do_not_depend_on_neighbours() -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0) + models.Const1D(1.0)
+    data, _ = lines(model, 150, noise=2.0)
+    cube = np.ascontiguousarray(data.T).T
+    block, engine = block_for(model, cube, (X,)), engine_for(model)
+    options = SolveOptions(covariance=True)
+    whole = engine(block, options)
+    order = np.random.default_rng(0).permutation(150)
+    shuffled = engine(take(block, order), options)
+    for name in ("parameters", "status", "nfev", "cost", "covariance"):
+        assert np.array_equal(getattr(whole, name)[order], getattr(shuffled, name), equal_nan=True)
+    for size in (1, 7, 64):
+        pieces = [engine(take(block, slice(i, i + size)), options) for i in range(0, 21, size)]
+        joined = np.concatenate([piece.parameters for piece in pieces])
+        assert np.array_equal(joined, whole.parameters[: len(joined)], equal_nan=True)
+
+
+def test_threads_share_an_engine() -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0)
+    data, _ = lines(model, 2000)
+    block, engine = block_for(model, data, (X,)), pickle.loads(pickle.dumps(engine_for(model)))
+    whole = engine(block, OPTIONS)
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda i: engine(take(block, slice(i, i + 100)), OPTIONS), range(0, 2000, 100)))
+    assert np.array_equal(np.concatenate([part.parameters for part in parts]), whole.parameters)
+
+
+def test_covariance_is_that_of_the_jacobian() -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0) + models.Polynomial1D(1, c0=1.0, c1=0.2)
+    data, _ = lines(model, 40)
+    weights = np.random.default_rng(2).uniform(0.5, 2.0, data.shape)
+    block = block_for(model, data, (X,), None, weights)
+    for eliminate in (True, False):
+        result = engine_for(model, eliminate)(block, SolveOptions(covariance=True))
+        for row in range(40):
+            parameters = result.parameters[row]
+            slopes = [*models.Gaussian1D.fit_deriv(X, *parameters[:3]), np.ones_like(X), X]
+            q_r = np.linalg.qr(weights[row][:, None] * np.stack(slopes, axis=1), mode="r")
+            inverse = np.linalg.inv(q_r)
+            assert np.allclose(result.covariance[row], inverse @ inverse.T, rtol=1e-8, atol=1e-12)
+
+
+def test_covariance_is_nan_where_singular() -> None:
+    model = models.Const1D(1.0) + models.Const1D(2.0) + models.Gaussian1D(5.0, 0.0, 1.0)
+    data, _ = lines(model, 3)
+    result = engine_for(model)(block_for(model, data, (X,)), SolveOptions(covariance=True))
+    assert np.isnan(result.covariance).all()
+    assert np.isfinite(result.parameters).all()
+
+
+def test_fits_that_are_not_ready_pass_through() -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0)
+    data, _ = lines(model, 5)
+    status = np.array([-1, Status.NO_DATA, -1, Status.ALL_MASKED, -1], np.int16)
+    result = engine_for(model)(block_for(model, data, (X,), status=status), SolveOptions(covariance=True))
+    assert list(result.status[[1, 3]]) == [Status.NO_DATA, Status.ALL_MASKED]
+    for array in (result.parameters, result.cost, result.covariance):
+        assert np.isnan(array[[1, 3]]).all()
+        assert np.isfinite(array[[0, 2, 4]]).all()
+    assert np.array_equal(result.nfev > 0, status == -1)
+
+
+def test_a_model_that_is_not_finite_at_the_start() -> None:
+    model = models.PowerLaw1D(1.0, 1.0, 2.0)
+    x = np.linspace(1.0, 5.0, 20)
+    data = np.ones((2, 20))
+    start = [[1.0, -1.0, 2.5], [1.0, 1.0, 2.0]]
+    result = engine_for(model)(block_for(model, data, (x,), start), OPTIONS)
+    assert result.status[0] == Status.NON_FINITE_MODEL
+    assert np.isnan(result.parameters[0]).all()
+    assert result.status[1] > 0
+
+
+@pytest.mark.parametrize("eliminate", [True, False])
+def test_a_model_without_effect_at_the_start(eliminate: bool) -> None:
+    model = models.Gaussian1D(7.0, 4000.0, 2.0)
+    data, _ = lines(models.Gaussian1D(7.0, 1.0, 2.0), 2)
+    result = engine_for(model, eliminate)(block_for(model, data, (X,)), OPTIONS)
+    assert set(result.status) == {Status.INSENSITIVE}
+
+
+def test_limit_of_evaluations() -> None:
+    model = models.Gaussian1D(7.0, 3.0, 4.0)
+    data, _ = lines(models.Gaussian1D(7.0, 1.0, 2.0), 30)
+    result = engine_for(model)(block_for(model, data, (X,)), SolveOptions(max_nfev=3))
+    assert set(result.status) == {Status.EVALUATION_LIMIT}
+    assert set(result.nfev) == {3}
+    assert np.isfinite(result.parameters).all()
