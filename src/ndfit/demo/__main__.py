@@ -21,6 +21,11 @@ from ndfit.demo.start import Start, start_from_spectrum, start_of_synthetic
 from ndfit.demo.synthetic import synthetic_cube
 from ndfit.errors import AllFitsFailed, FitWarning
 
+try:
+    from ndfit.demo.pictures import draw
+except ModuleNotFoundError as error:
+    raise SystemExit(f"The demonstration needs {error.name}: pip install 'ndfit[plot]'") from error
+
 
 class BadInput(click.ClickException):
     """One sentence on standard error, no traceback."""
@@ -45,34 +50,28 @@ def main(cube: Path | None, out: Path) -> None:
 
 
 def run(cube: Cube, start: Start, out: Path) -> None:
-    """Fit, write and report."""
-    from ndfit.demo.pictures import draw
-
+    """Fit without and with bounds, write and draw the results, and say where they are and how long it took."""
     n_fits = cube.spectra[0].size
-    click.echo(f"{cube.name}: {cube.data.shape}, spectral axis {cube.axis} in {cube.spectral_unit}")
+    click.echo(f"{cube.name}: {cube.data.shape}, {n_fits} spectra along axis {cube.axis}")
     for note in cube.notes:
-        click.echo(f"  note: {note}")
+        click.echo(f"  Note: {note}")
     began = time.perf_counter()
-    free = _fit(cube, start.model)
-    click.echo(f"fitted {n_fits} spectra without bounds in {time.perf_counter() - began:.1f} s")
-    bounds = " to ".join(f"{limit:.6g}" for limit in start.bounds)
-    again = time.perf_counter()
-    bounded = _fit(cube, start.bounded())
-    click.echo(
-        f"fitted {n_fits} spectra with the mean in {bounds} {cube.spectral_unit} in {time.perf_counter() - again:.1f} s"
-    )
+    free = _fit(cube, start.model, "without bounds")
+    low, high = start.bounds
+    bounded = _fit(cube, start.bounded(), f"with the mean in {low:.6g} to {high:.6g} {cube.spectral_unit}")
 
-    written = [out / "maps-without-bounds.fits", out / "maps-with-bounds.fits", out / "demo.png"]
-    write_maps(written[0], cube, free)
-    write_maps(written[1], cube, bounded)
-    draw(written[2], cube, start, free, bounded)
-    click.echo(f"everything took {time.perf_counter() - began:.1f} s; see")
-    for path in written:
+    free_maps, bounded_maps, picture = out / "maps-without-bounds.fits", out / "maps-with-bounds.fits", out / "demo.png"
+    write_maps(free_maps, cube, free)
+    write_maps(bounded_maps, cube, bounded)
+    draw(picture, cube, start, free, bounded)
+    click.echo(f"Both fits, maps and picture took {time.perf_counter() - began:.1f} s. Results:")
+    for path in (free_maps, bounded_maps, picture):
         click.echo(f"  {path}")
 
 
-def _fit(cube: Cube, model: Model) -> Model:
-    """The call that the demonstration is about."""
+def _fit(cube: Cube, model: Model, how: str) -> Model:
+    """The call that the demonstration is about, timed."""
+    began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FitWarning)
         fitted = parallel_fit_dask(
@@ -83,10 +82,11 @@ def _fit(cube: Cube, model: Model) -> Model:
             world=cube.wcs,
             fitting_axes=cube.axis,
         )
+    click.echo(f"Fitted {how} in {time.perf_counter() - began:.1f} s")
     for warning in caught:
-        click.echo(f"  note: {warning.message}")
+        click.echo(f"  Note: {warning.message}")
     return fitted
 
 
 if __name__ == "__main__":
-    main(prog_name="ndfit.demo")
+    main(prog_name="python -m ndfit.demo")
