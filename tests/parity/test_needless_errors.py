@@ -158,6 +158,18 @@ def test_point_16_bounds_that_are_maps(fit):
     assert_allclose(fitted.mean.value, np.clip(MEANS, LOWER, UPPER), rtol=1e-4)
 
 
+def test_point_16_bounds_as_quantities(fit):
+    fitted = fit(
+        model=Gaussian1D(1.5 * u.K, 4.9 * u.km / u.s, 1.0 * u.km / u.s),
+        bounds={"mean": (4800 * u.m / u.s, [5200] * u.m / u.s), "stddev": (None, 3 * u.km / u.s)},
+        fitter=TRFLSQFitter(),
+        data=cube(MEANS) * u.K,
+        world=(X * u.km / u.s,),
+        fitting_axes=0,
+    )
+    assert_allclose(fitted.mean.quantity.to_value(u.km / u.s), np.clip(MEANS, 4.8, 5.2), rtol=1e-3)
+
+
 def test_point_17_fitting_with_outlier_removal(fit):
     rng = np.random.default_rng(17)
     data = np.stack([2 * X + 1, 4 - X]) + 0.05 * rng.normal(size=(2, 50))

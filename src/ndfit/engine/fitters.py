@@ -100,7 +100,7 @@ def _defaults(fitter: Any) -> dict[str, Any]:
 def _known_keywords(fitter: Any) -> tuple[str, ...] | None:
     """Names the fitter takes; None where it takes any."""
     parameters = inspect.signature(fitter).parameters.values()
-    named = tuple(p.name for p in parameters if p.name not in _RESERVED) + ("filter_non_finite",)
+    named = (*(p.name for p in parameters if p.name not in _RESERVED), "filter_non_finite")
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
         handed_on = _HANDED_ON.get(type(fitter))
         return None if handed_on is None else named + handed_on

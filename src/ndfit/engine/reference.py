@@ -1,9 +1,9 @@
 """The caller's own astropy fitter, position by position: the engine that every other one is measured against.
 
-Flows in: a Block, and the fitter as the caller made it. Flows out: a BlockResult with the parameters that fitter found.
+Flows in: a Block, and the fitter as the caller made it. Flows out: a BlockResult with the parameters it found.
 
-Each call works on copies of the fitter and of the model, so that calls in several threads share nothing. Where the
-residuals are far from the order of one, they and the parameters are scaled by powers of two, see `ndfit.engine.scaling`,
+Each call works on copies of the fitter and of the model, so that calls in several threads share nothing. Where
+residuals are far from the order of one, they and the parameters are scaled by powers of two (`ndfit.engine.scaling`),
 and what the fitter reports is scaled back.
 """
 

@@ -1,7 +1,7 @@
 """Data and parameters of the order of one, for optimisers that compare with absolute numbers.
 
-Flows in: the model, data and start of one fit. Flows out: a power of two for the residuals, one for each parameter, and a
-model whose parameters are counted in those.
+Flows in: the model, data and start of one fit. Flows out: a power of two for the residuals, one for each parameter,
+and a model whose parameters are counted in those.
 
 scipy's trust-region optimisers take a gradient of 1e-8 for zero, measure a step by the length of the vector of all
 parameters, and drop singular values of the Jacobian that are 1e-16 of the largest. Data in units of 1e-18 beside
@@ -20,8 +20,8 @@ from ndfit.problem.types import FloatArray
 
 __all__ = ["column_scales", "count_parameters_in", "residual_scale"]
 
-# Residuals of this size and between are left as they are.
-_SMALL, _LARGE = 2.0**-6, 2.0**6
+# Residuals of this size and between are left as they are. Large ones trouble nothing until factors underflow.
+_SMALL, _LARGE = 2.0**-10, 2.0**20
 
 
 def residual_scale(values: FloatArray) -> float:

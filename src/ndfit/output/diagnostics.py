@@ -1,7 +1,7 @@
 """One folder a position that has something to say.
 
-Flows in: what happened at the positions of one region, and what the caller wants to see. Flows out: folders named by the
-position, with `error.log`, `warn.log` and whatever the caller's callable writes.
+Flows in: what happened at the positions of one region, and what the caller wants to see. Flows out: folders named by
+the position, with `error.log`, `warn.log` and whatever the caller's callable writes.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def _reported_columns(records: NDArray[np.object_], own: Mapping[str, NDArray[An
 def _column(records: NDArray[np.object_], name: str) -> NDArray[np.object_]:
     column = np.full(records.shape, None, dtype=object)
     for index in np.ndindex(records.shape):
-        record = records[index]
+        record: Any = records[index]
         column[index] = None if record is None else record.get(name)
     return column
 

@@ -1,7 +1,7 @@
 """What to say of a run's failures.
 
-Flows in: the status of every position. Flows out: nothing where all went well, one FitWarning with the counts where some
-did not, AllFitsFailed where none did for one cause.
+Flows in: the status of every position. Flows out: nothing where all went well, one FitWarning with the counts where
+some did not, AllFitsFailed where none did for one cause.
 """
 
 from __future__ import annotations

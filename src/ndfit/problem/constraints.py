@@ -58,7 +58,7 @@ def parse_bounds(model: Model, bounds: Mapping[str, tuple[Any, Any]], plan: Unit
         raise ValueError(f"bounds name {sorted(unknown)}, but the parameters are {', '.join(model.param_names)}")
     limits = {}
     for name in model.param_names:
-        pair = bounds.get(name, model.bounds[name])
+        pair = bounds.get(name, getattr(model, name).bounds)
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise ValueError(f"the bounds of '{name}' should be a pair (lower, upper), got {pair!r}")
         unit, factor = getattr(model, name).unit, plan.factors[name]
@@ -110,7 +110,7 @@ def bare_model(model: Model, plan: UnitPlan, limits: Limits) -> Model:
 
 
 def _number_or_none(limit: FloatArray) -> float | None:
-    return float(limit) if limit.size == 1 and np.isfinite(limit) else None
+    return limit.item() if limit.size == 1 and np.isfinite(limit).all() else None
 
 
 def _parts(model: Model) -> Iterator[Model]:
@@ -181,10 +181,10 @@ def _check_bounds(name: str, values: FloatArray, low: FloatArray, high: FloatArr
     if finite.any() and np.all(outside | ~finite):
         shown = values[finite].ravel()[0]
         raise ValueError(
-            f"every starting value of '{name}' is outside its bounds: {shown:g} is not in [{_shown(low)}, {_shown(high)}]; start "
-            "inside the bounds, or widen them"
+            f"every starting value of '{name}' is outside its bounds: {shown:g} is not in [{_shown(low)}, {_shown(high)}]; "
+            "start inside the bounds, or widen them"
         )
 
 
 def _shown(limit: FloatArray) -> str:
-    return f"{float(limit)}" if limit.size == 1 else f"{float(limit.min())} to {float(limit.max())}"
+    return f"{limit.item()}" if limit.size == 1 else f"{float(limit.min())} to {float(limit.max())}"

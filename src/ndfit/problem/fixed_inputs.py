@@ -14,7 +14,7 @@ __all__ = ["FixedInputsModel"]
 
 
 class FixedInputsModel(CompoundModel):  # type: ignore[misc]
-    """A model made by `fix_inputs`, with the `evaluate` that fitters call; astropy's own stumbles over the fixed inputs.
+    """A model made by `fix_inputs`, with the `evaluate` that fitters call; astropy's stumbles over the fixed inputs.
 
     No analytical derivative is offered, so that fitters take differences.
     """

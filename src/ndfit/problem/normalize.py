@@ -108,7 +108,8 @@ def _check_model(model: Any) -> None:
         raise TypeError(f"model should be an instance of an astropy model, got {model!r}")
     if len(model) != 1:
         raise ValueError(
-            f"model should be one model, got a set of {len(model)}: give starting values as arrays of the iterating shape"
+            f"model should be one model, got a set of {len(model)}: "
+            "give starting values as arrays of the iterating shape"
         )
     if model.n_outputs != 1:
         raise ValueError(f"model should have one output, got {model.n_outputs}")

@@ -1,8 +1,8 @@
 """Where and when regions are solved.
 
 Flows in: Work, the Plan's regions, and the name of a scheduler. Flows out: (region, BlockResult) pairs, in the order in
-which they are done, yielded in the thread of the caller. Only as many regions as keep the workers busy are in flight, so
-that memory does not grow with the data.
+which they are done, yielded in the thread of the caller. Only as many regions as keep the workers busy are in flight,
+so that memory does not grow with the data.
 """
 
 from __future__ import annotations
@@ -144,8 +144,7 @@ def _solve_here(work: Work, problem: FitProblem, regions: Iterable[Region], n_wo
 
 def _solve_in_threads(work: Work, problem: FitProblem, regions: Iterable[Region], n_workers: int) -> Solved:
     with cf.ThreadPoolExecutor(n_workers, thread_name_prefix="ndfit") as pool:
-        submit = partial(pool.submit, _load_and_solve, work)
-        yield from _keep_busy(submit, problem, regions, n_workers)
+        yield from _keep_busy(lambda inputs: pool.submit(_load_and_solve, work, inputs), problem, regions, n_workers)
 
 
 _process_work: Work

@@ -1,7 +1,7 @@
 """How the iterating axes are cut into regions.
 
-Flows in: FitProblem, the engine's appetite and the number of workers. Flows out: Plan, regions that cover every position
-once, in the order of the data.
+Flows in: FitProblem, the engine's appetite and the number of workers. Flows out: Plan, regions that cover every
+position once, in the order of the data.
 """
 
 from __future__ import annotations

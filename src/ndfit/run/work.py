@@ -1,6 +1,6 @@
 """One task: inputs of a region -> BlockResult, wherever it runs.
 
-Flows in: Inputs, in memory or lazy. Flows out: BlockResult. A Work is picklable and is the only thing that workers need.
+Flows in: Inputs, in memory or lazy. Flows out: BlockResult. A Work is picklable and all that workers need.
 """
 
 from __future__ import annotations
