@@ -108,7 +108,8 @@ A model stays with the reference engine, and the reason is part of the result, w
 - writes into arrays (`y[mask] = 0`), or converts with `float()`, `math.exp()` or `np.asarray(x, dtype=float)`;
 - gives numbers that differ from those of its trace: then the trace is not used.
 
-Linear parameters need no starting value: the model is a sum in which they are factors.
+Linear parameters are those in which, taken together, the model is affine: they are solved for and need no starting
+value.
 
 | class | inputs | compiled | linear parameters |
 |---|---|---|---|

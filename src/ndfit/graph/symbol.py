@@ -78,7 +78,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     if kwargs:
         raise Untraceable(f"np.{name} is called with {', '.join(sorted(kwargs))}=")
     if name in _WITH_COMPLEX_RESULT or any(_is_complex(value) for value in inputs):
-        from ndfit.graph.complex_symbol import call_complex_ufunc
+        from ndfit.graph.complex_symbol import call_complex_ufunc  # builds on this module
 
         return call_complex_ufunc(name, inputs, tape)
     if name not in UFUNCS:
@@ -120,8 +120,6 @@ def _in_place(ufunc: Any) -> Callable[..., Any]:
 
 def _operate(ufunc: Any, left: Any, right: Any) -> Any:
     symbol = left if isinstance(left, Symbol) else right
-    if getattr(left, "is_complex_symbol", False) or getattr(right, "is_complex_symbol", False):
-        return NotImplemented
     return call_ufunc(ufunc, "__call__", (left, right), {}, symbol.tape)
 
 
@@ -157,7 +155,7 @@ class Symbol:
         return call_ufunc(ufunc, method, inputs, kwargs, self.tape)
 
     def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        from ndfit.graph.array_functions import call_array_function
+        from ndfit.graph.array_functions import call_array_function  # builds on this module
 
         return call_array_function(func, args, kwargs, self.tape)
 
