@@ -68,7 +68,7 @@ def test_point_21_nothing_where_it_was_not_asked_for(fit):
     assert fitted.mean.std is None
 
 
-@pytest.mark.parametrize("size", [50, 7, 1])
+@pytest.mark.parametrize("size", [50, 7, 4, 1])
 def test_point_22_model_is_evaluated_over_the_maps(fit, size):
     x = np.linspace(0, 10, size)
     fitted = fit(model=start(), fitter=TRFLSQFitter(), data=cube(MEANS), world=(X,), fitting_axes=0)
