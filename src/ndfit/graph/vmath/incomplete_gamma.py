@@ -24,8 +24,8 @@ from ndfit.graph.vmath.gamma import digamma, gammaln_of_positive
 from ndfit.graph.vmath.intrinsics import fma, inline_here, select, unrolled, vectorised
 from ndfit.graph.vmath.logarithm import log
 
-_SERIES_DEPTH = 100
-_FRACTION_DEPTH = 26
+_SERIES_DEPTH = 110
+_FRACTION_DEPTH = 36
 _LARGEST_A = 100.0
 _SERIES_REACH = 4.0
 _LARGEST_X = 1200.0  # P differs from 1 by less than the smallest number

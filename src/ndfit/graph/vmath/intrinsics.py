@@ -101,7 +101,7 @@ ceil = _rounding("llvm.ceil", "The smallest integer not below x.")
 def sign(x: float) -> float:
     """-1, 0 or 1; NaN for NaN."""
     inline_here()
-    return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
+    return select(x > 0.0, 1.0, select(x < 0.0, -1.0, select(x == 0.0, 0.0, x)))
 
 
 @vectorised

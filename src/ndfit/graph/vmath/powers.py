@@ -3,8 +3,8 @@
 x**y = 2**(y log2 x) needs log2 x to some 65 bits. With |x| = 2**k m and f = m - 1, s = f / (2 + f) is split in 26
 leading bits and a rest computed from the exact remainder of the division; log2 m = (2 / ln 2) s (1 + s**2/3 + R), R
 of order s**4 by a minimax polynomial, is a chain of products of such split numbers (exact where the leading parts
-meet), as is the product with y. Splitting numbers for exact products: T. J. Dekker, Numer. Math. 18, 224 (1971). The zoo of
-special values is C99's (annex F.9.4.4), which is numpy's.
+meet), as is the product with y. Splitting numbers for exact products: T. J. Dekker, Numer. Math. 18, 224 (1971). The
+special values are C99's (annex F.9.4.4), which are numpy's.
 
 cbrt: an initial polynomial on m, then one step of Halley's third-order iteration.
 """
@@ -115,7 +115,7 @@ def power(x: float, y: float) -> float:
     result = _positive_power(magnitude, y)
     result = select(magnitude == 0.0, select(y > 0.0, 0.0, math.inf), result)
     result = select(magnitude == math.inf, select(y > 0.0, math.inf, 0.0), result)
-    result = select(y != y, y, result)
+    result = select((x != x) | (y != y), x + y, result)
 
     y_is_integer = floor(y) == y
     y_is_odd = y_is_integer & (floor(0.5 * y) != 0.5 * y)
