@@ -138,8 +138,8 @@ def parallel_fit_dask(
         diagnostics, diagnostics_path, diagnostics_callable, problem.axes.iterating_shape, dict(fitter_kwargs or {})
     )
     keep_info = wanted != ()
-    choice = select_engine(problem, call, engine, keep_info)
-    options = solve_options(call, covariance=call.calc_uncertainties)
+    choice = select_engine(problem, call, engine, wanted)
+    options = solve_options(choice, call, wanted)
     work = Work(choice.engine, options, problem.params, problem.model, problem.filter_non_finite)
     workers = resolve_workers(scheduler, choice.engine, problem.axes.n_fits)
     plan = plan_regions(
@@ -160,7 +160,7 @@ def parallel_fit_dask(
     maps = maps.transformed(problem.transform)
     if keep_info:
         fitter.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
-    return fitted_model(problem, maps)
+    return fitted_model(problem, maps, standard_errors=call.calc_uncertainties)
 
 
 def _parse_fit_info(fit_info: Any) -> tuple[str, ...] | None:

@@ -1,50 +1,161 @@
 """Which engine solves the problem, and why.
 
-Flows in: FitProblem, the caller's fitter, and the engine asked for. Flows out: EngineChoice, with its reason.
+Flows in: FitProblem, the caller's fitter, the engine asked for, and what is wanted of each fit. Flows out:
+EngineChoice, with its reason.
+
+The compiled engine stands in for the fitters of METHODS: it minimises the same sum of squares under the same bounds.
+Its model is traced from the caller's and compared with it by numbers; whatever speaks against it, the caller's own
+fitter does the work, and the reason is kept.
 """
 
 from __future__ import annotations
 
+import logging
+
+import numpy as np
+from astropy.modeling.fitting import (
+    DogBoxLSQFitter,
+    LevMarLSQFitter,
+    LinearLSQFitter,
+    LMLSQFitter,
+    TRFLSQFitter,
+)
+
+from ndfit.engine.compiled import CompiledEngine
 from ndfit.engine.fitters import FitterCall
 from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.stepwise import stepwise_parameters
+from ndfit.graph.codegen import generate
+from ndfit.graph.reasons import NotCompilable
+from ndfit.graph.trace import trace
+from ndfit.graph.verify import verify
 from ndfit.problem.arrange import sample_coordinates
-from ndfit.problem.types import EngineChoice, FitProblem, SolveOptions
+from ndfit.problem.types import Engine, EngineChoice, FitProblem, FloatArray, SolveOptions
 
-__all__ = ["ENGINES", "select_engine", "solve_options"]
+__all__ = ["ENGINES", "METHODS", "WantedInfo", "select_engine", "solve_options"]
 
 ENGINES = ("auto", "compiled", "reference")
 
+_MAX_EVALUATIONS = 1000
+_LEAST_SQUARES = SolveOptions(ftol=1e-8, xtol=1e-7, gtol=1e-8, max_nfev=_MAX_EVALUATIONS)
+_MINPACK = SolveOptions(ftol=1.49012e-8, xtol=1e-7, gtol=0.0, max_nfev=_MAX_EVALUATIONS)
 
-def select_engine(problem: FitProblem, call: FitterCall, engine: str, keep_info: bool) -> EngineChoice:
+METHODS: dict[type, SolveOptions] = {
+    TRFLSQFitter: _LEAST_SQUARES,
+    DogBoxLSQFitter: _LEAST_SQUARES,
+    LMLSQFitter: _LEAST_SQUARES,
+    LevMarLSQFitter: _MINPACK,
+    LinearLSQFitter: _LEAST_SQUARES,
+}
+"""Fitters that the compiled engine stands in for, and the tolerances that each of them uses by default.
+
+A subclass may do anything else, and is not in the table.
+"""
+
+# Keyword of the fitter's call -> field of SolveOptions; None where it says how the fitter takes derivatives.
+_KEYWORDS = {"maxiter": "max_nfev", "acc": "xtol", "epsilon": None, "estimate_jacobian": None}
+
+# What the compiled engine can say of each fit.
+_KNOWN_INFO = frozenset({"status", "success", "message", "nfev", "cost", "param_cov"})
+
+WantedInfo = tuple[str, ...] | None
+"""Entries of fit_info that are wanted; None for all that there are."""
+
+_log = logging.getLogger("ndfit")
+
+
+def select_engine(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo) -> EngineChoice:
     """Choose the engine.
 
     Parameters
     ----------
     engine : one of ENGINES
-    keep_info : each fit's `fit_info` is wanted
+    wanted : entries of each fit's report that are to be kept
 
     Raises
     ------
     ValueError
-        `engine` is not one of ENGINES.
+        `engine` is not one of ENGINES, or is 'compiled' and the problem cannot be.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine should be one of {', '.join(ENGINES)}, got {engine!r}")
-    return EngineChoice(_reference(problem, call, keep_info), "asked for")
+    choice = _choose(problem, call, engine, wanted)
+    _log.info("engine %s: %s", choice.engine.name, choice.reason)
+    return choice
 
 
-def _reference(problem: FitProblem, call: FitterCall, keep_info: bool) -> ReferenceEngine:
-    free = problem.params.free
-    coords = sample_coordinates(problem.coords, problem.axes, problem.axes.n_samples)
-    stepwise = () if call.linear else stepwise_parameters(problem.model, problem.model.parameters, free, coords)
+def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo) -> SolveOptions:
+    """Tolerances and limits, from the fitter's keywords.
+
+    A covariance is computed for standard errors, and for a fit_info that no fitter fills.
+    """
+    asked = wanted is None or "param_cov" in wanted
+    covariance = call.calc_uncertainties or (asked and choice.engine.name != ReferenceEngine.name)
+    defaults = vars(METHODS.get(type(call.fitter), _LEAST_SQUARES))
+    given = {
+        field: call.kwargs[keyword]
+        for keyword, field in _KEYWORDS.items()
+        if field is not None and keyword in call.kwargs
+    }
+    return SolveOptions(**defaults | given | {"covariance": covariance})
+
+
+def _choose(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo) -> EngineChoice:
+    if engine == "reference":
+        return EngineChoice(_reference(problem, call, wanted), "asked for")
+    try:
+        return EngineChoice(_compiled(problem, call, wanted), "the model compiles, and agrees with the caller's")
+    except NotCompilable as error:
+        if engine == "compiled":
+            raise ValueError(f"engine='compiled' is not possible here: {error}; use engine='auto'") from None
+        return EngineChoice(_reference(problem, call, wanted), str(error))
+
+
+def _reference(problem: FitProblem, call: FitterCall, wanted: WantedInfo) -> ReferenceEngine:
     params = problem.params
-    by_map = tuple(i for i in free if params.lower[i].size > 1 or params.upper[i].size > 1)
     return ReferenceEngine(
-        problem.model, call.fitter, dict(call.kwargs), free, problem.absolute_sigma, keep_info, by_map, stepwise
+        problem.model,
+        call.fitter,
+        dict(call.kwargs),
+        params.free,
+        problem.absolute_sigma,
+        keep_info=wanted != (),
+        bounds_by_map=tuple(i for i in params.free if params.lower[i].size > 1 or params.upper[i].size > 1),
+        stepwise=() if call.linear else _stepwise(problem),
     )
 
 
-def solve_options(call: FitterCall, covariance: bool) -> SolveOptions:
-    """Tolerances and limits, from the fitter's keywords."""
-    return SolveOptions(covariance=covariance)
+def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo) -> Engine:
+    """The compiled engine, or NotCompilable with the reason."""
+    _check_call(call, wanted)
+    params = problem.params
+    graph = trace(problem.model)
+    verify(graph, problem.model, _coordinates(problem), problem.model.parameters, params.free)
+    if _stepwise(problem):
+        raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
+    unbounded = tuple(
+        i for i in params.free if np.isneginf(params.lower[i]).all() and np.isposinf(params.upper[i]).all()
+    )
+    return CompiledEngine(generate(graph, params.free, unbounded))
+
+
+def _check_call(call: FitterCall, wanted: WantedInfo) -> None:
+    fitter = type(call.fitter)
+    if fitter not in METHODS:
+        raise NotCompilable(f"{fitter.__name__} is not one of {', '.join(kind.__name__ for kind in METHODS)}")
+    for keyword in call.kwargs:
+        if keyword not in _KEYWORDS:
+            raise NotCompilable(f"the keyword '{keyword}' of {fitter.__name__} has no compiled counterpart")
+    for name in wanted or ():
+        if name not in _KNOWN_INFO:
+            raise NotCompilable(f"fit_info '{name}' is known to the fitter only")
+
+
+def _stepwise(problem: FitProblem) -> tuple[int, ...]:
+    model = problem.model
+    return stepwise_parameters(model, model.parameters, problem.params.free, _coordinates(problem))
+
+
+def _coordinates(problem: FitProblem) -> tuple[FloatArray, ...]:
+    """Coordinates of the first position."""
+    return sample_coordinates(problem.coords, problem.axes, problem.axes.n_samples)

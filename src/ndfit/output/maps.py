@@ -61,8 +61,8 @@ class Maps:
     def store(self, region: tuple[slice, ...], result: BlockResult) -> None:
         """Put the results of one region in their place."""
         shape = self.status[region].shape
-        for whole, values in zip(self.parameters, result.parameters.T, strict=True):
-            whole[region] = values.reshape(shape)
+        everywhere: Any = (slice(None), *region)
+        self.parameters[everywhere] = result.parameters.T.reshape(-1, *shape)
         self.status[region] = result.status.reshape(shape)
         self.nfev[region] = result.nfev.reshape(shape)
         self.cost[region] = result.cost.reshape(shape)

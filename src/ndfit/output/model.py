@@ -13,15 +13,15 @@ from astropy import units as u
 from ndfit.output.maps import Maps
 from ndfit.problem.types import FitProblem, FloatArray
 
-__all__ = ["fitted_model", "standard_errors"]
+__all__ = ["error_maps", "fitted_model"]
 
 _DOMAIN_NAMES = ("domain", "window", "x_domain", "x_window", "y_domain", "y_window")
 
 
-def fitted_model(problem: FitProblem, maps: Maps) -> Any:
+def fitted_model(problem: FitProblem, maps: Maps, standard_errors: bool) -> Any:
     """Copy of the caller's model with the fitted parameters.
 
-    Standard errors, where the maps have a covariance, are on each free parameter's `std`, in the parameter's unit.
+    With `standard_errors`, these are on each free parameter's `std`, in the parameter's unit.
     Called with coordinates of the fitting axes alone, the model evaluates every position: coordinates of shape (M,)
     give values of shape (M, *B).
     """
@@ -34,8 +34,8 @@ def fitted_model(problem: FitProblem, maps: Maps) -> Any:
         parameter._set_unit(unit, force=True)
         parameter.bounds = problem.model.bounds[name]
     model._reset_parameters(**_with_units(problem, maps))
-    if maps.covariance is not None:
-        for name, errors in zip(names, standard_errors(problem, maps), strict=True):
+    if standard_errors:
+        for name, errors in zip(names, error_maps(problem, maps), strict=True):
             getattr(model, name).std = errors
     shape = problem.axes.iterating_shape
     if shape:
@@ -48,7 +48,7 @@ def _with_units(problem: FitProblem, maps: Maps) -> dict[str, Any]:
     return {name: values if unit is None else u.Quantity(values, unit) for name, unit, values in rows}
 
 
-def standard_errors(problem: FitProblem, maps: Maps) -> list[FloatArray | None]:
+def error_maps(problem: FitProblem, maps: Maps) -> list[FloatArray | None]:
     """One map a parameter, None for those that are fixed or tied; shape B each."""
     covariance = maps.scaled_covariance(problem.absolute_sigma)
     if covariance is None:
