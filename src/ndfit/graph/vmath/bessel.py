@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.intrinsics import fma, inline_here, polynomial, select, vectorised
+from ndfit.graph.vmath.intrinsics import compiled, fma, inline_here, polynomial, select
 from ndfit.graph.vmath.trigonometric import cos, sin
 
 _BORDER = 8.0
@@ -136,14 +136,14 @@ _Q1 = polynomial(
 )
 
 
-@vectorised
+@compiled
 def _beyond_border(x: float) -> float:
     """x, or a number that keeps Hankel's form finite where it is not used."""
     inline_here()
     return select(x < _BORDER, _BORDER, x)
 
 
-@vectorised
+@compiled
 def j0(x: float) -> float:
     """Bessel function of the first kind of order 0, absolute error 1e-15; NaN from |x| = 2**50."""
     inline_here()
@@ -155,7 +155,7 @@ def j0(x: float) -> float:
     return select(a < _BORDER, _J0_NEAR(fma(a, a / 32.0, -1.0)), wave / math.sqrt(math.pi * far))
 
 
-@vectorised
+@compiled
 def j1(x: float) -> float:
     """Bessel function of the first kind of order 1, absolute error 1e-15; NaN from |x| = 2**50."""
     inline_here()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from ndfit.graph.vmath.exponential import exp_of_sum
-from ndfit.graph.vmath.intrinsics import inline_here, leading_bits, polynomial, select, vectorised
+from ndfit.graph.vmath.intrinsics import compiled, inline_here, leading_bits, polynomial, select
 
 _MAPPING_CENTRE = 3.75
 
@@ -64,14 +64,14 @@ _SCALED_ERFC = polynomial(
 )
 
 
-@vectorised
+@compiled
 def _erf_near_zero(x: float) -> float:
     """erf(x) for |x| <= 1."""
     inline_here()
     return x * _ERF_NEAR_ZERO(x * x)
 
 
-@vectorised
+@compiled
 def _erfc_far(x: float) -> float:
     """erfc(x) for x >= 0.45."""
     inline_here()
@@ -82,7 +82,7 @@ def _erfc_far(x: float) -> float:
     return gaussian * (_SCALED_ERFC(t) / (1.0 + 2.0 * bounded))
 
 
-@vectorised
+@compiled
 def erf(x: float) -> float:
     """Error function, error below 3 ulp."""
     inline_here()
@@ -90,7 +90,7 @@ def erf(x: float) -> float:
     return select(a < 1.0, _erf_near_zero(x), math.copysign(1.0 - _erfc_far(a), x))
 
 
-@vectorised
+@compiled
 def erfc(x: float) -> float:
     """Complementary error function, relative error about 1e-15 down to the smallest normal result."""
     inline_here()

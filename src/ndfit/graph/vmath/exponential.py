@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.intrinsics import fma, from_bits, inline_here, polynomial, select, to_bits, vectorised
+from ndfit.graph.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 0.6931471805592082  # 40 bits: exact times any exponent
@@ -41,14 +41,14 @@ _EXP_TAIL = polynomial(
 )
 
 
-@vectorised
+@compiled
 def power_of_two(k: float) -> float:
     """2**k for an integer-valued k in [-1022, 1023]."""
     inline_here()
     return from_bits(to_bits(k + (ROUNDER + _EXPONENT_BIAS)) << 52)
 
 
-@vectorised
+@compiled
 def scale_by_power_of_two(x: float, k: float) -> float:
     """x * 2**k for an integer-valued k in [-2000, 2000], rounded once where the result is subnormal."""
     inline_here()
@@ -56,7 +56,7 @@ def scale_by_power_of_two(x: float, k: float) -> float:
     return x * power_of_two(half) * power_of_two(k - half)
 
 
-@vectorised
+@compiled
 def clamp(x: float, low: float, high: float) -> float:
     """x brought into [low, high]; NaN stays NaN."""
     inline_here()
@@ -64,14 +64,14 @@ def clamp(x: float, low: float, high: float) -> float:
     return select(bounded < low, low, bounded)
 
 
-@vectorised
+@compiled
 def exp_minus_one_near_zero(r: float) -> float:
     """exp(r) - 1 for |r| <= 0.35."""
     inline_here()
     return fma(r * r, _EXP_TAIL(r), r)
 
 
-@vectorised
+@compiled
 def exp_of_sum(x: float, correction: float) -> float:
     """exp(x + correction) for a correction too small to change x: the error of a rounded x does not grow with x."""
     inline_here()
@@ -81,7 +81,7 @@ def exp_of_sum(x: float, correction: float) -> float:
     return scale_by_power_of_two(1.0 + exp_minus_one_near_zero(r), k)
 
 
-@vectorised
+@compiled
 def exp(x: float) -> float:
     """e**x, error below 1 ulp; subnormal results and overflow to infinity included."""
     inline_here()
@@ -91,7 +91,7 @@ def exp(x: float) -> float:
     return scale_by_power_of_two(1.0 + exp_minus_one_near_zero(r), k)
 
 
-@vectorised
+@compiled
 def _quarter_expm1(x: float) -> float:
     """(e**x - 1) / 4, infinite from x = 711."""
     inline_here()
@@ -102,14 +102,14 @@ def _quarter_expm1(x: float) -> float:
     return select(x >= 711.0, math.inf, fma(scale, exp_minus_one_near_zero(r), scale - 0.25))
 
 
-@vectorised
+@compiled
 def expm1(x: float) -> float:
     """e**x - 1, accurate for small x too; error below 2 ulp."""
     inline_here()
     return math.copysign(4.0 * _quarter_expm1(x), x)
 
 
-@vectorised
+@compiled
 def sinh(x: float) -> float:
     """Hyperbolic sine, error below 3 ulp."""
     inline_here()
@@ -117,7 +117,7 @@ def sinh(x: float) -> float:
     return math.copysign(2.0 * (q + select(q > 1e10, 0.25, q / fma(4.0, q, 1.0))), x)
 
 
-@vectorised
+@compiled
 def cosh(x: float) -> float:
     """Hyperbolic cosine, error below 3 ulp."""
     inline_here()
@@ -125,7 +125,7 @@ def cosh(x: float) -> float:
     return 2.0 * quarter_exp + 0.125 / quarter_exp
 
 
-@vectorised
+@compiled
 def tanh(x: float) -> float:
     """Hyperbolic tangent, error below 3 ulp."""
     inline_here()

@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 
 from ndfit.graph.vmath.exponential import ROUNDER, exp
-from ndfit.graph.vmath.intrinsics import fma, inline_here, select, unrolled, vectorised
+from ndfit.graph.vmath.intrinsics import compiled, fma, inline_here, select, unrolled
 from ndfit.graph.vmath.trigonometric import cos, sin
 
 _COUNT = 12
@@ -44,7 +44,7 @@ def _nodes(k: int) -> tuple[float, float, float, float]:
     return whole, half_odd, math.exp(-(whole**2)) if k else 0.5, math.exp(-(half_odd**2))
 
 
-@vectorised
+@compiled
 def _term(
     point: tuple[bool, float, float],
     whole_node: float,
@@ -63,7 +63,7 @@ def _term(
     return weight * fma(t, t, radius_square), weight * fma(t, -t, radius_square), denominator
 
 
-@vectorised
+@compiled
 def _add_two_terms(
     sums: tuple[float, float], point: tuple[bool, float, float], nodes: tuple[float, ...]
 ) -> tuple[float, float]:
@@ -80,7 +80,7 @@ def _add_two_terms(
 _trapezoidal_sums = unrolled(_add_two_terms, [_nodes(k) + _nodes(k + 1) for k in range(0, _COUNT, 2)])
 
 
-@vectorised
+@compiled
 def _twice_gaussian(x: float, y: float) -> tuple[float, float]:
     """2 exp(-z**2), for x, y >= 0; where it vanishes its phase, out of reach of sin and cos, does not matter."""
     inline_here()
@@ -89,7 +89,7 @@ def _twice_gaussian(x: float, y: float) -> tuple[float, float]:
     return scale * cos(phase), -scale * sin(phase)
 
 
-@vectorised
+@compiled
 def _upper_right(x: float, y: float) -> tuple[float, float]:
     """w(x + iy) for x, y >= 0."""
     inline_here()
@@ -117,7 +117,7 @@ def _upper_right(x: float, y: float) -> tuple[float, float]:
     )
 
 
-@vectorised
+@compiled
 def faddeeva_real(x: float, y: float) -> float:
     """Real part of w(x + iy): the Voigt profile, up to scale; relative error 1e-14 for y >= 0."""
     inline_here()
@@ -126,7 +126,7 @@ def faddeeva_real(x: float, y: float) -> float:
     return select(y < 0.0, gauss_real - real, real)
 
 
-@vectorised
+@compiled
 def faddeeva_imag(x: float, y: float) -> float:
     """Imaginary part of w(x + iy); relative error 1e-14 for y >= 0."""
     inline_here()

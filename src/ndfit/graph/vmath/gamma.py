@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from ndfit.graph.vmath.exponential import ROUNDER
-from ndfit.graph.vmath.intrinsics import fma, inline_here, polynomial, select, vectorised
+from ndfit.graph.vmath.intrinsics import compiled, fma, inline_here, polynomial, select
 from ndfit.graph.vmath.logarithm import log
 from ndfit.graph.vmath.trigonometric import sin, tan
 
@@ -115,7 +115,7 @@ _DIGAMMA_TAIL = polynomial(
 )
 
 
-@vectorised
+@compiled
 def gammaln_of_positive(x: float) -> float:
     """log(gamma(x)) for x >= 0."""
     inline_here()
@@ -131,13 +131,13 @@ def gammaln_of_positive(x: float) -> float:
     return select(low, t * (1.0 + t) * _GAMMALN_NEAR_TWO(t) - logarithm, fma(x - 0.5, logarithm - 1.0, stirling))
 
 
-@vectorised
+@compiled
 def _distance_to_integer(x: float) -> float:
     inline_here()
     return x - ((x + ROUNDER) - ROUNDER)
 
 
-@vectorised
+@compiled
 def gammaln(x: float) -> float:
     """log(abs(gamma(x))), infinite at 0, -1, -2, ...; relative error about 1e-15 for x > 0."""
     inline_here()
@@ -147,7 +147,7 @@ def gammaln(x: float) -> float:
     return select(x < 0.0, reflected, direct)
 
 
-@vectorised
+@compiled
 def digamma(x: float) -> float:
     """Logarithmic derivative of the gamma function; relative error about 1e-15 for x > 0."""
     inline_here()

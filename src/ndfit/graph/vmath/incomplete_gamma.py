@@ -21,7 +21,7 @@ import math
 
 from ndfit.graph.vmath.exponential import clamp, exp
 from ndfit.graph.vmath.gamma import digamma, gammaln_of_positive
-from ndfit.graph.vmath.intrinsics import fma, inline_here, select, unrolled, vectorised
+from ndfit.graph.vmath.intrinsics import compiled, fma, inline_here, select, unrolled
 from ndfit.graph.vmath.logarithm import log
 
 _SERIES_DEPTH = 110
@@ -34,7 +34,7 @@ _LARGEST_X = 1200.0  # P differs from 1 by less than the smallest number
 Fraction = tuple[float, float, float, float]
 
 
-@vectorised
+@compiled
 def _series_step(fraction: Fraction, point: tuple[float, float], row: tuple[float]) -> Fraction:
     """1 + x / (a + k) * fraction."""
     inline_here()
@@ -46,7 +46,7 @@ def _series_step(fraction: Fraction, point: tuple[float, float], row: tuple[floa
     return fma(x, above, new_below), new_below, fma(x, above_slope, new_below_slope), new_below_slope
 
 
-@vectorised
+@compiled
 def _fraction_step(fraction: Fraction, point: tuple[float, float], row: tuple[float]) -> Fraction:
     """(x + 2 k + 1 - a) - (k + 1) (k + 1 - a) / fraction."""
     inline_here()
@@ -64,14 +64,14 @@ _series = unrolled(_series_step, [(float(k),) for k in range(_SERIES_DEPTH, 0, -
 _fraction = unrolled(_fraction_step, [(float(k),) for k in range(_FRACTION_DEPTH, -1, -1)])
 
 
-@vectorised
+@compiled
 def _prefactor(a: float, x: float) -> float:
     """x**a exp(-x) / Gamma(a + 1)."""
     inline_here()
     return exp(fma(a, log(x), -x) - gammaln_of_positive(a + 1.0))
 
 
-@vectorised
+@compiled
 def _series_sum(a: float, x: float) -> tuple[float, float]:
     """P over the prefactor, and its slope in a at a constant prefactor; x <= a + 4."""
     inline_here()
@@ -80,7 +80,7 @@ def _series_sum(a: float, x: float) -> tuple[float, float]:
     return total, (above_slope - total * below_slope) / below
 
 
-@vectorised
+@compiled
 def _fraction_sum(a: float, x: float) -> tuple[float, float]:
     """Q over (a times the prefactor), and its slope in a at a constant prefactor; x >= a + 4."""
     inline_here()
@@ -89,13 +89,13 @@ def _fraction_sum(a: float, x: float) -> tuple[float, float]:
     return total, (below_slope - total * above_slope) / above
 
 
-@vectorised
+@compiled
 def _usable(a: float, x: float) -> bool:
     inline_here()
     return (a > 0.0) & (a <= _LARGEST_A) & (x >= 0.0)
 
 
-@vectorised
+@compiled
 def _tails(a: float, x: float) -> tuple[float, float, float]:
     """P, Q and the prefactor."""
     inline_here()
@@ -110,7 +110,7 @@ def _tails(a: float, x: float) -> tuple[float, float, float]:
     return select(near, lower, 1.0 - upper), select(near, 1.0 - lower, upper), prefactor
 
 
-@vectorised
+@compiled
 def gammainc(a: float, x: float) -> float:
     """Regularised lower incomplete gamma function P(a, x); relative error 1e-13; NaN for a > 100."""
     inline_here()
@@ -118,7 +118,7 @@ def gammainc(a: float, x: float) -> float:
     return select(_usable(a, x), lower, math.nan)
 
 
-@vectorised
+@compiled
 def gammainc_grad_a(a: float, x: float) -> float:
     """Derivative of P(a, x) with respect to a; relative error 1e-12; NaN for a > 100."""
     inline_here()
@@ -134,7 +134,7 @@ def gammainc_grad_a(a: float, x: float) -> float:
     return select(_usable(a, x), select(x == 0.0, 0.0, select(near, below, beyond)), math.nan)
 
 
-@vectorised
+@compiled
 def _normal_quantile(p: float) -> float:
     """To 3e-3."""
     inline_here()
@@ -143,7 +143,7 @@ def _normal_quantile(p: float) -> float:
     return select(p < 0.5, -magnitude, magnitude)
 
 
-@vectorised
+@compiled
 def _quantile_start(a: float, p: float) -> float:
     """The solution of P(a, x) = p to a factor of 3 or better."""
     inline_here()
@@ -154,7 +154,7 @@ def _quantile_start(a: float, p: float) -> float:
     return select(leading < 0.25 * (a + 1.0), leading + leading * leading / (a + 1.0), wilson_hilferty)
 
 
-@vectorised
+@compiled
 def _halley_step(a: float, p: float, x: float) -> float:
     inline_here()
     lower, upper, prefactor = _tails(a, x)
@@ -165,7 +165,7 @@ def _halley_step(a: float, p: float, x: float) -> float:
     return x * exp(clamp(newton / (bend - 1.0), -1.5, 1.5))
 
 
-@vectorised
+@compiled
 def gammaincinv(a: float, p: float) -> float:
     """x that solves P(a, x) = p, for p in [0, 1]; relative error 1e-12; NaN for a > 100."""
     inline_here()

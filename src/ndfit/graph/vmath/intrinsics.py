@@ -20,13 +20,13 @@ _F64 = ir.DoubleType()
 _I64 = ir.IntType(64)
 
 
-def vectorised(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a branch-free scalar function so that it dissolves in the loop that calls it.
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a scalar function. A branch-free one opens with ``inline_here()``, to dissolve in the loop that calls it.
 
-    The function must open with ``inline_here()``.
+    A wrapper for callers in C would only cost compile time.
     """
-    compiled: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
-    return compiled
+    dispatcher: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    return dispatcher
 
 
 @intrinsic
@@ -97,14 +97,14 @@ floor = _rounding("llvm.floor", "The largest integer not above x.")
 ceil = _rounding("llvm.ceil", "The smallest integer not below x.")
 
 
-@vectorised
+@compiled
 def sign(x: float) -> float:
     """-1, 0 or 1; NaN for NaN."""
     inline_here()
     return select(x > 0.0, 1.0, select(x < 0.0, -1.0, select(x == 0.0, 0.0, x)))
 
 
-@vectorised
+@compiled
 def leading_bits(x: float) -> float:
     """x cut to its leading 26 bits: the product of two such numbers is exact."""
     inline_here()
@@ -131,7 +131,7 @@ def polynomial(coefficients: Sequence[float]) -> Any:
 def unrolled(step: Callable[..., Any], rows: Sequence[tuple[float, ...]]) -> Any:
     """Return a compiled function of (state, arguments): ``state = step(state, arguments, row)`` for each row in turn.
 
-    State and arguments are tuples of numbers, `step` is a `vectorised` function. A loop inside a function would keep
+    State and arguments are tuples of numbers, `step` is a `compiled` function. A loop inside a function would keep
     the loop that calls it from vectorising; steps written out one after the other do not.
     """
 

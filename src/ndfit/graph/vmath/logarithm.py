@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 from ndfit.graph.vmath.exponential import LN2_HIGH, LN2_LOW
-from ndfit.graph.vmath.intrinsics import fma, from_bits, inline_here, polynomial, select, to_bits, vectorised
+from ndfit.graph.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
 
 _LOG2_E = 1.4426950408889634
 _LOG10_E = 0.4342944819032518
@@ -42,14 +42,14 @@ _LOG_TAIL = polynomial(
 )
 
 
-@vectorised
+@compiled
 def _lifted(x: float) -> float:
     """x, times 2**54 where it is subnormal."""
     inline_here()
     return select(x < _SMALLEST_NORMAL, x * 2.0**54, x)
 
 
-@vectorised
+@compiled
 def exponent(x: float) -> float:
     """k of x = 2**k m, m in [sqrt(1/2), sqrt(2)), for a finite x > 0."""
     inline_here()
@@ -58,7 +58,7 @@ def exponent(x: float) -> float:
     return biased - select(x < _SMALLEST_NORMAL, 1023.0 + 54.0, 1023.0)
 
 
-@vectorised
+@compiled
 def mantissa(x: float) -> float:
     """m of x = 2**k m, m in [sqrt(1/2), sqrt(2)), for a finite x > 0."""
     inline_here()
@@ -66,7 +66,7 @@ def mantissa(x: float) -> float:
     return from_bits((shifted & _FRACTION_MASK) + _BITS_OF_SQRT_HALF)
 
 
-@vectorised
+@compiled
 def _log_of_mantissa(m: float, correction: float) -> float:
     """log(m) + correction, for a correction much smaller than log(m)."""
     inline_here()
@@ -77,7 +77,7 @@ def _log_of_mantissa(m: float, correction: float) -> float:
     return f - (half_square - fma(s, half_square + 2.0 * z * _LOG_TAIL(z), correction))
 
 
-@vectorised
+@compiled
 def _outside_domain(x: float, result: float) -> float:
     """The logarithm's result with the values at zero, infinity, NaN and negative x put in."""
     inline_here()
@@ -85,7 +85,7 @@ def _outside_domain(x: float, result: float) -> float:
     return select(x > 0.0, finite, select(x == 0.0, -math.inf, math.nan))
 
 
-@vectorised
+@compiled
 def log(x: float) -> float:
     """Natural logarithm, error below 1 ulp."""
     inline_here()
@@ -93,14 +93,14 @@ def log(x: float) -> float:
     return _outside_domain(x, fma(k, LN2_HIGH, _log_of_mantissa(mantissa(x), k * LN2_LOW)))
 
 
-@vectorised
+@compiled
 def log2(x: float) -> float:
     """Binary logarithm, exact for powers of two; error below 3 ulp."""
     inline_here()
     return _outside_domain(x, fma(_log_of_mantissa(mantissa(x), 0.0), _LOG2_E, exponent(x)))
 
 
-@vectorised
+@compiled
 def log10(x: float) -> float:
     """Decimal logarithm, error below 3 ulp."""
     inline_here()
@@ -109,7 +109,7 @@ def log10(x: float) -> float:
     return _outside_domain(x, fma(k, _LOG10_2_HIGH, tail))
 
 
-@vectorised
+@compiled
 def log1p(x: float) -> float:
     """log(1 + x), accurate for small x too; error below 2 ulp."""
     inline_here()
@@ -120,7 +120,7 @@ def log1p(x: float) -> float:
     return select(x == 0.0, x, _outside_domain(u, result))
 
 
-@vectorised
+@compiled
 def arcsinh(x: float) -> float:
     """Inverse hyperbolic sine, error below 4 ulp."""
     inline_here()
@@ -130,7 +130,7 @@ def arcsinh(x: float) -> float:
     return math.copysign(log1p(argument) + select(huge, _LN2, 0.0), x)
 
 
-@vectorised
+@compiled
 def arccosh(x: float) -> float:
     """Inverse hyperbolic cosine, error below 4 ulp; NaN below 1."""
     inline_here()
@@ -140,7 +140,7 @@ def arccosh(x: float) -> float:
     return select(x < 1.0, math.nan, log1p(argument) + select(huge, _LN2, 0.0))
 
 
-@vectorised
+@compiled
 def arctanh(x: float) -> float:
     """Inverse hyperbolic tangent, error below 4 ulp; NaN beyond -1 and 1."""
     inline_here()

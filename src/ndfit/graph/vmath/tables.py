@@ -11,12 +11,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.graph.vmath.intrinsics import vectorised
+from ndfit.graph.vmath.intrinsics import compiled
 
 Table = NDArray[np.float64]
 
 
-@vectorised
+@compiled
 def _segment(x: float, points: Table) -> int:
     """Index of the last segment that begins at or before x, the first one where there is none."""
     start, count = 0, len(points) - 1
@@ -27,7 +27,7 @@ def _segment(x: float, points: Table) -> int:
     return start
 
 
-@vectorised
+@compiled
 def interp_slope(x: float, points: Table, values: Table) -> float:
     """Slope of `interp` at x: of the segment on the right at a point, 0 beyond the ends."""
     if math.isnan(x):
@@ -38,7 +38,7 @@ def interp_slope(x: float, points: Table, values: Table) -> float:
     return (values[i + 1] - values[i]) / (points[i + 1] - points[i])
 
 
-@vectorised
+@compiled
 def interp(x: float, points: Table, values: Table) -> float:
     """Straight lines between (points, values), points ascending; the end values beyond them, as `numpy.interp`."""
     if x <= points[0]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 from ndfit.graph.vmath.exponential import ROUNDER
-from ndfit.graph.vmath.intrinsics import fma, from_bits, inline_here, polynomial, select, to_bits, vectorised
+from ndfit.graph.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
 
 _TWO_OVER_PI = 0.6366197723675814
 _HALF_PI_1 = 1.5707963267341256
@@ -66,7 +66,7 @@ _ARCTAN_TAIL = polynomial(
 )
 
 
-@vectorised
+@compiled
 def _reduced(x: float) -> tuple[int, float, float]:
     """(k, r, rest): x = k pi/2 + r + rest; of k only the last bits count, the rest is below the last digit of r."""
     inline_here()
@@ -80,14 +80,14 @@ def _reduced(x: float) -> tuple[int, float, float]:
     return to_bits(rounded), select(math.fabs(x) < _LARGEST_ARGUMENT, r, math.nan), (fine - r) + rest
 
 
-@vectorised
+@compiled
 def _sin_near_zero(r: float, rest: float) -> float:
     inline_here()
     z = r * r
     return r + fma(r * z, _SIN_TAIL(z), fma(-0.5 * z, rest, rest))
 
 
-@vectorised
+@compiled
 def _cos_near_zero(r: float, rest: float) -> float:
     """1 - z/2 + ..., with what 1 - z/2 loses to rounding put back."""
     inline_here()
@@ -96,14 +96,14 @@ def _cos_near_zero(r: float, rest: float) -> float:
     return head + fma(z * z, _COS_TAIL(z), fma(-r, rest, (1.0 - head) - 0.5 * z))
 
 
-@vectorised
+@compiled
 def _with_sign_of(x: float, quadrant: int) -> float:
     """x, negated where the second to last bit of the quadrant is set."""
     inline_here()
     return from_bits(to_bits(x) ^ ((quadrant << 62) & _SIGN_BIT))
 
 
-@vectorised
+@compiled
 def sin(x: float) -> float:
     """Sine of radians, error below 1 ulp for |x| < 1e6; see the module for larger ones."""
     inline_here()
@@ -112,7 +112,7 @@ def sin(x: float) -> float:
     return select(x == 0.0, x, _with_sign_of(sine, k))
 
 
-@vectorised
+@compiled
 def cos(x: float) -> float:
     """Cosine of radians, error below 1 ulp for |x| < 1e6; see the module for larger ones."""
     inline_here()
@@ -120,7 +120,7 @@ def cos(x: float) -> float:
     return _with_sign_of(select((k & 1) == 0, _cos_near_zero(r, rest), _sin_near_zero(r, rest)), k + 1)
 
 
-@vectorised
+@compiled
 def tan(x: float) -> float:
     """Tangent of radians, error below 3 ulp for |x| < 1e6; see the module for larger ones."""
     inline_here()
@@ -131,7 +131,7 @@ def tan(x: float) -> float:
     return select(x == 0.0, x, select(even, sine, -cosine) / select(even, cosine, sine))
 
 
-@vectorised
+@compiled
 def arctan2(y: float, x: float) -> float:
     """Angle of the point (x, y) in (-pi, pi], in radians; error below 2 ulp."""
     inline_here()
@@ -161,21 +161,21 @@ def arctan2(y: float, x: float) -> float:
     return math.copysign(turns * _PI_OVER_4 + (t + (tail + turns * _PI_OVER_4_LOW)), y)
 
 
-@vectorised
+@compiled
 def arctan(x: float) -> float:
     """Inverse tangent in radians, error below 2 ulp."""
     inline_here()
     return arctan2(x, 1.0)
 
 
-@vectorised
+@compiled
 def arcsin(x: float) -> float:
     """Inverse sine in radians, error below 3 ulp; NaN beyond -1 and 1."""
     inline_here()
     return arctan2(x, math.sqrt((1.0 - x) * (1.0 + x)))
 
 
-@vectorised
+@compiled
 def arccos(x: float) -> float:
     """Inverse cosine in radians, error below 3 ulp; NaN beyond -1 and 1."""
     inline_here()
