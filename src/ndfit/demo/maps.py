@@ -5,13 +5,13 @@ Flows in: a Cube and a fitted model with array parameters. Flows out: a file wit
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from astropy.modeling import Model
 
+from ndfit.demo.atomic import replacing
 from ndfit.demo.cube import Cube
 
 __all__ = ["write_maps"]
@@ -27,11 +27,5 @@ def write_maps(path: Path, cube: Cube, fitted: Model) -> None:
         hdu = fits.ImageHDU(np.asarray(parameter.value), header, name=name)
         hdu.header["BUNIT"] = parameter.unit.to_string("fits")
         hdus.append(hdu)
-    _write_whole(path, hdus)
-
-
-def _write_whole(path: Path, hdus: fits.HDUList) -> None:
-    """Write beside the path, then rename: a reader never sees half a file."""
-    partial = path.with_name(f".{path.name}.partial")
-    hdus.writeto(partial, overwrite=True)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        hdus.writeto(partial, overwrite=True)

@@ -6,7 +6,6 @@ distributions of the fitted means, and example spectra with their fits.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ndfit.demo.atomic import replacing
 from ndfit.demo.cube import Cube
 from ndfit.demo.examples import Example, evaluate, pick_examples
 from ndfit.demo.start import Start
@@ -69,7 +69,7 @@ FloatArray = NDArray[np.float64]
 
 
 def draw(path: Path, cube: Cube, start: Start, free: Model, bounded: Model) -> None:
-    """Draw the bounded fit's maps, both fits' means and example spectra; written beside the path, then renamed."""
+    """Draw the bounded fit's maps, both fits' means and example spectra."""
     examples = pick_examples(cube, bounded)
     with rc_context(STYLE):
         figure = Figure(figsize=(13.0, 6.8), dpi=150, layout="constrained")
@@ -82,9 +82,8 @@ def draw(path: Path, cube: Cube, start: Start, free: Model, bounded: Model) -> N
             _draw_spectrum(axes, cube, example, free, bounded)
         if examples:
             lower.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        partial = path.with_name(f".{path.name}.partial")
-        figure.savefig(partial, format="png")
-    os.replace(partial, path)
+        with replacing(path) as partial:
+            figure.savefig(partial, format="png")
 
 
 def _draw_maps(figure: SubFigure, cube: Cube, start: Start, fitted: Model, examples: list[Example]) -> None:
