@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
 from astropy.modeling import Model
 
@@ -25,7 +26,15 @@ def write_maps(path: Path, cube: Cube, fitted: Model) -> None:
     for name in fitted.param_names:
         parameter = getattr(fitted, name)
         hdu = fits.ImageHDU(np.asarray(parameter.value), header, name=name)
-        hdu.header["BUNIT"] = parameter.unit.to_string("fits")
+        hdu.header["BUNIT"] = _unit_text(parameter.unit)
         hdus.append(hdu)
     with replacing(path) as partial:
         hdus.writeto(partial, overwrite=True)
+
+
+def _unit_text(unit: u.UnitBase) -> str:
+    """The unit as FITS writes it, or as astropy does where the standard has no name for it (DN, electron)."""
+    try:
+        return str(unit.to_string("fits"))
+    except ValueError:
+        return str(unit)
