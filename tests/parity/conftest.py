@@ -1,12 +1,19 @@
-"""The function under test, once for each engine a person can ask for."""
+"""The function under test, once for each engine a person can ask for, on two workers however large the machine is."""
 
 from __future__ import annotations
 
 from functools import partial
 
+import dask
 import pytest
 
 from ndfit import parallel_fit_dask
+
+
+@pytest.fixture(autouse=True)
+def two_workers():
+    with dask.config.set(num_workers=2):
+        yield
 
 
 @pytest.fixture(params=["reference", "auto"])

@@ -6,7 +6,6 @@ import threading
 import time
 from typing import ClassVar
 
-import dask
 import numpy as np
 import pytest
 from astropy import units as u
@@ -98,10 +97,7 @@ class SlowFitter(LevMarLSQFitter):
 def test_point_23_few_hundred_spectra_are_shared_out(fit):
     SlowFitter.threads.clear()
     means = np.linspace(4, 6, 400)
-    with dask.config.set(num_workers=2):
-        fitted = fit(
-            model=start(), fitter=SlowFitter(), data=cube(means), world=(X,), fitting_axes=0, scheduler="threads"
-        )
+    fitted = fit(model=start(), fitter=SlowFitter(), data=cube(means), world=(X,), fitting_axes=0, scheduler="threads")
     assert_allclose(fitted.mean.value, means, rtol=1e-6)
     assert len(SlowFitter.threads) > 1
 

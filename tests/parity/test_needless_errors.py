@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 import textwrap
@@ -267,7 +268,10 @@ print("fitted without a guard")
 def run_script(path, **replacements):
     script = path / "no_guard.py"
     script.write_text(textwrap.dedent(SCRIPT.format(**replacements)))
-    return subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    one_worker = os.environ | {"DASK_NUM_WORKERS": "1"}
+    return subprocess.run(
+        [sys.executable, script], env=one_worker, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_point_20_script_without_a_guard(tmp_path):

@@ -15,7 +15,7 @@ def test_no_wrong_position(fit, runs):
     rng = np.random.default_rng(1)
     with dask.config.set(num_workers=4):
         for _ in range(runs):
-            means = rng.uniform(4, 6, (3, 4))
+            means = rng.uniform(4, 6, (2, 3))
             fitted = fit(
                 model=start(),
                 fitter=LevMarLSQFitter(),
@@ -23,6 +23,6 @@ def test_no_wrong_position(fit, runs):
                 world=(X,),
                 fitting_axes=0,
                 scheduler="threads",
-                chunk_n_max=2,
+                chunk_n_max=1,
             )
             assert_allclose(fitted.mean.value, means, rtol=1e-6)

@@ -170,6 +170,7 @@ def test_point_09_start_far_below_the_data(fit):
             data=cube(MEANS, amplitude=2e3),
             world=(X,),
             fitting_axes=0,
+            fitter_kwargs={"maxiter": 100},
             fit_info=("success",),
         )
     success = fitter.fit_info.get_property_as_array("success")
