@@ -4,8 +4,8 @@ Each function, the two lookup tables apart, is branch-free, so that a loop over 
 it becomes packed instructions without fast-math. Every value's arithmetic is its own: neighbours never change a result.
 Special values (zeros with their signs, infinities, NaN) are numpy's and scipy's unless a function says otherwise.
 
-The coefficients of all polynomials are minimax fits (Remez's exchange algorithm in 90-digit arithmetic, `tools/minimax.py`) to the
-functions that the comments beside them name, rounded to float64.
+The coefficients of all polynomials are minimax fits to the functions that the comments beside them name, by Remez's
+exchange algorithm in 90-digit arithmetic (`tools/minimax.py`), rounded to float64.
 """
 
 from ndfit.graph.vmath.bessel import j0, j1
