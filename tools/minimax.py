@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import mpmath as mp
+import mpmath as mp  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 mp.mp.dps = 90
 

@@ -1,8 +1,8 @@
 """gammaln and digamma: float64 in, float64 out, branch-free.
 
 Large arguments take Stirling's and the corresponding digamma series (DLMF 5.11.1-2) with minimax polynomials in 1/x**2
-in place of the divergent tails: from x = 2.5 and from x = 2, absolute errors 5e-18 and 1e-17. Smaller ones are brought by
-the recurrence (DLMF 5.5.1-2) to an interval where the function is its zeros times a minimax polynomial, so that the
+in place of the divergent tails: from x = 2.5 and from x = 2, absolute errors 5e-18 and 1e-17. Smaller ones are brought
+by the recurrence (DLMF 5.5.1-2) to an interval where the function is its zeros times a minimax polynomial, so that the
 relative accuracy survives near them: gammaln on [1.5, 2.5], digamma on [1, 2], whose zero is held in two parts.
 Negative ones are reflected (DLMF 5.5.3-4).
 """
