@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ class ModelCode:
     Attributes
     ----------
     graph : the model, for tied parameters.
-    text : source of `prepare` and `write_rows`.
+    text : source of `prepare` and `write_rows`; their names end in a placeholder.
     tables : (name, values) of the constant arrays that the text uses.
     n_prepared : values that `prepare` computes.
     free : the F free parameters, those of `n_linear` linear ones first.
@@ -85,17 +86,22 @@ class ModelCode:
 
 
 _LOCK = Lock()
+_SUFFIX = "SUFFIX"
 
 
 @cache
 def _compile(text: str, tables: tuple[tuple[str, tuple[float, ...]], ...]) -> ModelFunctions:
+    key = f"{text} {tables} {files_key(Path(vmath.__file__).parent)}"
+    # Symbols of code from the cache meet in one process: the names of different functions must differ.
+    suffix = sha256(key.encode()).hexdigest()[:16]
     namespace: dict[str, Any] = {"__name__": __name__, "math": math, "vm": vmath}
     namespace.update((name, np.array(values)) for name, values in tables)
-    exec(compile(text, "<ndfit model>", "exec"), namespace)
-    key = f"{text} {tables} {files_key(Path(vmath.__file__).parent)}"
+    exec(compile(text.replace(_SUFFIX, suffix), "<ndfit model>", "exec"), namespace)
     return ModelFunctions(
-        compile_cached(namespace["prepare"], PREPARE, key, fastmath={"contract"}),
-        compile_cached(namespace["write_rows"], WRITE_ROWS, key, fastmath={"contract"}),
+        *(
+            compile_cached(namespace[f"{name}_{suffix}"], signature, key, fastmath={"contract"})
+            for name, signature in (("prepare", PREPARE), ("write_rows", WRITE_ROWS))
+        )
     )
 
 
@@ -145,7 +151,7 @@ class _Writer:
         return "\n".join((*self._prepare(), "", *self._write_rows(), ""))
 
     def _prepare(self) -> Iterator[str]:
-        yield "def prepare(params, prepared):"
+        yield f"def prepare_{_SUFFIX}(params, prepared):"
         yield f"    for w in range({LANES}):"
         for i, node in enumerate(self._graph.nodes):
             if self._input_free[i]:
@@ -156,7 +162,7 @@ class _Writer:
             yield "        pass"
 
     def _write_rows(self) -> Iterator[str]:
-        yield "def write_rows(coords, prepared, rows, samples, count):"
+        yield f"def write_rows_{_SUFFIX}(coords, prepared, rows, samples, count):"
         for k in range(self._graph.n_inputs):
             yield f"    input{k} = {k} * samples * {LANES}"
         yield "    for i in range(count):"

@@ -21,10 +21,11 @@ READY = -1.0
 EVALUATION_LIMIT, GTOL, FTOL, XTOL, FTOL_XTOL = 0.0, 1.0, 2.0, 3.0, 4.0
 NON_FINITE_MODEL, INSENSITIVE = -16.0, -17.0
 
-START_DAMPING = 1e-3
-# The error left after the last step is estimated from the last two; its square relative to the squared residuals has to
-# be this many times smaller than ftol.
-MARGIN = 1e-5
+START_DAMPING = 0.1
+# The error that is left after the next step is estimated from the lengths of the last two, whose ratio is taken to be no
+# better than this. Its square, relative to the squared residuals, has to be MARGIN times smaller than ftol.
+LEAST_CONTRACTION = 0.1
+MARGIN = 3e-6
 ROUNDING = (4.0 * 2.0**-52) ** 2
 
 
@@ -108,7 +109,7 @@ def verdict(workspace: Any, lane: int, ftol: float, xtol: float, gtol: float, ma
         return FTOL
     contraction = 1.0
     if at(workspace, Field.ACCEPTED)[lane] > 0.0 and length < last:
-        contraction = length / last
+        contraction = max(LEAST_CONTRACTION, length / last)
     by_cost = length <= ftol * cost and contraction * length <= MARGIN * ftol * cost
     xtol *= xtol
     by_step = move <= xtol * size and contraction * move <= xtol * xtol * size

@@ -128,7 +128,9 @@ class Field(IntEnum):
     SIZE = 28
     POWER = 29  # sum of squared data
     NFEV = 30
-    FIT = 31  # which fit of the block, -1 in an idle lane
+    CHORD = 31  # F, A d / sqrt(d^T A d) for the last step d
+    TURN = 32  # F, change of the gradient over the last step, over sqrt(its product with the step)
+    FIT = 33  # which fit of the block, -1 in an idle lane
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def allocate(structure: Structure, n_prepared: int, n_inputs: int, n_samples: in
         **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
         **dict.fromkeys((Field.NORMAL, Field.TRIAL_NORMAL, Field.FACTOR), triangle),
         **dict.fromkeys((Field.LOWER, Field.UPPER, Field.GRADIENT, Field.TRIAL_GRADIENT), n_free),
-        **dict.fromkeys((Field.SCALE, Field.STEP, Field.PINNED), n_free),
+        **dict.fromkeys((Field.SCALE, Field.STEP, Field.PINNED, Field.CHORD, Field.TURN), n_free),
     }
     arrays = tuple(np.zeros((rows.get(field, 1), LANES)) for field in Field)
     return Workspace(arrays, np.array([array.ctypes.data for array in arrays], np.int64))
