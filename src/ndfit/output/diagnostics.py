@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ndfit.output.maps import position_of
-from ndfit.problem.types import STATUS, BlockResult
+from ndfit.problem.types import STATUS, BlockResult, Status
 
 __all__ = ["Diagnostics", "PositionData", "parse_diagnostics"]
 
@@ -76,7 +76,7 @@ class Diagnostics:
 
     def _rows(self, result: BlockResult) -> list[int]:
         if self.level == "all":
-            return list(range(result.status.size))
+            return [int(row) for row in np.flatnonzero(result.status != Status.NO_DATA)]
         failed = {int(row) for row in np.flatnonzero(_failed(result))}
         warned = set(result.warnings) if self.level == "error+warn" else set()
         return sorted(failed | warned)

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.engine.signs import positive_widths
-from ndfit.problem.types import Block, BlockResult, Engine, ParamTable, SolveOptions, Status
+from ndfit.problem.types import STATUS, Block, BlockResult, Engine, ParamTable, SolveOptions, Status
 from ndfit.run.load import Inputs, make_block
 
 __all__ = ["Work"]
 
-LEFT_OUT = "Non-finite input data has been left out of the fit."
+_LIMIT = STATUS[Status.EVALUATION_LIMIT]
+_LEFT_OUT = "Non-finite input data has been left out of the fit."
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,16 @@ class Work:
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
         result = positive_widths(self.engine(block, self.options), self.params, self.model)
-        result = replace(result, n_samples=_count_samples(block))
+        result = replace(result, n_samples=_count_samples(block), warnings=_with_limits(result))
         return _note_left_out(result, block, inputs) if self.filter_non_finite else result
+
+
+def _with_limits(result: BlockResult) -> dict[int, tuple[str, ...]]:
+    """Fits stopped at their limit warn of it, whatever the engine."""
+    silent = [
+        int(row) for row in np.flatnonzero(result.status == Status.EVALUATION_LIMIT) if row not in result.warnings
+    ]
+    return {**result.warnings, **dict.fromkeys(silent, (f"The fit may be unsuccessful: {_LIMIT.meaning}",))}
 
 
 def _count_samples(block: Block) -> NDArray[np.int32]:
@@ -49,5 +58,5 @@ def _note_left_out(result: BlockResult, block: Block, inputs: Inputs) -> BlockRe
         return result
     finite = np.isfinite(np.asarray(inputs.data).reshape(block.data.shape))
     rows = np.flatnonzero(~finite.all(axis=1) & (block.status == Status.READY))
-    warned = {int(row): (*result.warnings.get(int(row), ()), LEFT_OUT) for row in rows}
+    warned = {int(row): (*result.warnings.get(int(row), ()), _LEFT_OUT) for row in rows}
     return replace(result, warnings={**result.warnings, **warned})
