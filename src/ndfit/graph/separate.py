@@ -16,7 +16,7 @@ from ndfit.graph.builder import GraphBuilder
 from ndfit.graph.derive import differentiate, linear_parameters
 from ndfit.graph.ir import ModelGraph
 
-__all__ = ["Rows", "separate"]
+__all__ = ["Rows", "basis_functions", "separate", "without_linear"]
 
 _MOST_EXTRA_ROWS = 1.5
 
@@ -68,7 +68,7 @@ def _split(graph: ModelGraph, linear: tuple[int, ...], nonlinear: tuple[int, ...
     builder = GraphBuilder()
     by_linear = differentiate(graph, linear)
     first, *bases = (_part(by_linear, output) for output in by_linear.outputs)
-    without = _without(graph, linear)
+    without = without_linear(graph, linear)
     outputs = [_add(builder, part)[0] for part in (first, *bases)]
     basis, variable = [], []
     for which, part in enumerate((without, *bases), -1):
@@ -82,11 +82,17 @@ def _split(graph: ModelGraph, linear: tuple[int, ...], nonlinear: tuple[int, ...
     return Rows(rows, linear, nonlinear, tuple(basis), tuple(variable))
 
 
+def basis_functions(graph: ModelGraph, linear: tuple[int, ...]) -> ModelGraph:
+    """The derivative by each linear parameter, which depends on none of them."""
+    derived = differentiate(graph, linear)
+    return ModelGraph(derived.n_inputs, derived.param_names, derived.nodes, derived.outputs[1:])
+
+
 def _part(graph: ModelGraph, output: int) -> ModelGraph:
     return ModelGraph(graph.n_inputs, graph.param_names, graph.nodes, (output,))
 
 
-def _without(graph: ModelGraph, linear: tuple[int, ...]) -> ModelGraph:
+def without_linear(graph: ModelGraph, linear: tuple[int, ...]) -> ModelGraph:
     """The model with its linear parameters at zero."""
     if not linear:
         return _part(graph, graph.outputs[0])
