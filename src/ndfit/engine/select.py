@@ -23,14 +23,16 @@ from astropy.modeling.fitting import (
 
 from ndfit.engine.compiled import CompiledEngine
 from ndfit.engine.fitters import FitterCall
+from ndfit.engine.linear import LinearEngine
 from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.stepwise import stepwise_parameters
 from ndfit.graph.codegen import generate
+from ndfit.graph.design import linear_model
 from ndfit.graph.reasons import NotCompilable
 from ndfit.graph.trace import trace
 from ndfit.graph.verify import verify
 from ndfit.problem.arrange import sample_coordinates
-from ndfit.problem.types import Engine, EngineChoice, FitProblem, FloatArray, SolveOptions
+from ndfit.problem.types import Engine, EngineChoice, FitProblem, FloatArray, ParamTable, SolveOptions
 
 __all__ = ["ENGINES", "METHODS", "WantedInfo", "select_engine", "solve_options"]
 
@@ -131,12 +133,19 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo) -> Engi
     params = problem.params
     graph = trace(problem.model)
     verify(graph, problem.model, _coordinates(problem), problem.model.parameters, params.free)
+    unbounded = tuple(i for i in params.free if not _has_bounds(params, i))
+    linear = linear_model(graph, params.free) if unbounded == params.free else None
+    if linear is not None:
+        return LinearEngine(linear)
+    if call.linear:
+        raise NotCompilable(f"{type(call.fitter).__name__} is for models that are linear in every free parameter")
     if _stepwise(problem):
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
-    unbounded = tuple(
-        i for i in params.free if np.isneginf(params.lower[i]).all() and np.isposinf(params.upper[i]).all()
-    )
     return CompiledEngine(generate(graph, params.free, unbounded))
+
+
+def _has_bounds(params: ParamTable, index: int) -> bool:
+    return bool(np.isfinite(params.lower[index]).any() or np.isfinite(params.upper[index]).any())
 
 
 def _check_call(call: FitterCall, wanted: WantedInfo) -> None:

@@ -340,10 +340,14 @@ class Engine(Protocol):
     seconds_per_fit : order of magnitude, for planning
     """
 
-    name: str
-    chunk_size: int
-    releases_gil: bool
-    seconds_per_fit: float
+    @property
+    def name(self) -> str: ...
+    @property
+    def chunk_size(self) -> int: ...
+    @property
+    def releases_gil(self) -> bool: ...
+    @property
+    def seconds_per_fit(self) -> float: ...
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult: ...
 
