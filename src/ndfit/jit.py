@@ -4,8 +4,8 @@ Flows in: Python functions to compile, with a signature and a key for whatever e
 numba functions, loaded from the cache where it has them. Everything compiled runs without the GIL and follows IEEE
 arithmetic, divisions by zero included.
 
-The cache is keyed by the caller's key, the version of numba, the function's bytecode and the processor. A directory that
-cannot be read or written only costs the compilation.
+The cache is keyed by the caller's key, the version of numba, the function's bytecode and the processor. A directory
+that cannot be read or written only costs the compilation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,17 @@ import numba
 from numba import njit, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
-__all__ = ["LANES", "POINTER", "PREPARE", "TABLE", "TILE", "WRITE_ROWS", "cache_directory", "compile_cached", "files_key"]
+__all__ = [
+    "LANES",
+    "POINTER",
+    "PREPARE",
+    "TABLE",
+    "TILE",
+    "WRITE_ROWS",
+    "cache_directory",
+    "compile_cached",
+    "files_key",
+]
 
 LANES = 32
 """Fits that advance together. Fewer, and LLVM unrolls the loops over them before it looks for packed instructions."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.modeling import models
+from tests.engine.problems import block_for, engine_for, take, with_scipy
 
 from ndfit.problem.types import Block, SolveOptions, Status
-from tests.engine.problems import block_for, engine_for, take, with_scipy
 
 X = np.linspace(-10.0, 10.0, 53)
 OPTIONS = SolveOptions()

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.modeling import models
+from tests.engine.problems import block_for, free_of, take
 
 from ndfit.engine.linear import LinearEngine
 from ndfit.graph.design import linear_model
 from ndfit.graph.trace import trace
 from ndfit.problem.types import SolveOptions, Status
-from tests.engine.problems import block_for, free_of, take
 
 X = np.linspace(-1.0, 2.0, 30)
 OPTIONS = SolveOptions(covariance=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
 from ndfit.engine.kernel.workspace import OUTCOME_COLUMNS, Structure, Table, Workspace, allocate, view_table
-from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions, Status
+from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions
 
 __all__ = ["CompiledEngine", "ModelCode"]
 

@@ -63,7 +63,7 @@ class LinearEngine:
             status[rows], nfev[rows] = solution.status, 1
             usable = rows[solution.status >= 0]
             parameters[usable] = block.start[usable]
-            parameters[np.ix_(usable, self.model.free)] = solution.free[solution.status >= 0]
+            parameters[np.ix_(usable, np.array(self.model.free))] = solution.free[solution.status >= 0]
             cost[usable] = solution.cost[solution.status >= 0]
             if covariance is not None:
                 covariance[usable] = solution.covariance[solution.status >= 0]

@@ -9,8 +9,9 @@ of f_0 and of each phi_j by a can change c without evaluating the model again.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ndfit.graph.builder import GraphBuilder
 from ndfit.graph.derive import differentiate, linear_parameters
@@ -104,13 +105,17 @@ def without_linear(graph: ModelGraph, linear: tuple[int, ...]) -> ModelGraph:
 
 def _add(builder: GraphBuilder, graph: ModelGraph, given: Mapping[int, int] | None = None) -> list[int]:
     """Add a graph's nodes to a builder, some parameters replaced by nodes; return where its outputs went."""
-    leaves = {"input": builder.input, "param": builder.param, "const": builder.constant}
+    leaves: dict[str, Callable[[Any], int]] = {
+        "input": builder.input,
+        "param": builder.param,
+        "const": builder.constant,
+    }
     placed: list[int] = []
     for op, args, value in graph.nodes:
         if op == "param" and given and value in given:
             placed.append(given[value])  # type: ignore[index]
         elif op in leaves:
-            placed.append(leaves[op](value))  # type: ignore[operator]
+            placed.append(leaves[op](value))
         else:
             placed.append(_apply(builder, op, [placed[arg] for arg in args], value))
     return [placed[output] for output in graph.outputs]

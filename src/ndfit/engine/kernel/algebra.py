@@ -3,8 +3,8 @@
 Flows in: pointers to scratch that holds packed lower triangles, entry (i, j) in row i (i + 1) / 2 + j. Flows out: the
 same scratch, overwritten.
 
-`factorise` is Cholesky's method for matrices scaled to a unit diagonal. A pivot below PIVOT means that its row depends on
-the earlier ones; its unknown is then set to zero, which keeps the arithmetic free of branches.
+`factorise` is Cholesky's method for matrices scaled to a unit diagonal. A pivot below PIVOT means that its row depends
+on the earlier ones; its unknown is then set to zero, which keeps the arithmetic free of branches.
 """
 
 from __future__ import annotations
@@ -13,18 +13,13 @@ from typing import Any
 
 from numba import njit
 
-from ndfit.engine.kernel.lanes import choose, load, root, store
-from ndfit.engine.kernel.memory import stand_alone
+from ndfit.engine.kernel.lanes import choose, load, root, store, widen
+from ndfit.engine.kernel.memory import entry, stand_alone
 
 PIVOT = 1e-14
 
-compiled = njit(nogil=True, error_model="numpy")
-
-
-@compiled
-def entry(i: int, j: int) -> int:
-    """Row of scratch that holds entry (i, j), j <= i."""
-    return (i * i + i) // 2 + j
+# Never called from Python: without wrappers for that, compilation takes half the time.
+compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @compiled
@@ -45,22 +40,20 @@ def factorise(matrix: Any, n: int) -> None:
 
 
 @compiled
-def forward(matrix: Any, vector: Any, n: int) -> None:
-    """Overwrite b with the solution of L z = b."""
+def substitute(matrix: Any, vector: Any, n: int) -> Any:
+    """Overwrite b with the solution of L L^T x = b; return the square of the intermediate L^-1 b."""
     stand_alone()
+    square = widen(0.0)
     for i in range(n):
         total = load(vector, i)
         for k in range(i):
             total = total - load(matrix, entry(i, k)) * load(vector, k)
-        store(vector, i, total * load(matrix, entry(i, i)))
-
-
-@compiled
-def backward(matrix: Any, vector: Any, n: int) -> None:
-    """Overwrite z with the solution of L^T x = z."""
-    stand_alone()
+        total = total * load(matrix, entry(i, i))
+        square = square + total * total
+        store(vector, i, total)
     for i in range(n - 1, -1, -1):
         total = load(vector, i)
         for k in range(i + 1, n):
             total = total - load(matrix, entry(k, i)) * load(vector, k)
         store(vector, i, total * load(matrix, entry(i, i)))
+    return square

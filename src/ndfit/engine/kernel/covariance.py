@@ -3,8 +3,8 @@
 Flows in: a model and tables as in `driver`, with the outcomes in place. Flows out: (J^T J)^-1 of each fit that has
 parameters, weights in J; NaN where a column of J depends on the others to rounding.
 
-J is factored as Q R by the modified Gram-Schmidt method, whose R is as accurate as Householder's (A. Bjorck, BIT 7 (1967)
-1), so that the condition of J counts, not its square; then (J^T J)^-1 = R^-1 R^-T.
+J is factored as Q R by the modified Gram-Schmidt method, whose R is as accurate as Householder's (A. Bjorck, BIT 7
+(1967) 1), so that the condition of J counts, not its square; then (J^T J)^-1 = R^-1 R^-T.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ndfit.engine.kernel.algebra import compiled, entry
+from ndfit.engine.kernel.algebra import compiled
 from ndfit.engine.kernel.filling import fill
 from ndfit.engine.kernel.lanes import GROUPS, WIDTH, at_group, choose, load, root, store, widen
-from ndfit.engine.kernel.memory import address, at, float_at, put_float, shift, stand_alone, table
+from ndfit.engine.kernel.memory import address, at, entry, float_at, put_float, shift, stand_alone, table
 from ndfit.engine.kernel.system import coefficient
-from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, ROWS, Field, View, variable_at
+from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, ROWS, VARIABLE, Field, View
 from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
 
 NAN = float("nan")
@@ -81,10 +81,8 @@ def differentiate(
     stand_alone()
     n_free, n_linear, rows = structure[FREE], structure[LINEAR], at(workspace, Field.ROWS)
     for first in range(0, n_samples, TILE):
-        count = min(TILE, n_samples - first)
-        write_rows(
-            shift(at(workspace, Field.X), first * LANES), at(workspace, Field.PREPARED), rows, n_samples, count
-        )
+        count = TILE if n_samples - first > TILE else n_samples - first
+        write_rows(shift(at(workspace, Field.X), first * LANES), at(workspace, Field.PREPARED), rows, n_samples, count)
         for group in range(GROUPS):
             own, target = shift(rows, group * WIDTH), shift(jacobian, group * WIDTH)
             weight = at_group(workspace, Field.WEIGHT, group)
@@ -94,7 +92,7 @@ def differentiate(
                     value = load(own, (1 + k) * TILE + i) * scale if k < n_linear else widen(0.0)
                     store(target, k * n_samples + first + i, value)
                 for d in range(structure[ROWS]):
-                    to = variable_at(structure, d) * n_samples + first + i
+                    to = structure[structure[VARIABLE] + d] * n_samples + first + i
                     value = load(own, (1 + n_linear + d) * TILE + i) * scale
                     store(target, to, load(target, to) + value * coefficient(structure, workspace, group, d))
 
@@ -159,13 +157,11 @@ def report(structure: Any, workspace: Any, lane: int, covariance_address: int, f
         undefined += normal[entry(k, k) * LANES + lane] * 0.0
     for i in range(n_free):
         for j in range(n_free):
-            value = normal[entry(max(i, j), min(i, j)) * LANES + lane]
+            value = normal[entry(i, j) * LANES + lane]
             put_float(start + 8 * (i * n_free + j), value + undefined)
 
 
-_INVERT = types.void(
-    types.FunctionType(PREPARE), types.FunctionType(WRITE_ROWS), *[types.int64] * 8, types.boolean
-)
+_INVERT = types.void(types.FunctionType(PREPARE), types.FunctionType(WRITE_ROWS), *[types.int64] * 8, types.boolean)
 _LOCK = Lock()
 
 

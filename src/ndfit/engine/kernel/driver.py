@@ -25,6 +25,7 @@ from ndfit.engine.kernel.system import assemble, eliminate
 from ndfit.engine.kernel.workspace import LINEAR, ROWS, Field, View
 from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 
+
 def solve(
     prepare: Any,
     write_rows: Any,

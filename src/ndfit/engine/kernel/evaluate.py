@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import compiled, entry
+from ndfit.engine.kernel.algebra import compiled
 from ndfit.engine.kernel.lanes import GROUPS, WIDTH, load, store
-from ndfit.engine.kernel.memory import at, shift, stand_alone
+from ndfit.engine.kernel.memory import at, entry, shift, stand_alone
 from ndfit.engine.kernel.workspace import Field
 from ndfit.jit import LANES, TILE
 
@@ -24,7 +24,7 @@ def evaluate(prepare: Any, write_rows: Any, workspace: Any, n_samples: int, n_ro
     for i in range(entry(n_rows, 0) * LANES):
         gram[i] = 0.0
     for first in range(0, n_samples, TILE):
-        count = min(TILE, n_samples - first)
+        count = TILE if n_samples - first > TILE else n_samples - first
         write_rows(shift(x, first * LANES), prepared, rows, n_samples, count)
         finish_tile(rows, shift(y, first * LANES), shift(weight, first * LANES), n_rows, count, weighted)
         for group in range(GROUPS):

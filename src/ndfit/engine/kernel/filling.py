@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ndfit.engine.kernel.algebra import compiled
 from ndfit.engine.kernel.memory import address, at, byte_at, float_at, put_float, stand_alone
-from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, Field, View, free_at
+from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, PLACES, Field, View
 from ndfit.jit import LANES
 
 COORDS = int(View.COORDS)
@@ -22,8 +22,8 @@ EVALUATION_LIMIT, GTOL, FTOL, XTOL, FTOL_XTOL = 0.0, 1.0, 2.0, 3.0, 4.0
 NON_FINITE_MODEL, INSENSITIVE = -16.0, -17.0
 
 START_DAMPING = 0.1
-# The error that is left after the next step is estimated from the lengths of the last two, whose ratio is taken to be no
-# better than this. Its square, relative to the squared residuals, has to be MARGIN times smaller than ftol.
+# The error that is left after the next step is estimated from the lengths of the last two, whose ratio is taken to be
+# no better than this. Its square, relative to the squared residuals, has to be MARGIN times smaller than ftol.
 LEAST_CONTRACTION = 0.1
 MARGIN = 3e-6
 ROUNDING = (4.0 * 2.0**-52) ** 2
@@ -77,7 +77,7 @@ def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> No
     for p in range(structure[PARAMS]):
         params[p * LANES + lane] = trial[p * LANES + lane] = float_at(address(views, View.START, fit, p))
     for i in range(structure[FREE]):
-        p = free_at(structure, i)
+        p = structure[PLACES + i]
         at(workspace, Field.LOWER)[i * LANES + lane] = float_at(address(views, View.LOWER, fit, p))
         at(workspace, Field.UPPER)[i * LANES + lane] = float_at(address(views, View.UPPER, fit, p))
         if i < structure[LINEAR]:
@@ -109,7 +109,7 @@ def verdict(workspace: Any, lane: int, ftol: float, xtol: float, gtol: float, ma
         return FTOL
     contraction = 1.0
     if at(workspace, Field.ACCEPTED)[lane] > 0.0 and length < last:
-        contraction = max(LEAST_CONTRACTION, length / last)
+        contraction = length / last if length > LEAST_CONTRACTION * last else LEAST_CONTRACTION
     by_cost = length <= ftol * cost and contraction * length <= MARGIN * ftol * cost
     xtol *= xtol
     by_step = move <= xtol * size and contraction * move <= xtol * xtol * size
@@ -122,8 +122,8 @@ def verdict(workspace: Any, lane: int, ftol: float, xtol: float, gtol: float, ma
 def report(structure: Any, workspace: Any, views: Any, lane: int, code: float, ftol: float, xtol: float) -> None:
     """Write the outcome of a lane's fit.
 
-    A fit that converged takes its last step unseen: it is too small to matter for the cost, and lowers the error that is
-    left by one more contraction.
+    A fit that converged takes its last step unseen: it is too small to matter for the cost, and lowers the error that
+    is left by one more contraction.
     """
     stand_alone()
     fit, cost = int(at(workspace, Field.FIT)[lane]), at(workspace, Field.COST)[lane]

@@ -1,8 +1,8 @@
 """A numba type that holds one float64 of each of WIDTH lanes, so that lane arithmetic reads like that of one fit.
 
 Flows in: pointers to scratch, lanes contiguous. Flows out: values of type ``lanes`` with the arithmetic operators, and
-masks from comparisons. Both are LLVM vectors: the code is packed by construction, no optimiser has to find that out, and
-there are no loops over lanes to compile. Floats widen by themselves.
+masks from comparisons. Both are LLVM vectors: the code is packed by construction, no optimiser has to find that out,
+and there are no loops over lanes to compile. Floats widen by themselves.
 
 Products and sums may be fused where the processor fuses (LLVM's ``contract``); no other freedom is given.
 """
@@ -30,7 +30,7 @@ _BITS = ir.VectorType(ir.IntType(1), WIDTH)
 _FLAGS = ("contract",)
 
 
-class LanesType(types.Type):
+class LanesType(types.Type):  # type: ignore[misc]
     """One float64 a lane."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class LanesType(types.Type):
         return Conversion.safe if isinstance(other, (types.Float, types.Integer)) else None
 
 
-class MaskType(types.Type):
+class MaskType(types.Type):  # type: ignore[misc]
     """One truth value a lane."""
 
     def __init__(self) -> None:

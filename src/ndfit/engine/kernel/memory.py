@@ -12,6 +12,8 @@ from numba.extending import intrinsic
 
 from ndfit.jit import POINTER, TABLE
 
+_I64 = ir.IntType(64)
+
 
 @intrinsic
 def pointer(typingctx, address):  # type: ignore[no-untyped-def]
@@ -28,7 +30,7 @@ def table(typingctx, address):  # type: ignore[no-untyped-def]
     """Pointer to the int64 values at an address."""
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        return builder.inttoptr(args[0], _I64.as_pointer())
 
     return TABLE(types.int64), codegen
 
@@ -55,18 +57,31 @@ def at(typingctx, addresses, field):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def address(typingctx, views, view, fit, column):  # type: ignore[no-untyped-def]
-    """Where a value of a 2-D view is, whose table row is (address, bytes from fit to fit, bytes from column to column)."""
+    """Where a value of a 2-D view is, given the table of views and which of its rows to use."""
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         table, view, *places = args
-        row = builder.gep(table, [builder.mul(view, ir.Constant(ir.IntType(64), 3))])
+        row = builder.gep(table, [builder.mul(view, ir.Constant(_I64, 3))])
         where = builder.load(row)
         for axis, place in enumerate(places, 1):
-            stride = builder.load(builder.gep(row, [ir.Constant(ir.IntType(64), axis)]))
+            stride = builder.load(builder.gep(row, [ir.Constant(_I64, axis)]))
             where = builder.add(where, builder.mul(place, stride))
         return where
 
     return types.int64(TABLE, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def entry(typingctx, i, j):  # type: ignore[no-untyped-def]
+    """Row of entry (i, j) of a packed lower triangle; for j > i, that of (j, i)."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        ordered = builder.icmp_signed(">=", *args)
+        row, column = builder.select(ordered, *args), builder.select(ordered, args[1], args[0])
+        before = builder.lshr(builder.mul(row, builder.add(row, ir.Constant(_I64, 1))), ir.Constant(_I64, 1))
+        return builder.add(before, column)
+
+    return types.int64(types.int64, types.int64), codegen
 
 
 @intrinsic

@@ -4,12 +4,12 @@ Flows in: cost, J^T J and J^T r of the trial point. Flows out: the best point so
 and the figures that the convergence tests read.
 
 Levenberg-Marquardt on (B + mu D) h = J^T r, where D is the diagonal of J^T J for nonlinear parameters and zero for
-linear ones. mu follows the ratio of actual and predicted reduction (H. B. Nielsen, IMM-REP-1999-05, Technical University
-of Denmark, 1999).
+linear ones. mu follows the ratio of actual and predicted reduction (H. B. Nielsen, IMM-REP-1999-05, Technical
+University of Denmark, 1999).
 
 B is J^T J, corrected by what the last step d has shown: with y the change of the gradient over d and A = J^T J,
-B = A - A d d^T A / (d^T A d) + y y^T / (y^T d), the update of Broyden, Fletcher, Goldfarb and Shanno, so that B d = y and
-B stays positive definite (M. Al-Baali, R. Fletcher, J. Oper. Res. Soc. 36 (1985) 405, for its use with least squares).
+B = A - A d d^T A / (d^T A d) + y y^T / (y^T d), the update of Broyden, Fletcher, Goldfarb and Shanno, so that B d = y
+and B stays positive definite (M. Al-Baali, R. Fletcher, J. Oper. Res. Soc. 36 (1985) 405, for its use with least squares).
 Where residuals are large, as noise is, J^T J alone converges linearly; with the correction it took a quarter fewer
 evaluations on spectra of low signal.
 
@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import backward, compiled, entry, factorise, forward
+from ndfit.engine.kernel.algebra import compiled, factorise, substitute
 from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store, widen
-from ndfit.engine.kernel.memory import stand_alone
-from ndfit.engine.kernel.workspace import FREE, LINEAR, Field, free_at
+from ndfit.engine.kernel.memory import entry, stand_alone
+from ndfit.engine.kernel.workspace import FREE, LINEAR, PLACES, Field
 
 LEAST_DAMPING = 1e-15
 TINY = 1e-300
@@ -50,9 +50,9 @@ def learn(structure: Any, workspace: Any, group: int, good: Any) -> None:
     for i in range(n_free):
         total = widen(0.0)
         for j in range(n_free):
-            place = free_at(structure, j)
-            total = total + load(normal, entry(max(i, j), min(i, j))) * (load(trial, place) - load(params, place))
-        place = free_at(structure, i)
+            place = structure[PLACES + j]
+            total = total + load(normal, entry(i, j)) * (load(trial, place) - load(params, place))
+        place = structure[PLACES + i]
         own, change = load(trial, place) - load(params, place), load(gradient, i) - load(new_gradient, i)
         store(chord, i, total)
         store(turn, i, change)
@@ -98,7 +98,7 @@ def judge(structure: Any, workspace: Any, group: int) -> None:
         store(normal, i, choose(keep, load(trial_normal, i), load(normal, i)))
     for i in range(n_free):
         store(gradient, i, choose(keep, load(trial_gradient, i), load(gradient, i)))
-        place = free_at(structure, i)
+        place = structure[PLACES + i]
         store(params, place, choose(keep, load(trial, place), load(params, place)))
 
 
@@ -125,7 +125,7 @@ def hold(structure: Any, workspace: Any, group: int) -> None:
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
     steepest = widen(0.0)
     for i in range(structure[FREE]):
-        square, slope, point = load(normal, entry(i, i)), load(gradient, i), load(params, free_at(structure, i))
+        square, slope, point = load(normal, entry(i, i)), load(gradient, i), load(params, structure[PLACES + i])
         held = ((point <= load(lower, i)) & (slope < 0.0)) | ((point >= load(upper, i)) & (slope > 0.0))
         own = choose(held, 0.0, choose(square > 0.0, 1.0 / root(square), 0.0))
         slant = slope * own * slope * own
@@ -148,7 +148,7 @@ def solve_step(structure: Any, workspace: Any, group: int) -> None:
     for i in range(n_free):
         own, right = load(scale, i), load(gradient, i)
         for j in range(n_free):
-            right = right - load(normal, entry(max(i, j), min(i, j))) * load(pinned, j)
+            right = right - load(normal, entry(i, j)) * load(pinned, j)
         store(step, i, right * own)
         for j in range(i + 1):
             curved = load(normal, entry(i, j)) - load(chord, i) * load(chord, j) + load(turn, i) * load(turn, j)
@@ -156,8 +156,7 @@ def solve_step(structure: Any, workspace: Any, group: int) -> None:
         own = choose(own > 0.0, load(factor, entry(i, i)), 1.0)
         store(factor, entry(i, i), own + damped if i >= structure[LINEAR] else own)
     factorise(factor, n_free)
-    forward(factor, step, n_free)
-    backward(factor, step, n_free)
+    substitute(factor, step, n_free)
     for i in range(n_free):
         store(step, i, load(step, i) * load(scale, i) + load(pinned, i))
 
@@ -171,7 +170,7 @@ def pin(structure: Any, workspace: Any, group: int) -> bool:
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
     crossings = widen(0.0)
     for i in range(structure[FREE]):
-        point, least, most = load(params, free_at(structure, i)), load(lower, i), load(upper, i)
+        point, least, most = load(params, structure[PLACES + i]), load(lower, i), load(upper, i)
         reached = point + load(step, i)
         below, above = reached < least, reached > most
         store(pinned, i, choose(below, least - point, choose(above, most - point, 0.0)))
@@ -184,8 +183,8 @@ def pin(structure: Any, workspace: Any, group: int) -> bool:
 def move(structure: Any, workspace: Any, group: int) -> None:
     """Set the trial point, the reduction predicted for it, and the lengths that the convergence tests compare.
 
-    LENGTH is the squared step in the residuals' metric, h^T J^T J h; MOVE and SIZE are the squares of step and parameters,
-    each scaled by the length of its Jacobian column.
+    LENGTH is the squared step in the residuals' metric, h^T J^T J h; MOVE and SIZE are the squares of step and
+    parameters, each scaled by the length of its Jacobian column.
     """
     stand_alone()
     normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
@@ -196,13 +195,13 @@ def move(structure: Any, workspace: Any, group: int) -> None:
     descent, curvature, distance, size = widen(0.0), widen(0.0), widen(0.0), widen(0.0)
     along, beyond = widen(0.0), widen(0.0)
     for i in range(structure[FREE]):
-        point, least, most = load(params, free_at(structure, i)), load(lower, i), load(upper, i)
+        point, least, most = load(params, structure[PLACES + i]), load(lower, i), load(upper, i)
         own = load(step, i)
         reached = point + own
         below, above = reached < least, reached > most
         own = choose(below, least - point, choose(above, most - point, own))
         store(step, i, own)
-        store(trial, free_at(structure, i), choose(below, least, choose(above, most, reached)))
+        store(trial, structure[PLACES + i], choose(below, least, choose(above, most, reached)))
         square, slope = load(normal, entry(i, i)), load(gradient, i)
         descent = descent + slope * own
         distance = distance + square * own * own

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import backward, compiled, entry, factorise, forward
+from ndfit.engine.kernel.algebra import compiled, factorise, substitute
 from ndfit.engine.kernel.lanes import at_group, choose, load, root, store, widen
-from ndfit.engine.kernel.memory import stand_alone
-from ndfit.engine.kernel.workspace import FREE, LINEAR, ROWS, Field, basis_at, free_at, variable_at
+from ndfit.engine.kernel.memory import entry, stand_alone
+from ndfit.engine.kernel.workspace import BASIS, FREE, LINEAR, PLACES, ROWS, VARIABLE, Field
 
 ROUNDING = 1e-15  # of the squared residuals before elimination: what is left cannot be known better
 
@@ -39,18 +39,13 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
         for j in range(i + 1):
             store(factor, entry(i, j), load(gram, entry(i + 1, j + 1)) * own * load(scale, j))
     factorise(factor, n)
-    forward(factor, change, n)
     before = load(gram, 0)
-    cost = before
-    for i in range(n):
-        cost = cost - load(change, i) * load(change, i)
-    least = before * ROUNDING
+    cost, least = before - substitute(factor, change, n), before * ROUNDING
     store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(cost < least, least, cost))
-    backward(factor, change, n)
     for i in range(n):
         own = load(change, i) * load(scale, i)
         store(change, i, own)
-        place = free_at(structure, i)
+        place = structure[PLACES + i]
         store(trial, place, load(trial, place) + own)
 
 
@@ -69,7 +64,7 @@ def assemble(structure: Any, workspace: Any, group: int) -> None:
         for j in range(i + 1):
             store(normal, entry(i, j), load(gram, entry(i + 1, j + 1)))
     for d in range(n_rows):
-        i, row, own = variable_at(structure, d), 1 + n_linear + d, coefficient(structure, workspace, group, d)
+        i, row, own = structure[structure[VARIABLE] + d], 1 + n_linear + d, coefficient(structure, workspace, group, d)
         slope = load(gram, entry(row, 0))
         for j in range(n_linear):
             product = load(gram, entry(row, 1 + j))
@@ -77,9 +72,9 @@ def assemble(structure: Any, workspace: Any, group: int) -> None:
             store(normal, entry(i, j), load(normal, entry(i, j)) + own * product)
         store(gradient, i, load(gradient, i) + own * slope)
         for e in range(d + 1):
-            j, other = variable_at(structure, e), coefficient(structure, workspace, group, e)
+            j, other = structure[structure[VARIABLE] + e], coefficient(structure, workspace, group, e)
             twice = 2.0 if i == j and e < d else 1.0
-            place = entry(max(i, j), min(i, j))
+            place = entry(i, j)
             product = own * other * load(gram, entry(row, 1 + n_linear + e))
             store(normal, place, load(normal, place) + product * twice)
 
@@ -87,7 +82,7 @@ def assemble(structure: Any, workspace: Any, group: int) -> None:
 @compiled
 def coefficient(structure: Any, workspace: Any, group: int, row: int) -> Any:
     """The linear parameter that a derivative row is multiplied by."""
-    basis = basis_at(structure, row)
+    basis = structure[structure[BASIS] + row]
     if basis < 0:
         return widen(1.0)
-    return load(at_group(workspace, Field.TRIAL, group), free_at(structure, basis))
+    return load(at_group(workspace, Field.TRIAL, group), structure[PLACES + basis])

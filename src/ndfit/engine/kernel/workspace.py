@@ -13,7 +13,6 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ndfit.jit import LANES, TILE
@@ -22,8 +21,9 @@ FloatArray = NDArray[np.float64]
 Table = NDArray[np.int64]
 
 
-# Where the counts P, L, F and D are in the table of a structure.
-PARAMS, LINEAR, FREE, ROWS, _LISTS = range(5)
+# Where things are in the table of a structure: the counts P, L, F and D, where the lists of basis and variable start,
+# and from PLACES on the list of free parameters.
+PARAMS, LINEAR, FREE, ROWS, BASIS, VARIABLE, PLACES = range(7)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Structure:
     """How the rows that the model function writes make up its derivatives.
 
     Row 0 is the value. Rows 1 to L are the basis functions: derivatives by the linear parameters. Each of the D rows
-    after them is the derivative by a nonlinear parameter of one basis function, or of the part without linear parameters.
+    after them is the derivative by a nonlinear parameter of one basis function, or of the part without linear
+    parameters.
 
     Attributes
     ----------
@@ -53,23 +54,9 @@ class Structure:
         return 1 + self.n_linear + len(self.basis)
 
     def table(self) -> Table:
-        counts = (self.n_params, self.n_linear, len(self.free), len(self.basis))
-        return np.array([*counts, *self.free, *self.basis, *self.variable], np.int64)
-
-
-@njit
-def free_at(structure: Any, i: int) -> int:
-    return structure[_LISTS + i]
-
-
-@njit
-def basis_at(structure: Any, row: int) -> int:
-    return structure[_LISTS + structure[FREE] + row]
-
-
-@njit
-def variable_at(structure: Any, row: int) -> int:
-    return structure[_LISTS + structure[FREE] + structure[ROWS] + row]
+        basis = PLACES + len(self.free)
+        header = (self.n_params, self.n_linear, len(self.free), len(self.basis), basis, basis + len(self.basis))
+        return np.array([*header, *self.free, *self.basis, *self.variable], np.int64)
 
 
 class View(IntEnum):
