@@ -5,32 +5,21 @@ Flows in: the caller's arguments. Flows out: the fitted astropy model.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from ndfit.engine.fitters import parse_fitter
 from ndfit.engine.select import select_engine, solve_options
-from ndfit.errors import FitWarning
 from ndfit.output.diagnostics import parse_diagnostics
 from ndfit.output.fit_info import gather_fit_info
-from ndfit.output.maps import Maps
 from ndfit.output.model import fitted_model
 from ndfit.output.summary import report_failures
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import EngineChoice, FitProblem
-from ndfit.run.estimate import estimate_seconds
-from ndfit.run.execute import Workers, resolve_workers, solve_regions
 from ndfit.run.inspect import look_up_position
-from ndfit.run.plan import plan_regions
-from ndfit.run.progress import Progress
-from ndfit.run.work import Work
+from ndfit.run.solve import Schedule, solve
 
 __all__ = ["parallel_fit_dask"]
-
-SECONDS_WORTH_A_TRIAL = 1.0
-SECONDS_WORTH_A_WARNING = 10.0
 
 
 def parallel_fit_dask(
@@ -146,29 +135,17 @@ def parallel_fit_dask(
     )
     keep_info = wanted != ()
     choice = select_engine(problem, call, engine, wanted)
-    options = solve_options(choice, call, wanted)
-    work = Work(choice.engine, options, problem.params, problem.model, problem.filter_non_finite)
-    workers = resolve_workers(scheduler, choice.engine, problem.axes.n_fits)
-    plan = plan_regions(
+    maps = solve(
         problem,
-        n_most=choice.engine.chunk_size,
-        n_workers=workers.count,
-        native=preserve_native_chunks,
-        chunk_n_max=chunk_n_max,
+        choice,
+        solve_options(choice, call, wanted),
+        Schedule(scheduler, chunk_n_max, preserve_native_chunks, progress, warn_if_slow=engine == "auto"),
+        keep_info=keep_info,
+        on_region=None if folders is None else partial(folders.write, look_up=partial(look_up_position, problem)),
     )
-    if engine == "auto" and choice.engine.name == "reference":
-        _warn_if_slow(choice, work, problem, workers)
-    maps = Maps.empty(problem, covariance=options.covariance, info=keep_info)
-    with Progress(problem.axes.n_fits, progress) as bar:
-        for region, result in solve_regions(work, problem, plan.regions, workers):
-            maps.store(region, result)
-            bar.update(*maps.count(region))
-            if folders is not None:
-                folders.write(region, result, partial(look_up_position, problem))
-    report_failures(maps.status, maps.messages, masked=problem.mask is not None or problem.weights is not None)
-    maps = maps.transformed(problem.transform)
     if keep_info:
         fitter.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
+    report_failures(maps.status, maps.messages, masked=problem.mask is not None or problem.weights is not None)
     return fitted_model(problem, maps, standard_errors=call.calc_uncertainties)
 
 
@@ -179,17 +156,3 @@ def _parse_fit_info(fit_info: Any) -> tuple[str, ...] | None:
     if not fit_info:
         return ()
     return (fit_info,) if isinstance(fit_info, str) else tuple(fit_info)
-
-
-def _warn_if_slow(choice: EngineChoice, work: Work, problem: FitProblem, workers: Workers) -> None:
-    """Say why the fits are made one by one, where that takes a while."""
-    if problem.axes.n_fits * choice.engine.seconds_per_fit < SECONDS_WORTH_A_TRIAL:
-        return
-    seconds = estimate_seconds(work, problem, workers)
-    if seconds > SECONDS_WORTH_A_WARNING:
-        warnings.warn(
-            f"{problem.axes.n_fits} fits are made one by one with the astropy fitter, which will take about "
-            f"{seconds:.0f} s, because {choice.reason}",
-            FitWarning,
-            stacklevel=3,
-        )

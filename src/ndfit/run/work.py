@@ -40,10 +40,9 @@ class Work:
 
 def _with_limits(result: BlockResult) -> dict[int, tuple[str, ...]]:
     """Fits stopped at their limit warn of it, whatever the engine."""
-    silent = [
-        int(row) for row in np.flatnonzero(result.status == Status.EVALUATION_LIMIT) if row not in result.warnings
-    ]
-    return {**result.warnings, **dict.fromkeys(silent, (f"The fit may be unsuccessful: {_LIMIT.meaning}",))}
+    stopped = np.flatnonzero(result.status == Status.EVALUATION_LIMIT)
+    message = (f"The fit may be unsuccessful: {_LIMIT.meaning}",)
+    return {**dict.fromkeys((int(row) for row in stopped), message), **result.warnings}
 
 
 def _count_samples(block: Block) -> NDArray[np.int32]:
