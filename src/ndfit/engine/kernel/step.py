@@ -9,7 +9,8 @@ University of Denmark, 1999).
 
 B is J^T J, corrected by what the last step d has shown: with y the change of the gradient over d and A = J^T J,
 B = A - A d d^T A / (d^T A d) + y y^T / (y^T d), the update of Broyden, Fletcher, Goldfarb and Shanno, so that B d = y
-and B stays positive definite (M. Al-Baali, R. Fletcher, J. Oper. Res. Soc. 36 (1985) 405, for its use with least squares).
+and B stays positive definite (for its use with least squares: M. Al-Baali, R. Fletcher, J. Oper. Res. Soc. 36
+(1985) 405).
 Where residuals are large, as noise is, J^T J alone converges linearly; with the correction it took a quarter fewer
 evaluations on spectra of low signal.
 
