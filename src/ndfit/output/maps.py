@@ -30,6 +30,7 @@ class Maps:
     nfev : shape B, int32
     cost : shape B
     n_samples : shape B, int32, samples used
+    flags : shape B, uint8, see FLAGS
     covariance : shape (*B, F, F), or None
     info : shape B, objects, or None
     messages : position -> what went wrong, for the first failures
@@ -40,6 +41,7 @@ class Maps:
     nfev: NDArray[np.int32]
     cost: FloatArray
     n_samples: NDArray[np.int32]
+    flags: NDArray[np.uint8]
     covariance: FloatArray | None
     info: NDArray[np.object_] | None
     messages: dict[tuple[int, ...], str] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Maps:
             nfev=np.zeros(shape, dtype=np.int32),
             cost=np.full(shape, np.nan),
             n_samples=np.zeros(shape, dtype=np.int32),
+            flags=np.zeros(shape, dtype=np.uint8),
             covariance=np.full((*shape, n_free, n_free), np.nan) if covariance else None,
             info=np.full(shape, None, dtype=object) if info else None,
         )
@@ -66,8 +69,9 @@ class Maps:
         self.status[region] = result.status.reshape(shape)
         self.nfev[region] = result.nfev.reshape(shape)
         self.cost[region] = result.cost.reshape(shape)
-        if result.n_samples is not None:
+        if result.n_samples is not None and result.flags is not None:
             self.n_samples[region] = result.n_samples.reshape(shape)
+            self.flags[region] = result.flags.reshape(shape)
         if self.covariance is not None and result.covariance is not None:
             self.covariance[region] = result.covariance.reshape(shape + result.covariance.shape[1:])
         if self.info is not None and result.info is not None:

@@ -1,8 +1,8 @@
 """The iterating axes first, the fitting axes last: arrays on the data's axes, seen as fits by samples.
 
 Flows in: arrays with the data's number of axes, broadcastable to the data (numpy or dask), and a region of the
-iterating axes. Flows out: views of the region, iterating axes first, then the fitting axes in the order of the model's inputs;
-axes of length one stay so.
+iterating axes. Flows out: views of the region, iterating axes first, then the fitting axes in the order of the model's
+inputs; axes of length one stay so.
 """
 
 from __future__ import annotations

@@ -181,8 +181,8 @@ def _check_bounds(name: str, values: FloatArray, low: FloatArray, high: FloatArr
     if finite.any() and np.all(outside | ~finite):
         shown = values[finite].ravel()[0]
         raise ValueError(
-            f"every starting value of '{name}' is outside its bounds: {shown:g} is not in [{_shown(low)}, {_shown(high)}]; "
-            "start inside the bounds, or widen them"
+            f"every starting value of '{name}' is outside its bounds: {shown:g} is not in [{_shown(low)}, "
+            f"{_shown(high)}]; start inside the bounds, or widen them"
         )
 
 

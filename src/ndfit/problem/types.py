@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from math import prod
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "FLAGS",
     "STATUS",
     "Axes",
     "Block",
@@ -25,6 +26,8 @@ __all__ = [
     "Engine",
     "EngineChoice",
     "FitProblem",
+    "Flag",
+    "FlagRow",
     "ParamTable",
     "SolveOptions",
     "Status",
@@ -161,6 +164,39 @@ _ROWS = (
 
 STATUS: Mapping[int, StatusRow] = {int(row.status): row for row in _ROWS}
 """Every status a position can have: what it means and what to do about it. Tables and documents are made from it."""
+
+
+class Flag(IntFlag):
+    """What else is to be known of a fit that has an answer; several may hold at once."""
+
+    AT_BOUND = 1
+    SINGULAR = 2
+
+
+class FlagRow(NamedTuple):
+    """One row of the FLAGS table."""
+
+    flag: Flag
+    meaning: str
+    remedy: str
+
+
+FLAGS: Mapping[int, FlagRow] = {
+    int(row.flag): row
+    for row in (
+        FlagRow(
+            Flag.AT_BOUND,
+            "a parameter ended at one of its bounds; it has no standard error, and the others' hold for it fixed there",
+            "widen the bound if the data may decide, or fix the parameter",
+        ),
+        FlagRow(
+            Flag.SINGULAR,
+            "the data do not determine every parameter: the covariance is singular",
+            "fix or tie parameters, or use a simpler model here",
+        ),
+    )
+}
+"""Every flag: what it means and what to do about it. The covariance has to be computed for SINGULAR to be known."""
 
 
 @dataclass(frozen=True)
@@ -315,7 +351,8 @@ class BlockResult:
     errors : row -> traceback or message, for fits that failed.
     warnings : row -> messages, for fits that warned.
     info : shape (N,) object, the fitter's own fit_info; None where an engine has none.
-    n_samples : shape (N,) int32, samples used; engines leave it None, whoever made the block fills it in.
+    n_samples, flags : shape (N,), int32 samples used and uint8 of Flag. Engines leave them None; whoever made the block
+        fills them in.
     """
 
     parameters: FloatArray
@@ -327,6 +364,7 @@ class BlockResult:
     warnings: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     info: NDArray[np.object_] | None = None
     n_samples: NDArray[np.int32] | None = None
+    flags: NDArray[np.uint8] | None = None
 
 
 class Engine(Protocol):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ndfit.engine.finish import finish
 from ndfit.engine.signs import positive_widths
 from ndfit.problem.types import STATUS, Block, BlockResult, Engine, ParamTable, SolveOptions, Status
 from ndfit.run.load import Inputs, make_block
@@ -34,7 +34,7 @@ class Work:
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
         result = positive_widths(self.engine(block, self.options), self.params, self.model)
-        result = replace(result, n_samples=_count_samples(block), warnings=_with_limits(result))
+        result = replace(finish(result, block, self.params), warnings=_with_limits(result))
         return _note_left_out(result, block, inputs) if self.filter_non_finite else result
 
 
@@ -43,12 +43,6 @@ def _with_limits(result: BlockResult) -> dict[int, tuple[str, ...]]:
     stopped = np.flatnonzero(result.status == Status.EVALUATION_LIMIT)
     message = (f"The fit may be unsuccessful: {_LIMIT.meaning}",)
     return {**dict.fromkeys((int(row) for row in stopped), message), **result.warnings}
-
-
-def _count_samples(block: Block) -> NDArray[np.int32]:
-    if block.valid is None:
-        return np.full(block.n_fits, block.data.shape[1], dtype=np.int32)
-    return block.valid.sum(axis=1, dtype=np.int32)
 
 
 def _note_left_out(result: BlockResult, block: Block, inputs: Inputs) -> BlockResult:

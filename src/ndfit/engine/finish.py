@@ -1,0 +1,73 @@
+"""What is done to every engine's results: counts, flags, and the covariance at bounds.
+
+Flows in: a Block and the BlockResult of an engine. Flows out: the BlockResult with `n_samples` and `flags`.
+
+A parameter at its bound is fixed there: with C the covariance as if it were free, that of the others is the Schur
+complement C_ij - C_ik C_kj / C_kk, which is the inverse of the information matrix without row and column k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.problem.types import STATUS, Block, BlockResult, Flag, FloatArray, ParamTable
+
+__all__ = ["finish"]
+
+# Interior-point methods stop this close to a bound, in relation to it.
+_NEAR = 1e-8
+
+_USABLE = [code for code, row in STATUS.items() if row.usable]
+
+
+def finish(result: BlockResult, block: Block, params: ParamTable) -> BlockResult:
+    """Fill in what engines leave to whoever made the block.
+
+    Parameters
+    ----------
+    result : of any engine
+    block : that it solved
+    params : ParamTable
+    """
+    at_bound = _at_bound(result, block, params)
+    covariance = None if result.covariance is None else _held_at_bounds(result.covariance, at_bound)
+    flags = np.where(at_bound.any(axis=1), Flag.AT_BOUND, 0).astype(np.uint8)
+    if result.covariance is not None:
+        singular = ~np.isfinite(result.covariance).all(axis=(1, 2)) & np.isin(result.status, _USABLE)
+        flags |= np.where(singular, Flag.SINGULAR, 0).astype(np.uint8)
+    return replace(result, covariance=covariance, flags=flags, n_samples=_count_samples(block))
+
+
+def _count_samples(block: Block) -> NDArray[np.int32]:
+    if block.valid is None:
+        return np.full(block.n_fits, block.data.shape[1], dtype=np.int32)
+    return block.valid.sum(axis=1, dtype=np.int32)
+
+
+def _at_bound(result: BlockResult, block: Block, params: ParamTable) -> NDArray[np.bool_]:
+    """Which free parameters ended at a bound, shape (N, F)."""
+    free = list(params.free)
+    values = result.parameters[:, free]
+    near = np.zeros(values.shape, dtype=bool)
+    for bound in (block.lower[:, free], block.upper[:, free]):
+        with np.errstate(invalid="ignore"):
+            near |= np.isfinite(bound) & (np.abs(values - bound) <= _NEAR * np.abs(bound))
+    return near
+
+
+def _held_at_bounds(covariance: FloatArray, at_bound: NDArray[np.bool_]) -> FloatArray:
+    """Covariance with the parameters at bounds held there; NaN in their rows and columns."""
+    if not at_bound.any():
+        return covariance
+    held = covariance.copy()
+    for k in range(at_bound.shape[1]):
+        rows = np.flatnonzero(at_bound[:, k])
+        column = held[rows, :, k]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            held[rows] -= column[:, :, None] * column[:, None, :] / column[:, k, None, None]
+        held[rows, k, :] = held[rows, :, k] = 0.0
+    row_or_column = at_bound[:, :, None] | at_bound[:, None, :]
+    return np.where(row_or_column, np.nan, held)
