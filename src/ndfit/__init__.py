@@ -9,13 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ndfit.api import parallel_fit_dask
+    from ndfit.api import fit, parallel_fit_dask
+    from ndfit.output.result import FitResult
+    from ndfit.problem.types import FLAGS, STATUS
 
-__all__ = ["__version__", "parallel_fit_dask"]
+__all__ = ["FLAGS", "STATUS", "FitResult", "__version__", "fit", "parallel_fit_dask"]
 
 __version__ = "0.1.0"
 
-_HOME = {"parallel_fit_dask": "ndfit.api"}
+_HOME = {
+    "FLAGS": "ndfit.problem.types",
+    "STATUS": "ndfit.problem.types",
+    "FitResult": "ndfit.output.result",
+    "fit": "ndfit.api",
+    "parallel_fit_dask": "ndfit.api",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,20 +6,27 @@ Flows in: the caller's arguments. Flows out: the fitted astropy model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from astropy.modeling.fitting import TRFLSQFitter
 
 from ndfit.engine.fitters import parse_fitter
 from ndfit.engine.select import select_engine, solve_options
 from ndfit.output.diagnostics import parse_diagnostics
+from ndfit.output.errors import error_maps
 from ndfit.output.fit_info import gather_fit_info
 from ndfit.output.model import fitted_model
+from ndfit.output.result import FitResult
 from ndfit.output.summary import report_failures
 from ndfit.problem.normalize import normalize
-from ndfit.run.inspect import look_up_position
+from ndfit.problem.samples import weights_of
+from ndfit.run.evaluate import evaluate_everywhere
+from ndfit.run.inspect import look_up_fit, look_up_position
 from ndfit.run.solve import Schedule, solve
 
-__all__ = ["parallel_fit_dask"]
+__all__ = ["fit", "parallel_fit_dask"]
 
 
 def parallel_fit_dask(
@@ -145,8 +152,98 @@ def parallel_fit_dask(
     )
     if keep_info:
         fitter.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
-    report_failures(maps.status, maps.messages, masked=problem.mask is not None or problem.weights is not None)
-    return fitted_model(problem, maps, standard_errors=call.calc_uncertainties)
+    report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
+    covariance = maps.scaled_covariance(problem.absolute_sigma) if call.calc_uncertainties else None
+    return fitted_model(problem, maps, None if covariance is None else error_maps(problem, maps, covariance))
+
+
+def fit(
+    model: Any,
+    data: Any,
+    *,
+    fitting_axes: int | Iterable[int],
+    world: Any = None,
+    data_unit: Any = None,
+    uncertainty: Any = None,
+    weights: Any = None,
+    mask: Any = None,
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+    equivalencies: Any = None,
+    fitter: Any = None,
+    fitter_kwargs: Mapping[str, Any] | None = None,
+    covariance: bool = True,
+    absolute_sigma: bool | None = None,
+    engine: str = "auto",
+    scheduler: Any = None,
+    chunk_n_max: int | None = None,
+    progress: bool | None = None,
+) -> FitResult:
+    """Fit a model at every position of an N-dimensional data set, and keep what is known of each fit.
+
+    Masked samples, and those that are not finite, are left out.
+
+    Parameters
+    ----------
+    model, data, fitting_axes, world, data_unit, mask, bounds, equivalencies, engine, scheduler, chunk_n_max, progress
+        As in `parallel_fit_dask`.
+    uncertainty : array, astropy.units.Quantity or astropy.nddata.NDUncertainty, optional
+        Of the samples; a bare array or Quantity holds standard deviations. Shapes as for weights.
+    weights : array, optional
+        1/sigma, in place of `uncertainty`.
+    fitter : astropy.modeling.fitting.Fitter, optional
+        Least squares with bounds (`TRFLSQFitter`) by default.
+    fitter_kwargs : dict, optional
+        Keywords of each fit, such as `maxiter` and `acc`.
+    covariance : bool
+        Compute the covariance, from which standard errors come.
+    absolute_sigma : bool, optional
+        Take uncertainties as they are; False scales the covariance by the reduced chi-square, as
+        `scipy.optimize.curve_fit` does. By default True where uncertainties or weights are given.
+
+    Returns
+    -------
+    FitResult
+
+    Raises
+    ------
+    TypeError, ValueError, astropy.units.UnitsError
+        Before the first fit, with what was expected, what arrived and what to do.
+    ndfit.errors.AllFitsFailed
+        Every position failed for one cause.
+
+    Warns
+    -----
+    ndfit.errors.FitWarning
+        Once, with the counts by status, if fits failed or did not converge.
+    """
+    call = parse_fitter(TRFLSQFitter() if fitter is None else fitter, fitter_kwargs)
+    problem = normalize(
+        model=model,
+        data=data,
+        data_unit=data_unit,
+        weights=weights_of(uncertainty, weights),
+        mask=mask,
+        fitting_axes=fitting_axes,
+        world=world,
+        equivalencies=equivalencies,
+        bounds=bounds,
+        linear=call.linear,
+        filter_non_finite=True,
+    )
+    choice = select_engine(problem, call, engine, ())
+    options = replace(solve_options(choice, call, ()), covariance=covariance)
+    schedule = Schedule(scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto")
+    maps = solve(problem, choice, options, schedule)
+    report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
+    return FitResult(
+        problem,
+        maps,
+        choice.engine.name,
+        choice.reason,
+        problem.absolute_sigma if absolute_sigma is None else absolute_sigma,
+        partial(look_up_fit, problem, maps),
+        partial(evaluate_everywhere, problem, maps.parameters),
+    )
 
 
 def _parse_fit_info(fit_info: Any) -> tuple[str, ...] | None:

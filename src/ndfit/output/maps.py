@@ -91,6 +91,11 @@ class Maps:
         """Positions whose parameters are numbers, shape B."""
         return np.isin(self.status, [code for code, row in STATUS.items() if row.usable])
 
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Positions that met a convergence test, shape B."""
+        return np.isin(self.status, [code for code, row in STATUS.items() if row.converged])
+
     def transformed(self, transform: FloatArray | None) -> Maps:
         """Parameters and covariance in the caller's basis (all parameters are free there)."""
         if transform is None:

@@ -5,6 +5,7 @@ Flows in: FitProblem and Maps. Flows out: a copy of the caller's model whose par
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,50 +14,55 @@ from astropy import units as u
 from ndfit.output.maps import Maps
 from ndfit.problem.types import FitProblem, FloatArray
 
-__all__ = ["error_maps", "fitted_model"]
+__all__ = ["filled_model", "fitted_model", "reported_model"]
 
 _DOMAIN_NAMES = ("domain", "window", "x_domain", "x_window", "y_domain", "y_window")
 
 
-def fitted_model(problem: FitProblem, maps: Maps, standard_errors: bool) -> Any:
+def fitted_model(problem: FitProblem, maps: Maps, errors: Mapping[str, FloatArray] | None) -> Any:
     """Copy of the caller's model with the fitted parameters.
 
-    With `standard_errors`, these are on each free parameter's `std`, in the parameter's unit.
+    `errors`, maps of standard errors in the units of the fit, go to the `std` of each parameter that is not fixed.
     Called with coordinates of the fitting axes alone, the model evaluates every position: coordinates of shape (M,)
     give values of shape (M, *B).
     """
     names = problem.params.names
-    model = problem.original.copy()
-    if problem.transform is None:
-        _copy_domains(problem.model, model)
-    for name, unit in zip(names, problem.units, strict=True):
-        parameter = getattr(model, name)
-        parameter._set_unit(unit, force=True)
-        parameter.bounds = problem.model.bounds[name]
-    model._reset_parameters(**_with_units(problem, maps))
-    if standard_errors:
-        for name, errors in zip(names, error_maps(problem, maps), strict=True):
-            getattr(model, name).std = errors
+    model = filled_model(problem, maps.parameters)
+    for name, fixed in zip(names, problem.params.fixed, strict=True):
+        if errors is not None and not fixed:
+            getattr(model, name).std = errors[name]
     shape = problem.axes.iterating_shape
     if shape:
         model._pre_evaluate = _EvaluateEverywhere(model, shape)
     return model
 
 
-def _with_units(problem: FitProblem, maps: Maps) -> dict[str, Any]:
-    rows = zip(problem.params.names, problem.units, maps.parameters, strict=True)
-    return {name: values if unit is None else u.Quantity(values, unit) for name, unit, values in rows}
+def reported_model(problem: FitProblem) -> Any:
+    """Bare model of the parameters that are reported: the fitted one, in the caller's polynomial basis."""
+    model = problem.model.copy()
+    if problem.transform is not None:
+        model.domain, model.window = problem.original.domain, problem.original.window
+    return model
 
 
-def error_maps(problem: FitProblem, maps: Maps) -> list[FloatArray | None]:
-    """One map a parameter, None for those that are fixed or tied; shape B each."""
-    covariance = maps.scaled_covariance(problem.absolute_sigma)
-    if covariance is None:
-        return [None] * len(problem.params.names)
-    with np.errstate(invalid="ignore"):
-        errors = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
-    by_index = dict(zip(problem.params.free, np.moveaxis(errors, -1, 0), strict=True))
-    return [by_index.get(index) for index in range(len(problem.params.names))]
+def filled_model(problem: FitProblem, values: FloatArray) -> Any:
+    """Copy of the caller's model with parameters, units and bounds of the fit.
+
+    Parameters
+    ----------
+    values : shape (P,) for one position, (P, *B) for all
+    """
+    model = problem.original.copy()
+    if problem.transform is None:
+        _copy_domains(problem.model, model)
+    quantities = {}
+    for name, unit, value in zip(problem.params.names, problem.units, values, strict=True):
+        parameter = getattr(model, name)
+        parameter._set_unit(unit, force=True)
+        parameter.bounds = problem.model.bounds[name]
+        quantities[name] = value if unit is None else u.Quantity(value, unit)
+    model._reset_parameters(**quantities)
+    return model
 
 
 def _copy_domains(source: Any, target: Any) -> None:

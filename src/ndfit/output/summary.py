@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ndfit.errors import AllFitsFailed, FitWarning
-from ndfit.problem.types import STATUS, Status
+from ndfit.output.maps import Maps
+from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Status
 
-__all__ = ["report_failures"]
+__all__ = ["report_failures", "summary_text"]
 
 HOW_TO_SEE_MORE = "diagnostics='error' with a diagnostics_path writes a folder for each of them"
 
 
-def report_failures(status: NDArray[np.int16], messages: Mapping[tuple[int, ...], str], *, masked: bool) -> None:
+def report_failures(maps: Maps, *, masked: bool) -> None:
     """Raise or warn, once for the whole run.
 
     Parameters
     ----------
-    status : of every position
-    messages : position -> what went wrong there
+    maps : of the run
     masked : the caller gave a mask or weights; a run in which these leave nothing is a mistake
 
     Raises
@@ -34,7 +34,7 @@ def report_failures(status: NDArray[np.int16], messages: Mapping[tuple[int, ...]
     AllFitsFailed
         Every position that was to be fitted failed for the same cause.
     """
-    codes, counts = np.unique(status, return_counts=True)
+    codes, counts = np.unique(maps.status, return_counts=True)
     found = {STATUS[int(code)]: int(count) for code, count in zip(codes, counts, strict=True)}
     counted = {row: count for row, count in found.items() if row.counted}
     failed = {row: count for row, count in counted.items() if not row.converged}
@@ -42,7 +42,7 @@ def report_failures(status: NDArray[np.int16], messages: Mapping[tuple[int, ...]
         raise AllFitsFailed("the mask and weights leave no sample at any position (mask is True = ignore)")
     if len(counted) == 1 and failed and not next(iter(failed)).usable:
         row = next(iter(failed))
-        raise AllFitsFailed(f"all {failed[row]} fits failed: {row.meaning}. {row.remedy}{_first(messages)}")
+        raise AllFitsFailed(f"all {failed[row]} fits failed: {row.meaning}. {row.remedy}{_first(maps.messages)}")
     if failed:
         parts = "; ".join(f"{count} {row.meaning} ({row.remedy})" for row, count in failed.items())
         warnings.warn(
@@ -50,6 +50,43 @@ def report_failures(status: NDArray[np.int16], messages: Mapping[tuple[int, ...]
             FitWarning,
             stacklevel=3,
         )
+
+
+def summary_text(maps: Maps, parameters: Mapping[str, Any], title: str) -> str:
+    """What happened to how many positions, and where the parameters lie, for people.
+
+    Parameters
+    ----------
+    parameters : name -> map
+    title : first line
+    """
+    lines = [f"{maps.status.size} positions, {title}"]
+    codes, counts = np.unique(maps.status, return_counts=True)
+    for code, count in sorted(zip(codes, counts, strict=True), key=lambda pair: -pair[1]):
+        lines += _count_line(int(count), maps.status.size, STATUS[int(code)].meaning, STATUS[int(code)].remedy)
+    for flag, row in FLAGS.items():
+        count = int(np.count_nonzero(maps.flags & flag))
+        lines += _count_line(count, maps.status.size, row.meaning, row.remedy) if count else []
+    return "\n".join([*lines, *_distribution_lines(parameters)])
+
+
+def _count_line(count: int, total: int, meaning: str, remedy: str) -> list[str]:
+    advice = [] if remedy == NOTHING_TO_DO else [f"{'':>19}-> {remedy}"]
+    return [f"{count:>9} {100 * count / total:6.2f} %  {meaning}", *advice]
+
+
+def _distribution_lines(parameters: Mapping[str, Any]) -> list[str]:
+    """Median and the middle two thirds of each parameter."""
+    lines = []
+    for name, values in parameters.items():
+        numbers = np.asarray(getattr(values, "value", values), dtype=float)
+        finite = numbers[np.isfinite(numbers)]
+        if finite.size:
+            low, middle, high = np.percentile(finite, (16, 50, 84))
+            lines.append(
+                f"{name:>19}  {middle:.6g} ({low:.6g} to {high:.6g}) {getattr(values, 'unit', None) or ''}".rstrip()
+            )
+    return lines
 
 
 def _first(messages: Mapping[tuple[int, ...], str]) -> str:

@@ -20,7 +20,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from ndfit.problem.types import Axes
 
-__all__ = ["RawSamples", "Samples", "is_lazy", "place_samples", "unpack"]
+__all__ = ["RawSamples", "Samples", "is_lazy", "place_samples", "unpack", "weights_of"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,21 @@ def unpack(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any) -> Ra
         else:
             data = _convert(data, unit, "data", "data_unit")
     return RawSamples(_check_array(data), unit, weights, masks, world)
+
+
+def weights_of(uncertainty: Any, weights: Any) -> Any:
+    """What to use as weights: those given, or what `uncertainty` says.
+
+    Raises
+    ------
+    ValueError
+        Both are given.
+    """
+    if uncertainty is None:
+        return weights
+    if weights is not None:
+        raise ValueError("give either uncertainty or weights (1/sigma), not both")
+    return uncertainty if isinstance(uncertainty, NDUncertainty) else StdDevUncertainty(uncertainty, copy=False)
 
 
 def place_samples(raw: RawSamples, axes: Axes) -> Samples:

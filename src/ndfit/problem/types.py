@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "FLAGS",
+    "NOTHING_TO_DO",
     "STATUS",
     "Axes",
     "Block",
@@ -72,17 +73,19 @@ class StatusRow(NamedTuple):
     remedy: str
 
 
+NOTHING_TO_DO = "nothing to do"
+
 _ROWS = (
-    StatusRow(Status.GTOL, True, True, True, "converged: the gradient is zero to within gtol", "nothing to do"),
-    StatusRow(Status.FTOL, True, True, True, "converged: the cost changes by less than ftol", "nothing to do"),
-    StatusRow(Status.XTOL, True, True, True, "converged: the parameters change by less than xtol", "nothing to do"),
+    StatusRow(Status.GTOL, True, True, True, "converged: the gradient is zero to within gtol", NOTHING_TO_DO),
+    StatusRow(Status.FTOL, True, True, True, "converged: the cost changes by less than ftol", NOTHING_TO_DO),
+    StatusRow(Status.XTOL, True, True, True, "converged: the parameters change by less than xtol", NOTHING_TO_DO),
     StatusRow(
         Status.FTOL_XTOL,
         True,
         True,
         True,
         "converged: cost and parameters change by less than ftol and xtol",
-        "nothing to do",
+        NOTHING_TO_DO,
     ),
     StatusRow(
         Status.FINISHED,

@@ -1,17 +1,22 @@
 """One position of the problem, as a person looks at it.
 
-Flows in: FitProblem and a position. Flows out: PositionData, on the fitting axes, nothing left out.
+Flows in: FitProblem, what was fitted, and a position. Flows out: PositionData or OneFit, on the fitting axes.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ndfit.output.diagnostics import PositionData
+from ndfit.output.maps import Maps
+from ndfit.output.model import filled_model, reported_model
+from ndfit.output.result import OneFit
 from ndfit.problem.types import STATUS, BlockResult, FitProblem
-from ndfit.run.load import inputs_of, load
+from ndfit.run.load import Inputs, inputs_of, load, make_block
 
-__all__ = ["look_up_position"]
+__all__ = ["look_up_fit", "look_up_position"]
 
 
 def look_up_position(problem: FitProblem, position: tuple[int, ...], result: BlockResult, row: int) -> PositionData:
@@ -22,19 +27,54 @@ def look_up_position(problem: FitProblem, position: tuple[int, ...], result: Blo
     position : index in the iterating axes
     result, row : where the fit's parameters are
     """
-    inputs = load(inputs_of(problem, tuple(slice(index, index + 1) for index in position)))
-
-    def whole(array: np.ndarray) -> np.ndarray:
-        spread = np.broadcast_to(np.asarray(array), inputs.shape + inputs.fitting_shape)
-        return spread.reshape(inputs.fitting_shape)
-
+    inputs = _load_position(problem, position)
     model = None
     if STATUS[int(result.status[row])].usable:
         model = problem.model.copy()
         model.parameters = result.parameters[row]
     return PositionData(
-        world=tuple(whole(values) for values in inputs.coords),
-        data=whole(inputs.data),
-        weights=None if inputs.weights is None else whole(inputs.weights),
+        world=tuple(_whole(values, inputs) for values in inputs.coords),
+        data=_whole(inputs.data, inputs),
+        weights=None if inputs.weights is None else _whole(inputs.weights, inputs),
         model=model,
     )
+
+
+def look_up_fit(problem: FitProblem, maps: Maps, position: tuple[int, ...]) -> OneFit:
+    """Everything of one position, with the model that was fitted there, in its units.
+
+    Parameters
+    ----------
+    maps : with the parameters that are reported
+    position : index in the iterating axes
+    """
+    inputs = _load_position(problem, position)
+    block = make_block(inputs)
+    world = tuple(_whole(values, inputs) for values in inputs.coords)
+    data = _whole(inputs.data, inputs)
+    everywhere: Any = (slice(None), *position)
+    values = maps.parameters[everywhere]
+    model = residual = None
+    if maps.usable[position]:
+        model = filled_model(problem, values)
+        residual = data - np.asarray(reported_model(problem).evaluate(*world, *values), dtype=float)
+    used = np.full(data.shape, True) if block.valid is None else block.valid.reshape(data.shape)
+    return OneFit(
+        model=model,
+        world=world,
+        data=data,
+        weights=None if inputs.weights is None else _whole(inputs.weights, inputs),
+        used=used,
+        residual=residual,
+        status=int(maps.status[position]),
+    )
+
+
+def _load_position(problem: FitProblem, position: tuple[int, ...]) -> Inputs:
+    return load(inputs_of(problem, tuple(slice(index, index + 1) for index in position)))
+
+
+def _whole(array: Any, inputs: Inputs) -> Any:
+    """The array on the fitting axes alone."""
+    spread = np.broadcast_to(np.asarray(array), inputs.shape + inputs.fitting_shape)
+    return spread.reshape(inputs.fitting_shape)

@@ -1,0 +1,234 @@
+"""FitResult: everything a run knows, as maps.
+
+Flows in: FitProblem, Maps, and which engine made them. Flows out: maps with units, statistics, single fits, the fitted
+astropy model, a summary for people.
+
+Statistics, with r the weighted residuals, n the samples used and k the free parameters: chi-square = sum r^2; reduced
+chi-square = chi-square / (n - k). Information criteria (Akaike, IEEE Trans. Autom. Control 19, 716, 1974; Schwarz, Ann.
+Statist. 6, 461, 1978) up to a constant that the data alone decide: with known errors AIC = chi-square + 2 k and
+BIC = chi-square + k ln n; with unknown ones the maximum likelihood over their common size gives n ln(chi-square / n) in
+place of chi-square, and counts that size as a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from numpy.typing import NDArray
+
+from ndfit.output.errors import error_maps
+from ndfit.output.maps import Maps
+from ndfit.output.model import fitted_model
+from ndfit.output.summary import summary_text
+from ndfit.problem.types import FitProblem, FloatArray
+
+__all__ = ["FitResult", "OneFit"]
+
+
+@dataclass(frozen=True)
+class OneFit:
+    """The fit at one position.
+
+    Attributes
+    ----------
+    model : astropy model with the fitted parameters and their units, None where there is no answer
+    world : K arrays of coordinates of the fitting axes' shape, in the units of the fit
+    data, weights : arrays of that shape; weights None where none were given
+    used : boolean, samples that entered the fit
+    residual : data minus model, None where there is no answer
+    status : code, see `ndfit.STATUS`
+    """
+
+    model: Any
+    world: tuple[FloatArray, ...]
+    data: FloatArray
+    weights: FloatArray | None
+    used: NDArray[np.bool_]
+    residual: FloatArray | None
+    status: int
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """The outcome of `ndfit.fit`. Maps have the shape of the iterating axes, B; NaN where there is no answer.
+
+    Attributes
+    ----------
+    status : int16, see `ndfit.STATUS`
+    flags : uint8, see `ndfit.FLAGS`
+    nfev : int32, evaluations of the model
+    n_samples : int32, samples used
+    engine, reason : which engine made the fits, and why
+    """
+
+    _problem: FitProblem
+    _maps: Maps
+    engine: str
+    reason: str
+    _absolute_sigma: bool
+    _look_up: Callable[[tuple[int, ...]], OneFit]
+    _evaluate: Callable[[], Any]
+
+    @property
+    def param_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in the order of the model."""
+        return self._problem.params.names
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The iterating shape, B."""
+        return self._maps.status.shape
+
+    @property
+    def status(self) -> NDArray[np.int16]:
+        return self._maps.status
+
+    @property
+    def flags(self) -> NDArray[np.uint8]:
+        return self._maps.flags
+
+    @property
+    def nfev(self) -> NDArray[np.int32]:
+        return self._maps.nfev
+
+    @property
+    def n_samples(self) -> NDArray[np.int32]:
+        return self._maps.n_samples
+
+    @property
+    def success(self) -> NDArray[np.bool_]:
+        """Positions that converged."""
+        return self._maps.converged
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Any]:
+        """Name -> map, a Quantity where the parameter has a unit."""
+        return self._with_units(dict(zip(self.param_names, self._maps.parameters, strict=True)))
+
+    @cached_property
+    def errors(self) -> Mapping[str, Any]:
+        """Name -> map of standard errors, in the unit of the parameter.
+
+        Zero for fixed parameters; by linear propagation for tied ones; NaN for a parameter that ended at a bound, with
+        which the others are taken to be fixed there.
+        """
+        if self._errors is None:
+            raise ValueError("the fit was made with covariance=False: there are no standard errors")
+        return self._with_units(self._errors)
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Shape (*B, F, F), of the free parameters in the order of the model, in the units of the parameters."""
+        covariance = self._covariance
+        if covariance is None:
+            raise ValueError("the fit was made with covariance=False")
+        return covariance
+
+    @cached_property
+    def _covariance(self) -> FloatArray | None:
+        return self._maps.scaled_covariance(self._absolute_sigma)
+
+    @cached_property
+    def _errors(self) -> Mapping[str, FloatArray] | None:
+        covariance = self._covariance
+        return None if covariance is None else error_maps(self._problem, self._maps, covariance)
+
+    @property
+    def free_names(self) -> tuple[str, ...]:
+        """Names of the free parameters: the rows and columns of the covariance."""
+        return tuple(self.param_names[index] for index in self._problem.params.free)
+
+    @property
+    def chi_square(self) -> FloatArray:
+        """Sum of the squared weighted residuals."""
+        return 2.0 * self._maps.cost
+
+    @property
+    def degrees_of_freedom(self) -> NDArray[np.int32]:
+        """Samples used minus free parameters."""
+        return self.n_samples - np.int32(len(self._problem.params.free))
+
+    @property
+    def reduced_chi_square(self) -> FloatArray:
+        """Chi-square over the degrees of freedom; NaN where there are none."""
+        degrees = self.degrees_of_freedom
+        return np.divide(self.chi_square, degrees, out=np.full(self.shape, np.nan), where=degrees > 0)
+
+    @property
+    def aic(self) -> FloatArray:
+        """Akaike's information criterion, see `ndfit.output.result`."""
+        return self._deviance + 2.0 * self._n_estimated
+
+    @property
+    def bic(self) -> FloatArray:
+        """Schwarz's Bayesian information criterion, see `ndfit.output.result`."""
+        with np.errstate(divide="ignore"):
+            return self._deviance + self._n_estimated * np.log(self.n_samples)
+
+    @property
+    def _n_estimated(self) -> int:
+        return len(self._problem.params.free) + (not self._absolute_sigma)
+
+    @property
+    def _deviance(self) -> FloatArray:
+        if self._absolute_sigma:
+            return self.chi_square
+        with np.errstate(divide="ignore", invalid="ignore"):
+            deviance: FloatArray = self.n_samples * np.log(self.chi_square / self.n_samples)
+        return deviance
+
+    @cached_property
+    def model(self) -> Any:
+        """The astropy model with maps for parameters, and standard errors on each parameter's `std`."""
+        return fitted_model(self._problem, self._maps, self._errors)
+
+    def __getitem__(self, position: int | tuple[int, ...]) -> OneFit:
+        """The fit at one position of the maps.
+
+        Raises
+        ------
+        IndexError
+            There is no such position.
+        """
+        index = np.arange(self._maps.status.size).reshape(self.shape)[position]
+        if np.ndim(index):
+            raise IndexError(f"expected one index for each of the {len(self.shape)} axes of {self.shape}")
+        return self._look_up(tuple(int(i) for i in np.unravel_index(int(index), self.shape)))
+
+    def evaluate(self, lazy: bool = False) -> Any:
+        """The fitted model at every sample, in the axes of the data.
+
+        Parameters
+        ----------
+        lazy : return a dask array that is computed chunk by chunk, for data larger than memory
+
+        Returns
+        -------
+        array, or dask array, of the data's shape, in the data's unit; NaN where there is no answer
+        """
+        values = self._evaluate()
+        return values if lazy else values.compute()
+
+    def residual(self, lazy: bool = False) -> Any:
+        """Data minus `evaluate`."""
+        difference = self._problem.data - self._evaluate()
+        return difference if lazy else difference.compute()
+
+    def summary(self) -> str:
+        """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""
+        return summary_text(self._maps, self.parameters, f"{self.engine} engine: {self.reason}")
+
+    def __repr__(self) -> str:
+        fitted = int(self.success.sum())
+        return f"<FitResult of shape {self.shape}: {fitted} of {self.status.size} converged, {self.engine} engine>"
+
+    def _with_units(self, maps: Mapping[str, FloatArray]) -> dict[str, Any]:
+        units = dict(zip(self.param_names, self._problem.units, strict=True))
+        return {
+            name: values if units[name] is None else u.Quantity(values, units[name]) for name, values in maps.items()
+        }
