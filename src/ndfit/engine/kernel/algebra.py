@@ -19,7 +19,10 @@ from ndfit.engine.kernel.memory import entry, stand_alone
 PIVOT = 1e-14
 
 # Never called from Python: without wrappers for that, compilation takes half the time.
-compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_FLAGS = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+compiled = njit(**_FLAGS)
+# For functions with one caller, which they become part of before anything is typed: a fifth less to compile.
+inlined = njit(inline="always", **_FLAGS)
 
 
 @compiled

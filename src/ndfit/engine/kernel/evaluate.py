@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import compiled
+from ndfit.engine.kernel.algebra import compiled, inlined
 from ndfit.engine.kernel.lanes import GROUPS, WIDTH, load, store
 from ndfit.engine.kernel.memory import at, entry, shift, stand_alone
 from ndfit.engine.kernel.workspace import Field
@@ -28,31 +28,38 @@ def evaluate(prepare: Any, write_rows: Any, workspace: Any, n_samples: int, n_ro
         write_rows(shift(x, first * LANES), prepared, rows, n_samples, count)
         finish_tile(rows, shift(y, first * LANES), shift(weight, first * LANES), n_rows, count, weighted)
         for group in range(GROUPS):
-            add_products(shift(rows, group * WIDTH), shift(gram, group * WIDTH), n_rows)
+            add_products(shift(rows, group * WIDTH), shift(gram, group * WIDTH), n_rows, count)
 
 
-@compiled
+@inlined
 def finish_tile(rows: Any, y: Any, weight: Any, n_rows: int, count: int, weighted: bool) -> None:
-    """Turn values into residuals, weight all rows, and clear what a short tile leaves unwritten."""
-    stand_alone()
+    """Turn values into residuals, and weight all rows."""
     for i in range(count * LANES):
         rows[i] = y[i] - rows[i]
-    for row in range(n_rows):
-        samples = shift(rows, row * TILE * LANES)
-        if weighted:
+    if weighted:
+        for row in range(n_rows):
+            samples = shift(rows, row * TILE * LANES)
             for i in range(count * LANES):
                 samples[i] *= weight[i]
-        for i in range(count * LANES, TILE * LANES):
-            samples[i] = 0.0
 
 
 @compiled
-def add_products(rows: Any, gram: Any, n_rows: int) -> None:
-    """Add the products of one tile."""
+def add_products(rows: Any, gram: Any, n_rows: int, count: int) -> None:
+    """Add the products of one tile, two rows by two rows: each value that is loaded serves two products.
+
+    The number of samples is no literal, because LLVM would unroll the loop over them and run out of registers.
+    """
     stand_alone()
-    for a in range(n_rows):
-        for b in range(a + 1):
-            total = load(gram, entry(a, b))
-            for j in range(TILE):
-                total = total + load(rows, a * TILE + j) * load(rows, b * TILE + j)
-            store(gram, entry(a, b), total)
+    for a in range(0, n_rows, 2):
+        for b in range(0, a + 1, 2):
+            first, cross = load(gram, entry(a, b)), load(gram, entry(a, b + 1))
+            below, second = load(gram, entry(a + 1, b)), load(gram, entry(a + 1, b + 1))
+            for j in range(count):
+                upper, lower = load(rows, a * TILE + j), load(rows, (a + 1) * TILE + j)
+                left, right = load(rows, b * TILE + j), load(rows, (b + 1) * TILE + j)
+                first, cross = first + upper * left, cross + upper * right
+                below, second = below + lower * left, second + lower * right
+            store(gram, entry(a, b), first)
+            store(gram, entry(a, b + 1), cross)
+            store(gram, entry(a + 1, b), below)
+            store(gram, entry(a + 1, b + 1), second)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ndfit.engine.kernel.algebra import compiled
+from ndfit.engine.kernel.algebra import compiled, inlined
 from ndfit.engine.kernel.memory import address, at, byte_at, float_at, put_float, stand_alone
 from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, PLACES, Field, View
 from ndfit.jit import LANES
@@ -69,10 +69,9 @@ def fill(workspace: Any, views: Any, fit: int, lane: int, n_samples: int, n_inpu
     at(workspace, Field.POWER)[lane] = power
 
 
-@compiled
+@inlined
 def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> None:
     """Set a lane to the starting point of a fit."""
-    stand_alone()
     params, trial = at(workspace, Field.PARAMS), at(workspace, Field.TRIAL)
     for p in range(structure[PARAMS]):
         params[p * LANES + lane] = trial[p * LANES + lane] = float_at(address(views, View.START, fit, p))
@@ -118,14 +117,13 @@ def verdict(workspace: Any, lane: int, ftol: float, xtol: float, gtol: float, ma
     return EVALUATION_LIMIT if nfev >= max_nfev else READY
 
 
-@compiled
+@inlined
 def report(structure: Any, workspace: Any, views: Any, lane: int, code: float, ftol: float, xtol: float) -> None:
     """Write the outcome of a lane's fit.
 
     A fit that converged takes its last step unseen: it is too small to matter for the cost, and lowers the error that
     is left by one more contraction.
     """
-    stand_alone()
     fit, cost = int(at(workspace, Field.FIT)[lane]), at(workspace, Field.COST)[lane]
     put_float(address(views, View.OUTCOME, fit, 0), code)
     put_float(address(views, View.OUTCOME, fit, 1), at(workspace, Field.NFEV)[lane])

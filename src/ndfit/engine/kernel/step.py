@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import compiled, factorise, substitute
+from ndfit.engine.kernel.algebra import compiled, factorise, inlined, substitute
 from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store, widen
 from ndfit.engine.kernel.memory import entry, stand_alone
 from ndfit.engine.kernel.workspace import FREE, LINEAR, PLACES, Field
@@ -36,7 +36,7 @@ LEAST_GAIN, MOST_GAIN = 0.25, 2.0
 LEAST_CURVATURE = 0.03
 
 
-@compiled
+@inlined
 def learn(structure: Any, workspace: Any, group: int, good: Any) -> None:
     """Set the correction of J^T J from the step that led to the trial point, or none where the step is no `good`.
 
@@ -66,10 +66,9 @@ def learn(structure: Any, workspace: Any, group: int, good: Any) -> None:
         store(turn, i, choose(good, load(turn, i) * by_turn, 0.0))
 
 
-@compiled
+@inlined
 def judge(structure: Any, workspace: Any, group: int) -> None:
     """Keep the trial points that lower the cost, and update the damping."""
-    stand_alone()
     cost, accepted = at_group(workspace, Field.COST, group), at_group(workspace, Field.ACCEPTED, group)
     damping, growth = at_group(workspace, Field.DAMPING, group), at_group(workspace, Field.GROWTH, group)
     last_length = at_group(workspace, Field.LAST_LENGTH, group)
@@ -114,7 +113,7 @@ def propose(structure: Any, workspace: Any, group: int, bounded: bool) -> None:
     move(structure, workspace, group)
 
 
-@compiled
+@inlined
 def hold(structure: Any, workspace: Any, group: int) -> None:
     """Set the scale of each parameter, 0 for those that a bound holds and those without effect.
 
@@ -162,10 +161,9 @@ def solve_step(structure: Any, workspace: Any, group: int) -> None:
         store(step, i, load(step, i) * load(scale, i) + load(pinned, i))
 
 
-@compiled
+@inlined
 def pin(structure: Any, workspace: Any, group: int) -> bool:
     """Give the steps that would cross a bound, and drop their parameters; return whether there were any."""
-    stand_alone()
     step, scale = at_group(workspace, Field.STEP, group), at_group(workspace, Field.SCALE, group)
     pinned, params = at_group(workspace, Field.PINNED, group), at_group(workspace, Field.PARAMS, group)
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
@@ -180,14 +178,13 @@ def pin(structure: Any, workspace: Any, group: int) -> bool:
     return not none_of(crossings > 0.0)
 
 
-@compiled
+@inlined
 def move(structure: Any, workspace: Any, group: int) -> None:
     """Set the trial point, the reduction predicted for it, and the lengths that the convergence tests compare.
 
     LENGTH is the squared step in the residuals' metric, h^T J^T J h; MOVE and SIZE are the squares of step and
     parameters, each scaled by the length of its Jacobian column.
     """
-    stand_alone()
     normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
     step = at_group(workspace, Field.STEP, group)
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)

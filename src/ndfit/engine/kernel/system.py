@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import compiled, factorise, substitute
+from ndfit.engine.kernel.algebra import compiled, factorise, inlined, substitute
 from ndfit.engine.kernel.lanes import at_group, choose, load, root, store, widen
 from ndfit.engine.kernel.memory import entry, stand_alone
 from ndfit.engine.kernel.workspace import BASIS, FREE, LINEAR, PLACES, ROWS, VARIABLE, Field
@@ -23,10 +23,9 @@ from ndfit.engine.kernel.workspace import BASIS, FREE, LINEAR, PLACES, ROWS, VAR
 ROUNDING = 1e-15  # of the squared residuals before elimination: what is left cannot be known better
 
 
-@compiled
+@inlined
 def eliminate(structure: Any, workspace: Any, group: int) -> None:
     """Move the linear parameters of the trial point to their best values; leave their change in STEP."""
-    stand_alone()
     gram, factor = at_group(workspace, Field.GRAM, group), at_group(workspace, Field.FACTOR, group)
     scale, change = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.STEP, group)
     trial = at_group(workspace, Field.TRIAL, group)

@@ -130,7 +130,8 @@ class Workspace:
 
 def allocate(structure: Structure, n_prepared: int, n_inputs: int, n_samples: int) -> Workspace:
     """Return zeroed scratch for a solve."""
-    n_free, n_rows = len(structure.free), structure.n_rows
+    # Products are summed two rows by two: an odd row is followed by one that stays zero.
+    n_free, n_rows = len(structure.free), structure.n_rows + structure.n_rows % 2
     triangle = n_free * (n_free + 1) // 2
     rows: dict[Field, int] = {
         Field.X: n_inputs * n_samples,
