@@ -179,8 +179,7 @@ class FitResult:
         if self._absolute_sigma:
             return self.chi_square
         with np.errstate(divide="ignore", invalid="ignore"):
-            deviance: FloatArray = self.n_samples * np.log(self.chi_square / self.n_samples)
-        return deviance
+            return np.asarray(self.n_samples * np.log(self.chi_square / self.n_samples), dtype=float)
 
     @cached_property
     def model(self) -> Any:

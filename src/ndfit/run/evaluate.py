@@ -76,5 +76,5 @@ def _at_once(model: Any, table: FloatArray, coords: list[Any]) -> FloatArray:
         agrees = np.array_equal(np.broadcast_to(every, (len(first), columns.size))[:, 0], first, equal_nan=True)
     except (ValueError, IndexError, TypeError):
         agrees = False
-    whole[:, columns] = every if agrees else np.stack([one(column) for column in columns], axis=1)
+    whole[:, columns] = every if agrees else np.stack([one(int(column)) for column in columns], axis=1)
     return whole
