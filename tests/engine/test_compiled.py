@@ -197,6 +197,15 @@ def test_a_model_without_effect_at_the_start(eliminate: bool) -> None:
     assert set(result.status) == {Status.INSENSITIVE}
 
 
+@pytest.mark.parametrize("eliminate", [True, False])
+def test_data_that_are_zero(eliminate: bool) -> None:
+    model = models.Gaussian1D(7.0, 1.0, 2.0)
+    result = engine_for(model, eliminate)(block_for(model, np.zeros((3, 53)), (X,)), OPTIONS)
+    assert np.all(result.status > 0)
+    assert np.allclose(result.parameters[:, 0], 0.0, atol=1e-12)
+    assert np.allclose(result.cost, 0.0, atol=1e-20)
+
+
 def test_limit_of_evaluations() -> None:
     model = models.Gaussian1D(7.0, 3.0, 4.0)
     data, _ = lines(models.Gaussian1D(7.0, 1.0, 2.0), 30)

@@ -100,7 +100,7 @@ def verdict(workspace: Any, lane: int, ftol: float, xtol: float, gtol: float, ma
     steepest = at(workspace, Field.COSINE)[lane]
     if not cost < INFINITY:
         return NON_FINITE_MODEL
-    if nfev == 1.0 and size == 0.0 and steepest == 0.0:
+    if nfev == 1.0 and at(workspace, Field.EFFECT)[lane] == 0.0:
         return INSENSITIVE
     if steepest <= gtol * gtol * cost:
         return GTOL

@@ -117,22 +117,24 @@ def propose(structure: Any, workspace: Any, group: int, bounded: bool) -> None:
 def hold(structure: Any, workspace: Any, group: int) -> None:
     """Set the scale of each parameter, 0 for those that a bound holds and those without effect.
 
-    COSINE is the largest square of J_k^T r / |J_k| among the others.
+    COSINE is the largest square of J_k^T r / |J_k| among the others; EFFECT is the trace of J^T J.
     """
     normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
     scale, pinned = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.PINNED, group)
     params = at_group(workspace, Field.PARAMS, group)
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
-    steepest = widen(0.0)
+    steepest, effect = widen(0.0), widen(0.0)
     for i in range(structure[FREE]):
         square, slope, point = load(normal, entry(i, i)), load(gradient, i), load(params, structure[PLACES + i])
         held = ((point <= load(lower, i)) & (slope < 0.0)) | ((point >= load(upper, i)) & (slope > 0.0))
         own = choose(held, 0.0, choose(square > 0.0, 1.0 / root(square), 0.0))
+        effect = effect + square
         slant = slope * own * slope * own
         steepest = choose(slant > steepest, slant, steepest)
         store(scale, i, own)
         store(pinned, i, 0.0)
     store(at_group(workspace, Field.COSINE, group), 0, steepest)
+    store(at_group(workspace, Field.EFFECT, group), 0, effect)
 
 
 @compiled

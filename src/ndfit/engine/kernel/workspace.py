@@ -117,7 +117,8 @@ class Field(IntEnum):
     NFEV = 30
     CHORD = 31  # F, A d / sqrt(d^T A d) for the last step d
     TURN = 32  # F, change of the gradient over the last step, over sqrt(its product with the step)
-    FIT = 33  # which fit of the block, -1 in an idle lane
+    EFFECT = 33  # trace of J^T J
+    FIT = 34  # which fit of the block, -1 in an idle lane
 
 
 @dataclass(frozen=True)
