@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ndfit.api import fit, parallel_fit_dask
+    from ndfit.errors import AllFitsFailed, FitWarning
     from ndfit.output.result import FitResult
     from ndfit.problem.types import FLAGS, STATUS
 
-__all__ = ["FLAGS", "STATUS", "FitResult", "__version__", "fit", "parallel_fit_dask"]
+__all__ = ["FLAGS", "STATUS", "AllFitsFailed", "FitResult", "FitWarning", "__version__", "fit", "parallel_fit_dask"]
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "AllFitsFailed": "ndfit.errors",
     "FLAGS": "ndfit.problem.types",
     "STATUS": "ndfit.problem.types",
     "FitResult": "ndfit.output.result",
+    "FitWarning": "ndfit.errors",
     "fit": "ndfit.api",
     "parallel_fit_dask": "ndfit.api",
 }
