@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= demo-output
 WORKERS ?= 2
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench bench-smoke clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
@@ -20,6 +20,12 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-smoke: $(VENV)/.installed-test
+	$(BIN)/python -m benchmarks --smoke $(ARGS)
+
 clean:
 	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
@@ -27,6 +33,12 @@ clean:
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	@echo "Installing ndfit[$*] into $(VENV) ..."
 	@$(PIP) --editable ".[$*]"
+	@touch $@
+
+# The peers, beside what the tests need.
+$(VENV)/.installed-bench: benchmarks/requirements.txt $(VENV)/.installed-test
+	@echo "Installing the benchmarks' peers into $(VENV) ..."
+	@$(PIP) --requirement benchmarks/requirements.txt
 	@touch $@
 
 $(BIN)/python:

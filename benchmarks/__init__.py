@@ -1,0 +1,1 @@
+"""How fast, and how right: ndfit beside what people use today. See docs/benchmarks.md."""
