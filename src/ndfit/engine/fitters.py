@@ -17,7 +17,6 @@ from astropy.modeling.fitting import (
     LinearLSQFitter,
     SimplexLSQFitter,
     SLSQPLSQFitter,
-    _NonLinearLSQFitter,
 )
 
 __all__ = ["FitterCall", "innermost", "parse_fitter"]
@@ -31,14 +30,8 @@ _HANDED_ON = {
     SimplexLSQFitter: ("maxiter", "acc", "epsilon", "disp", "maxfun", "full_output", "retall", "callback"),
 }
 
-# astropy's own limit of 100 evaluations stops fits of five parameters and more before they converge. SLSQP prints a
-# report of every fit unless told not to.
-MAX_EVALUATIONS = 1000
-_DEFAULTS: tuple[tuple[type, dict[str, Any]], ...] = (
-    (_NonLinearLSQFitter, {"maxiter": MAX_EVALUATIONS}),
-    (SimplexLSQFitter, {"maxiter": MAX_EVALUATIONS}),
-    (SLSQPLSQFitter, {"maxiter": MAX_EVALUATIONS, "verblevel": 0}),
-)
+# SLSQP prints a report of every fit unless told not to.
+_DEFAULTS: dict[type, dict[str, Any]] = {SLSQPLSQFitter: {"verblevel": 0}}
 
 
 @dataclass(frozen=True)
@@ -81,7 +74,7 @@ def parse_fitter(fitter: Any, fitter_kwargs: Mapping[str, Any] | None) -> Fitter
                 raise TypeError(_unknown(name, inner, known))
     return FitterCall(
         fitter=fitter,
-        kwargs=_defaults(inner) | kwargs,
+        kwargs=_DEFAULTS.get(type(inner), {}) | kwargs,
         linear=isinstance(inner, LinearLSQFitter),
         filter_non_finite=filter_non_finite,
         calc_uncertainties=bool(getattr(inner, "_calc_uncertainties", False)),
@@ -91,10 +84,6 @@ def parse_fitter(fitter: Any, fitter_kwargs: Mapping[str, Any] | None) -> Fitter
 def innermost(fitter: Any) -> Any:
     """The fitter that does the fits, where one is wrapped around it to reject outliers."""
     return fitter.fitter if isinstance(fitter, FittingWithOutlierRemoval) else fitter
-
-
-def _defaults(fitter: Any) -> dict[str, Any]:
-    return next((defaults for kind, defaults in _DEFAULTS if isinstance(fitter, kind)), {})
 
 
 def _known_keywords(fitter: Any) -> tuple[str, ...] | None:

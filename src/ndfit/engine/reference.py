@@ -15,7 +15,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,9 @@ from ndfit.engine.stepwise import search_start
 from ndfit.problem.types import STATUS, Block, BlockResult, FloatArray, SolveOptions, Status
 
 __all__ = ["ReferenceEngine"]
+
+# A sum of squares below this part of another one's belongs to another answer.
+_ANOTHER_ANSWER = 0.9
 
 # Recording warnings changes state of the whole process, so that fits of two threads take turns.
 _RECORDING = threading.Lock()
@@ -89,6 +92,20 @@ class _Samples:
     caller_weights: FloatArray | None
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What one call of the fitter returned: parameters, what they were counted in, its report and its warnings."""
+
+    values: FloatArray
+    factors: FloatArray
+    info: dict[str, Any]
+    messages: tuple[str, ...]
+
+    def after(self, earlier: _Found) -> _Found:
+        """The same with the evaluations of an earlier call added."""
+        return replace(self, info=self.info | {"nfev": self.info.get("nfev", 0) + earlier.info.get("nfev", 0)})
+
+
 @dataclass
 class _Worker:
     """Private copies of fitter and model, and the results of one block."""
@@ -140,24 +157,42 @@ class _Worker:
         self.parameters[row] = np.nan
 
     def _fit_from(self, row: int, start: FloatArray, samples: _Samples) -> tuple[str, ...]:
-        """Call the fitter, and keep what it found; returns its warnings."""
+        """Call the fitter, and keep what it found; returns its warnings.
+
+        A fit that stopped at the fitter's own limit, which nobody chose, goes on with scaled steps. What that finds is
+        kept where it is another answer: where the sum of squares falls by a tenth. Otherwise the fitter's answer
+        stands as it is.
+        """
+        found = self._attempt(start, samples, scaled=samples.scale != 1.0)
+        if status_of(found.info) == Status.EVALUATION_LIMIT and "maxiter" not in self.engine.fitter_kwargs:
+            further = self._attempt(found.values, samples, scaled=True)
+            if self._cost(further.values, samples) < _ANOTHER_ANSWER * self._cost(found.values, samples):
+                found = further.after(found)
+        self._keep(row, found, start, samples)
+        return found.messages
+
+    def _attempt(self, start: FloatArray, samples: _Samples, scaled: bool) -> _Found:
+        """One call of the fitter; `scaled` counts the parameters so that the Jacobian's columns are alike."""
         model, factors = self.model, np.ones(start.size)
-        if samples.scale != 1.0:
+        if scaled:
             factors = column_scales(self._jacobian(start, samples), samples.scale, self.engine.free, start.size)
             model = count_parameters_in(self.model, factors)
         model.parameters = start / factors
-        fitted, messages = self._call_fitter(model, samples)
-        values = np.array(fitted.parameters, dtype=float) * factors
-        self._keep(row, values, factors, start, samples)
-        return messages
+        fitted, messages = self._call_fitter(model, samples, scaled)
+        info = dict(getattr(self.fitter, "fit_info", None) or {})
+        return _Found(np.array(fitted.parameters, dtype=float) * factors, factors, info, messages)
 
-    def _call_fitter(self, model: Any, samples: _Samples) -> tuple[Any, tuple[str, ...]]:
+    def _cost(self, values: FloatArray, samples: _Samples) -> float:
+        residual = self._residual(values, samples)
+        return 0.5 * float(residual @ residual)
+
+    def _call_fitter(self, model: Any, samples: _Samples, scaled: bool) -> tuple[Any, tuple[str, ...]]:
         kwargs = dict(self.engine.fitter_kwargs)
         if samples.weights is not None:
             kwargs["weights"] = samples.weights
         if self.inplace:
             kwargs["inplace"] = True
-        if samples.scale != 1.0 and isinstance(model, CompoundModel) and _accepts(self.fitter, "estimate_jacobian"):
+        if scaled and isinstance(model, CompoundModel) and _accepts(self.fitter, "estimate_jacobian"):
             kwargs["estimate_jacobian"] = True  # astropy's derivative of a compound knows nothing of the factors
         with _RECORDING, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -166,27 +201,25 @@ class _Worker:
             fitted = fitted[0]
         return fitted, tuple(str(item) for item in caught)
 
-    def _keep(self, row: int, values: FloatArray, factors: FloatArray, start: FloatArray, samples: _Samples) -> None:
-        free = list(self.engine.free)
-        info = dict(getattr(self.fitter, "fit_info", None) or {})
+    def _keep(self, row: int, found: _Found, start: FloatArray, samples: _Samples) -> None:
+        free, values, info = list(self.engine.free), found.values, found.info
         if not np.isfinite(values).all():
             raise NonFiniteValueError("the fitter returned parameters that are not finite")
         if np.array_equal(values[free], start[free]) and not np.any(self._jacobian(start, samples)):
             self.status[row] = Status.INSENSITIVE
             self.errors[row] = f"{STATUS[Status.INSENSITIVE].meaning}\n"
             return
-        residual = self._residual(values, samples)
         self.parameters[row] = values
         self.nfev[row] = int(info.get("nfev") or info.get("num_function_calls") or 0)
-        self.cost[row] = 0.5 * float(residual @ residual)
+        self.cost[row] = self._cost(values, samples)
         self.status[row] = status_of(info)
         if self.covariance is not None:
             self.covariance[row] = covariance_of(self._jacobian(values, samples))
         if self.info is not None:
-            degrees = residual.size - len(free)
+            degrees = samples.data.size - len(free)
             relative = samples.scale != 1.0 and not self.engine.absolute_sigma and degrees > 0
             variance = 2 * self.cost[row] / degrees if relative else None
-            self.info[row] = scaled_back(info, samples.scale, factors[free], variance)
+            self.info[row] = scaled_back(info, samples.scale, found.factors[free], variance)
 
     def _jacobian(self, values: FloatArray, samples: _Samples) -> FloatArray:
         return jacobian_at(lambda moved: self._residual(moved, samples), values, self.engine.free, self.model)

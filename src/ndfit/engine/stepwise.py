@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from ndfit.engine.jacobian import jacobian_at, with_free
 from ndfit.problem.types import FloatArray
@@ -79,6 +78,7 @@ def search_start(
     residual: Residual, start: FloatArray, stepwise: tuple[int, ...], span: float, bounds: tuple[FloatArray, FloatArray]
 ) -> FloatArray:
     """The free parameters with the smallest sum of squares that the simplex finds, shape (F,)."""
+    from scipy.optimize import minimize  # half a second that other fits don't need
 
     def cost(free: FloatArray) -> float:
         values = residual(free)

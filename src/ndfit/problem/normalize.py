@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import dask.array as da
 import numpy as np
 from astropy.modeling import Model
 
@@ -18,7 +17,7 @@ from ndfit.problem.axes import parse_axes
 from ndfit.problem.basis import set_linear_basis
 from ndfit.problem.constraints import bare_model, parameter_table, parse_bounds, scalar_model
 from ndfit.problem.coords import coordinates
-from ndfit.problem.samples import place_samples, unpack
+from ndfit.problem.samples import is_lazy, place_samples, unpack
 from ndfit.problem.types import Axes, FitProblem
 from ndfit.problem.units import convert_coordinates, plan_units
 
@@ -87,9 +86,9 @@ def normalize(
 
 def _check_native_chunks(data: Any, weights: Any, axes: Axes) -> None:
     """Check that chunks of the caller's dask arrays can be used as they are."""
-    if not isinstance(data, da.Array):
+    if not is_lazy(data):
         raise TypeError("Can only set preserve_native_chunks=True if input data is a dask array")
-    if weights is not None and not isinstance(weights, da.Array):
+    if weights is not None and not is_lazy(weights):
         raise TypeError("Can only set preserve_native_chunks=True if input weights is a dask array (if specified)")
     if any(data.chunksize[axis] != data.shape[axis] for axis in axes.fitting):
         raise ValueError(

@@ -9,7 +9,6 @@ from math import prod
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
 
 from ndfit.output.model import reported_model
@@ -29,23 +28,26 @@ def evaluate_everywhere(problem: FitProblem, parameters: FloatArray) -> Any:
     ----------
     parameters : shape (P, *B), that are reported
     """
+    import dask.array as da  # brings pandas and xarray along where they are installed
+
     axes = problem.axes
     plan = plan_regions(problem, n_most=_FITS_PER_CHUNK, n_workers=1)
     grid = tuple(len({region[axis].start for region in plan.regions}) for axis in range(len(axes.iterating)))
     blocks = np.empty(grid, dtype=object)
     for index, region in zip(np.ndindex(grid), plan.regions, strict=True):
-        blocks[index] = _lazy_block(problem, parameters, region)
+        task, shape = _lazy_block(problem, parameters, region)
+        blocks[index] = da.from_delayed(task, shape, dtype=float)
     # The iterating axes stand last in each block, where da.block joins them.
     whole = da.block(blocks.tolist())
     return whole.transpose(tuple(int(axis) for axis in np.argsort(axes.fitting + axes.iterating)))
 
 
-def _lazy_block(problem: FitProblem, parameters: FloatArray, region: Region) -> Any:
+def _lazy_block(problem: FitProblem, parameters: FloatArray, region: Region) -> tuple[Any, tuple[int, ...]]:
     everywhere: Any = (slice(None), *region)
     shape = problem.axes.fitting_shape + tuple(where.stop - where.start for where in region)
     coords = [cut(values, problem.axes, region) for values in problem.coords]
     task = dask.delayed(_evaluate, pure=False)(reported_model(problem), parameters[everywhere], shape, *coords)
-    return da.from_delayed(task, shape, dtype=float)
+    return task, shape
 
 
 def _evaluate(model: Any, parameters: FloatArray, shape: tuple[int, ...], *coords: Any) -> FloatArray:
