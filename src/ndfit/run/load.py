@@ -83,17 +83,18 @@ def make_block(inputs: Inputs) -> Block:
     wanted, weights = _wanted_samples(inputs)
     for values in coords:
         wanted = wanted & np.isfinite(values)
-    finite = np.isfinite(data)
-    valid = wanted & finite if inputs.filter_non_finite else wanted
     start, lower, upper = (_table(maps, inputs) for maps in (inputs.start, inputs.lower, inputs.upper))
-    status = _status(wanted, finite, valid, start, inputs)
-    valid = valid & finite
-    all_valid = bool(valid.all())
-    # Non-finite numbers are replaced, so that no engine meets one in a sample that it leaves out.
+    finite = np.isfinite(data)
+    whole = bool(wanted.all() and finite.all())
+    valid = None if whole else wanted & finite
+    status = _status_of_starts(data.shape[1], start, inputs)
+    if valid is not None:
+        status = _status_of_samples(data, wanted, finite, valid, status, inputs)
     return Block(
-        data=data if all_valid else np.where(valid, data, 0.0),
+        # Non-finite numbers are replaced, so that no engine meets one in a sample that it leaves out.
+        data=data if valid is None else np.where(valid, data, 0.0),
         weights=weights,
-        valid=None if all_valid else np.broadcast_to(valid, data.shape),
+        valid=valid,
         coords=coords,
         start=np.clip(start, lower, upper),
         lower=lower,
@@ -145,19 +146,31 @@ def _table(maps: tuple[FloatArray, ...], inputs: Inputs) -> FloatArray:
     return np.stack([np.broadcast_to(values, inputs.shape).reshape(n_fits) for values in maps], axis=1)
 
 
-def _status(
-    wanted: NDArray[np.bool_], finite: NDArray[np.bool_], valid: NDArray[np.bool_], start: FloatArray, inputs: Inputs
+def _status_of_starts(n_samples: int, start: FloatArray, inputs: Inputs) -> NDArray[np.int16]:
+    """Status of fits all of whose samples are used."""
+    ready = Status.TOO_FEW_SAMPLES if n_samples < len(inputs.free) else Status.READY
+    return np.where(np.isfinite(start).all(axis=1), ready, Status.NON_FINITE_START).astype(np.int16)
+
+
+def _status_of_samples(
+    data: FloatArray,
+    wanted: NDArray[np.bool_],
+    finite: NDArray[np.bool_],
+    valid: NDArray[np.bool_],
+    status: NDArray[np.int16],
+    inputs: Inputs,
 ) -> NDArray[np.int16]:
-    """What is known of each fit before it is made; of several causes the one listed first here."""
-    used = np.broadcast_to(wanted & finite, finite.shape)
+    """Status of fits some of whose samples cannot be used; of several causes the one listed first here."""
+    n_wanted = np.broadcast_to(wanted, data.shape).sum(axis=1)
+    n_used = valid.sum(axis=1)
+    empty = ~finite.any(axis=1)
+    empty[empty] = np.isnan(data[empty]).all(axis=1)
     checks = (
-        (~finite.any(axis=1) & np.isnan(np.asarray(_flatten(inputs.data, inputs))).all(axis=1), Status.NO_DATA),
-        (~np.broadcast_to(wanted, finite.shape).any(axis=1), Status.ALL_MASKED),
-        (~finite.any(axis=1) & inputs.filter_non_finite, Status.NO_DATA),
-        (~used.any(axis=1) & inputs.filter_non_finite, Status.NO_DATA),
-        ((np.broadcast_to(valid, finite.shape) & ~finite).any(axis=1), Status.NON_FINITE_DATA),
-        (used.sum(axis=1) < len(inputs.free), Status.TOO_FEW_SAMPLES),
-        (~np.isfinite(start).all(axis=1), Status.NON_FINITE_START),
+        (empty, Status.NO_DATA),
+        (n_wanted == 0, Status.ALL_MASKED),
+        ((n_used == 0) & inputs.filter_non_finite, Status.NO_DATA),
+        ((n_used < n_wanted) & (not inputs.filter_non_finite), Status.NON_FINITE_DATA),
+        (n_used < len(inputs.free), Status.TOO_FEW_SAMPLES),
     )
     conditions = [condition for condition, _ in checks]
-    return np.select(conditions, [int(status) for _, status in checks], int(Status.READY)).astype(np.int16)
+    return np.select(conditions, [np.int16(code) for _, code in checks], status)
