@@ -3,13 +3,14 @@
 Flows in: the residuals as a function of the parameters, and where a fit would start. Flows out: a better start.
 
 The residuals do not change when an edge moves by less than the distance of two samples, so that a method that goes by
-derivatives leaves the edge where it is. Nelder and Mead's simplex (Computer Journal 7, 308, 1965), begun with steps of
-the size of the coordinates' range and restarted once, finds the edge; the caller's fitter takes over from there.
+derivatives leaves the edge where it is. Nelder and Mead's simplex (Computer Journal 7, 308, 1965), begun at the best
+point of a coarse grid and restarted once, finds the edge; the caller's fitter takes over from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ Residual = Callable[[FloatArray], FloatArray]
 
 # Steps tried, as parts of the coordinates' range.
 _FIRST_STEPS = (0.15, 0.05)
+_BESIDE = (0.0, 7.13e-3)
+_GRID = np.linspace(-0.4, 0.4, 9)
 _RELATIVE_STEP = 0.25
 
 
@@ -59,12 +62,15 @@ def stepwise_parameters(
 def _find_stepwise(
     value: Residual, start: FloatArray, free: tuple[int, ...], model: Any, span: float
 ) -> tuple[int, ...]:
-    jacobian = jacobian_at(lambda parameters: value(parameters[list(free)]), start, free, model)
+    """An edge may start right on a sample, where it seems to have a derivative: it is tried beside it too."""
+    moves = [with_free(start, start[list(free)] + part * span, free, model) for part in _BESIDE]
+    jacobians = [jacobian_at(lambda parameters: value(parameters[list(free)]), moved, free, model) for moved in moves]
+    reacts = np.all([jacobian.any(axis=0) for jacobian in jacobians], axis=0)
     before = value(start[list(free)])
     return tuple(
         index
         for index in range(len(free))
-        if not jacobian[:, index].any() and _matters(index, value, start[list(free)], before, span)
+        if not reacts[index] and _matters(index, value, start[list(free)], before, span)
     )
 
 
@@ -85,7 +91,7 @@ def search_start(
         total = float(values @ values)
         return total if np.isfinite(total) else np.inf
 
-    best = start
+    best = min((np.clip(point, *bounds) for point in _grid(start, stepwise, span)), key=cost)
     for part in _FIRST_STEPS:
         steps = np.where(best == 0.0, _RELATIVE_STEP, np.abs(best) * _RELATIVE_STEP)
         steps[list(stepwise)] = part * span
@@ -99,3 +105,11 @@ def search_start(
         )
         best = found.x if found.fun < cost(best) else best
     return best
+
+
+def _grid(start: FloatArray, stepwise: tuple[int, ...], span: float) -> Iterator[FloatArray]:
+    """The start, with the stepwise parameters moved by parts of the coordinates' range, all combinations."""
+    for moves in itertools.product(_GRID * span, repeat=len(stepwise)):
+        point = start.copy()
+        point[list(stepwise)] += moves
+        yield point

@@ -75,7 +75,7 @@ class Maps:
         if self.covariance is not None and result.covariance is not None:
             self.covariance[region] = result.covariance.reshape(shape + result.covariance.shape[1:])
         if self.info is not None and result.info is not None:
-            self.info[region] = result.info.reshape(shape)
+            self.info[(*region, ...)][...] = result.info.reshape(shape)
         for row, message in result.errors.items():
             if len(self.messages) < N_MESSAGES:
                 self.messages[position_of(region, shape, row)] = message

@@ -1,0 +1,165 @@
+"""The reference engine: the caller's fitter, and what ndfit does around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.modeling.fitting import (
+    DogBoxLSQFitter,
+    LevMarLSQFitter,
+    SimplexLSQFitter,
+    SLSQPLSQFitter,
+    TRFLSQFitter,
+)
+from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Gaussian2D, custom_model
+from numpy.testing import assert_allclose, assert_array_equal
+
+import ndfit
+from ndfit.engine.fit_status import status_of
+from ndfit.engine.jacobian import covariance_of, jacobian_at
+from ndfit.problem.types import Status
+
+X = np.linspace(-5.0, 5.0, 41)
+
+
+def line(scale: float = 1.0) -> Any:
+    rng = np.random.default_rng(3)
+    return scale * (5.0 * np.exp(-0.5 * ((X - 0.4) / 0.8) ** 2) + 0.1 * rng.normal(size=X.size))
+
+
+def fit(model: Any, data: Any, fitter: Any, **keywords: Any) -> Any:
+    return ndfit.parallel_fit_dask(
+        model=model, data=data, fitter=fitter, world=(X,), fitting_axes=0, engine="reference", **keywords
+    )
+
+
+@pytest.mark.parametrize("fitter_class", [TRFLSQFitter, DogBoxLSQFitter, LevMarLSQFitter])
+@pytest.mark.parametrize("compound", [False, True])
+def test_report_of_tiny_data_is_that_of_the_data_scaled_up(fitter_class: Any, compound: bool) -> None:
+    names = (
+        ("cost", "fun", "jac", "grad", "x", "param_cov")
+        if fitter_class is not LevMarLSQFitter
+        else ("fvec", "param_cov")
+    )
+    reports = {}
+    for scale in (1.0, 2.0**-60):
+        fitter = fitter_class(calc_uncertainties=True)
+        model = Gaussian1D(4.0 * scale, 0.0, 1.0)
+        fit(model + Const1D(0.0) if compound else model, line(scale), fitter, fit_info=names)
+        reports[scale] = {name: fitter.fit_info.get_property_as_array(name) for name in names}
+    plain, tiny = reports[1.0], reports[2.0**-60]
+    for name, power in {"cost": 2, "fun": 1, "fvec": 1}.items():
+        if name in names:
+            assert_allclose(tiny[name], plain[name] * 2.0 ** (-60 * power), rtol=1e-5, atol=1e-6 * 2.0 ** (-60 * power))
+    assert_allclose(tiny["param_cov"][1, 1], plain["param_cov"][1, 1], rtol=1e-4)
+
+
+def test_ties_and_bounds_hold_in_scaled_fits() -> None:
+    model = Gaussian1D(4e-18, 0.0, 1.0, bounds={"amplitude": (0, 4.5e-18)})
+    model.stddev.tied = lambda m: m.amplitude / 5e-18
+    fitted = fit(model, line(1e-18), TRFLSQFitter())
+    assert_allclose(fitted.amplitude.value, 4.5e-18, rtol=1e-6)
+    assert_allclose(fitted.stddev.value, 0.9, rtol=1e-6)
+
+
+def test_start_far_below_the_data_goes_on_with_scaled_steps() -> None:
+    fitter = TRFLSQFitter()
+    fitted = fit(Gaussian1D(1.0, 0.2, 1.0), line(1e4), fitter, fit_info=("nfev", "success"))
+    assert fitter.fit_info[()].success
+    assert fitter.fit_info[()].nfev > 100
+    assert_allclose(fitted.amplitude.value, 5e4, rtol=0.05)
+
+
+def test_a_limit_that_was_asked_for_is_kept() -> None:
+    fitter = TRFLSQFitter()
+    with pytest.warns(ndfit.FitWarning, match="limit of evaluations"):
+        fit(Gaussian1D(1.0, 0.2, 1.0), line(1e4), fitter, fit_info=("nfev",), fitter_kwargs={"maxiter": 20})
+    assert fitter.fit_info[()].nfev == 20
+
+
+def test_edges_of_a_box_are_found() -> None:
+    data = np.where(np.abs(X - 1.3) < 1.1, 3.0, 0.0)
+    fitted = fit(Box1D(1.0, 0.0, 1.0), data, LevMarLSQFitter())
+    assert_allclose(fitted.amplitude.value, 3.0, rtol=1e-3)
+    assert abs(fitted.x_0.value - 1.3) < 0.15
+    assert abs(fitted.width.value - 2.2) < 0.3
+
+
+def test_model_that_does_not_react_is_said_to() -> None:
+    with pytest.raises(ndfit.AllFitsFailed, match="does not react to any free parameter"):
+        fit(Gaussian1D(4.0, 1e6, 1.0), line(), TRFLSQFitter())
+
+
+def test_model_that_is_not_finite_at_its_start() -> None:
+    @custom_model
+    def logarithm(x, offset=1.0):
+        return np.log(x + offset)
+
+    with pytest.raises(ndfit.AllFitsFailed, match="NaN or infinite at the starting values"):
+        fit(logarithm(-10.0), line(), TRFLSQFitter())
+
+
+@pytest.mark.parametrize("fitter", [SLSQPLSQFitter(), SimplexLSQFitter()], ids=["SLSQP", "simplex"])
+def test_fitters_without_a_test_of_convergence_are_finished(fitter: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fitted = fit(Gaussian1D(4.0, 0.3, 1.0), line(), fitter, fit_info=("status", "nfev"), fitter_kwargs={"maxiter": 500})
+    assert fitter.fit_info[()].status == Status.FINISHED
+    assert_allclose(fitted.mean.value, 0.4, atol=0.05)
+    assert capsys.readouterr().out == ""
+
+
+def test_object_with_the_protocol_of_a_fitter() -> None:
+    class Mean:
+        """Fits a constant; knows neither weights nor `inplace`."""
+
+        def __call__(self, model: Any, x: Any, y: Any) -> Any:
+            fitted = model.copy()
+            fitted.amplitude = y.mean()
+            return fitted
+
+    fitted = ndfit.parallel_fit_dask(
+        model=Const1D(0.0), data=np.arange(12.0).reshape(4, 3), fitter=Mean(), fitting_axes=0
+    )
+    assert_array_equal(fitted.amplitude.value, [4.5, 5.5, 6.5])
+
+
+@pytest.mark.parametrize(
+    ("info", "status"),
+    [
+        ({"ierr": 1}, Status.FTOL),
+        ({"ierr": 4}, Status.GTOL),
+        ({"ierr": 5}, Status.EVALUATION_LIMIT),
+        ({"ierr": 7}, Status.XTOL),
+        ({"status": 0, "success": False}, Status.EVALUATION_LIMIT),
+        ({"status": 4, "success": True}, Status.FTOL_XTOL),
+        ({"exit_mode": 9}, Status.EVALUATION_LIMIT),
+        ({"exit_mode": 0}, Status.FINISHED),
+        ({"singular_values": ()}, Status.GTOL),
+        ({}, Status.FINISHED),
+    ],
+)
+def test_status_of_each_kind_of_report(info: dict[str, Any], status: Status) -> None:
+    assert status_of(info) == status
+
+
+def test_jacobian_follows_ties() -> None:
+    model = Gaussian2D(3.0, 0.2, -0.3, 1.1, 0.7, 0.0)
+    model.y_stddev.tied = lambda m: 0.5 * m.x_stddev
+    free = (0, 1, 3)
+    x, y = np.meshgrid(X[::4], X[::4])
+
+    def residual(values: Any) -> Any:
+        return model.evaluate(x, y, *values).ravel()
+
+    values = np.array([3.0, 0.2, -0.3, 1.1, 0.55, 0.0])
+    jacobian = jacobian_at(residual, values, free, model.copy())
+    exact = model.fit_deriv(x.ravel(), y.ravel(), *values)
+    assert_allclose(jacobian[:, 0], exact[0], atol=1e-9)
+    assert_allclose(jacobian[:, 2], exact[3] + 0.5 * exact[4], atol=1e-8)
+    assert_allclose(covariance_of(jacobian), np.linalg.inv(jacobian.T @ jacobian), rtol=1e-8)
+
+
+@pytest.mark.parametrize("jacobian", [np.ones((5, 2)), np.eye(2, 3), np.zeros((4, 2)), np.full((4, 2), np.nan)])
+def test_singular_jacobian_has_no_covariance(jacobian: Any) -> None:
+    assert np.isnan(covariance_of(jacobian)).all()
