@@ -1,0 +1,144 @@
+"""Which engine is chosen, with which options, and why."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.modeling import Fittable1DModel, Parameter
+from astropy.modeling.fitting import (
+    DogBoxLSQFitter,
+    FittingWithOutlierRemoval,
+    LevMarLSQFitter,
+    LinearLSQFitter,
+    LMLSQFitter,
+    SLSQPLSQFitter,
+    TRFLSQFitter,
+)
+from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Linear1D, Spline1D
+from astropy.stats import sigma_clip
+
+import ndfit
+from ndfit.engine.fitters import parse_fitter
+from ndfit.engine.select import WantedInfo, select_engine, solve_options
+from ndfit.problem.normalize import normalize
+from ndfit.problem.types import EngineChoice, SolveOptions
+
+
+class Branching(Fittable1DModel):
+    """Takes one of two ways by the value of a parameter, which tracing cannot follow."""
+
+    slope = Parameter(default=1.0)
+
+    @staticmethod
+    def evaluate(x: Any, slope: Any) -> Any:
+        return slope * x if slope > 0 else x**2
+
+
+def choose(
+    model: Any = None,
+    fitter: Any = None,
+    engine: str = "auto",
+    wanted: WantedInfo = (),
+    fitter_kwargs: dict[str, Any] | None = None,
+) -> tuple[EngineChoice, SolveOptions]:
+    call = parse_fitter(TRFLSQFitter() if fitter is None else fitter, fitter_kwargs)
+    problem = normalize(
+        model=Gaussian1D(1.0, 3.0, 1.5) if model is None else model,
+        data=np.ones((10, 2)),
+        fitting_axes=0,
+        linear=call.linear,
+    )
+    choice = select_engine(problem, call, engine, wanted)
+    return choice, solve_options(choice, call, wanted)
+
+
+@pytest.mark.parametrize("fitter", [TRFLSQFitter(), DogBoxLSQFitter(), LMLSQFitter(), LevMarLSQFitter()])
+def test_least_squares_fitters_are_compiled(fitter: Any) -> None:
+    assert choose(fitter=fitter)[0].engine.name == "compiled"
+
+
+@pytest.mark.parametrize("fitter", [LinearLSQFitter(), TRFLSQFitter()])
+@pytest.mark.parametrize("model", [Linear1D(), Const1D() + Const1D(fixed={"amplitude": True})])
+def test_linear_models_are_solved_directly(fitter: Any, model: Any) -> None:
+    assert choose(model, fitter)[0].engine.name == "linear"
+
+
+def test_linear_model_with_bounds_is_not_solved_directly() -> None:
+    assert choose(Linear1D(bounds={"slope": (0, 1)}))[0].engine.name == "compiled"
+
+
+class OwnFitter(TRFLSQFitter):
+    """May do anything."""
+
+
+REASONS = [
+    ({"fitter": OwnFitter()}, "OwnFitter is not one of"),
+    ({"fitter": SLSQPLSQFitter()}, "SLSQPLSQFitter is not one of"),
+    ({"fitter": FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip)}, "FittingWithOutlierRemoval is not one of"),
+    ({"fitter": LinearLSQFitter(), "model": Linear1D(), "fitter_kwargs": {"rcond": 1e-9}}, "'rcond'"),
+    ({"fitter": LinearLSQFitter()}, "linear in every free parameter"),
+    ({"wanted": ("nfev", "jac")}, "fit_info 'jac'"),
+    ({"model": Box1D(1.0, 3.0, 2.1)}, "flat between jumps"),
+    ({"model": Branching()}, "truth value"),
+    ({"model": Spline1D(degree=3, knots=2)}, "knots"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "reason"), REASONS, ids=[reason for _, reason in REASONS])
+def test_reference_engine_with_its_reason(arguments: dict[str, Any], reason: str) -> None:
+    choice, _ = choose(**arguments)
+    assert choice.engine.name == "reference"
+    assert reason in choice.reason
+    assert "\n" not in choice.reason
+    with pytest.raises(ValueError, match="engine='compiled' is not possible here"):
+        choose(**arguments, engine="compiled")
+
+
+def test_reference_engine_when_asked_for() -> None:
+    assert choose(engine="reference")[0].reason == "asked for"
+    with pytest.raises(ValueError, match="engine should be one of auto, compiled, reference"):
+        choose(engine="gpu")
+
+
+def test_reason_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="ndfit"):
+        choose(model=Box1D(1.0, 3.0, 2.1))
+    assert "flat between jumps" in caplog.text
+
+
+def test_keywords_of_the_fitter_become_options() -> None:
+    _, options = choose(fitter_kwargs={"maxiter": 7, "acc": 1e-12, "estimate_jacobian": True, "epsilon": 1e-5})
+    assert (options.max_nfev, options.xtol) == (7, 1e-12)
+    assert choose(fitter=LevMarLSQFitter())[1].gtol == 0.0
+
+
+@pytest.mark.parametrize(
+    ("fitter", "wanted", "computed"),
+    [
+        (TRFLSQFitter(), (), False),
+        (TRFLSQFitter(), ("nfev",), False),
+        (TRFLSQFitter(), ("param_cov",), True),
+        (TRFLSQFitter(), None, True),
+        (TRFLSQFitter(calc_uncertainties=True), (), True),
+    ],
+)
+def test_covariance_is_computed_where_it_is_wanted(fitter: Any, wanted: WantedInfo, computed: bool) -> None:
+    assert choose(fitter=fitter, wanted=wanted)[1].covariance == computed
+
+
+def test_long_job_of_the_reference_engine_warns_with_its_reason() -> None:
+    data = np.broadcast_to(np.exp(-0.5 * (np.arange(10.0)[:, None] - 4) ** 2), (10, 40_000))
+    mask = np.ones(data.shape, dtype=bool)
+    mask[:, [0, 13_333, 26_666]] = False
+    with pytest.warns(ndfit.FitWarning, match=r"one by one .* about \d+ s, because OwnFitter is not one of"):
+        ndfit.parallel_fit_dask(
+            model=Gaussian1D(0.5, 4.5, 1.5),
+            fitter=OwnFitter(),
+            data=data,
+            mask=mask,
+            fitting_axes=0,
+            scheduler="synchronous",
+        )
