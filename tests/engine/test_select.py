@@ -82,7 +82,7 @@ REASONS = [
     ({"fitter": LinearLSQFitter()}, "linear in every free parameter"),
     ({"wanted": ("nfev", "jac")}, "fit_info 'jac'"),
     ({"model": Box1D(1.0, 3.0, 2.1)}, "flat between jumps"),
-    ({"model": Branching()}, "truth value"),
+    ({"model": Branching()}, "branches on a value"),
     ({"model": Spline1D(degree=3, knots=2)}, "knots"),
 ]
 

@@ -1,0 +1,153 @@
+"""Starting values, bounds, even parameters, polynomial bases: what engines are given of the caller's model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.modeling import fix_inputs
+from astropy.modeling.models import (
+    Chebyshev1D,
+    Const1D,
+    Drude1D,
+    Gaussian1D,
+    Gaussian2D,
+    Legendre2D,
+    Lorentz1D,
+    Moffat1D,
+    Polynomial1D,
+    Sine1D,
+    custom_model,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ndfit.problem.axes import parse_axes
+from ndfit.problem.basis import set_linear_basis
+from ndfit.problem.normalize import normalize
+from ndfit.problem.types import FitProblem
+
+
+def problem_of(model: Any, shape: tuple[int, ...] = (12, 3), axes: Any = 0, **keywords: Any) -> FitProblem:
+    return normalize(model=model, data=np.ones(shape), fitting_axes=axes, **keywords)
+
+
+EVEN = [
+    (Gaussian1D(bounds={"stddev": (None, None)}), (False, False, True)),
+    (Gaussian1D(), (False, False, False)),
+    (Gaussian1D(1.0, 0.0, 1.0, bounds={"stddev": (None, None)}, fixed={"stddev": True}), (False, False, False)),
+    (Lorentz1D(), (False, False, True)),
+    (Drude1D(1.0, 5.0, 1.0), (False, True, True)),
+    (Moffat1D(1.0, 4.0, 2.0, 1.5), (False, False, True, False)),
+    (Sine1D(1.0, 0.1, 0.0), (False, False, False)),
+    (Gaussian1D(0.0, 3.0, 1.0, bounds={"stddev": (None, None)}) + Const1D(1.0), (False, False, True, False)),
+]
+
+
+@pytest.mark.parametrize(("model", "even"), EVEN, ids=lambda value: getattr(value, "name", None) or "")
+def test_parameters_that_the_model_is_even_in(model: Any, even: tuple[bool, ...]) -> None:
+    assert problem_of(model).params.even == even
+
+
+def test_even_parameter_with_another_tied_to_it() -> None:
+    model = Lorentz1D(1.0, 3.0, 2.0) + Lorentz1D(1.0, 6.0, 2.0)
+    model.fwhm_1.tied = lambda m: m.fwhm_0
+    assert problem_of(model).params.even == (False, False, True, False, False, False)
+
+
+def test_model_that_raises_is_even_in_nothing() -> None:
+    @custom_model
+    def broken(x, width=1.0):
+        raise LookupError("no table")
+
+    assert problem_of(broken()).params.even == (False,)
+
+
+def test_maps_of_starting_values() -> None:
+    mean = np.array([np.nan, 2.0, 3.0])
+    problem = problem_of(Gaussian1D(1.0, mean, np.ones((1,))))
+    assert_array_equal(problem.params.start[1], mean)
+    assert problem.params.start[2].size == 1
+    assert_allclose(problem.model.parameters, [1.0, 2.0, 1.0])
+    with pytest.raises(ValueError, match=r"parameter 'mean' has shape \(4,\)"):
+        problem_of(Gaussian1D(1.0, np.ones(4), np.ones(4)))
+
+
+def test_maps_of_bounds() -> None:
+    problem = problem_of(Gaussian1D(1.0, 5.0, 1.0), bounds={"mean": ([1.0, 2.0, 3.0], None)})
+    assert_array_equal(problem.params.lower[1], [1.0, 2.0, 3.0])
+    assert problem.model.mean.bounds == (None, None)
+    with pytest.raises(ValueError, match="a bound of 'mean' has shape"):
+        problem_of(Gaussian1D(1.0, 5.0, 1.0), bounds={"mean": (np.ones(4), None)})
+    with pytest.raises(ValueError, match="should be a pair"):
+        problem_of(Gaussian1D(1.0, 5.0, 1.0), bounds={"mean": 3.0})
+
+
+def test_the_callers_model_is_left_alone() -> None:
+    model = fix_inputs(Gaussian2D(1.0, 3.0, 0.0, 2.0, 1.0), {"y": 0.5})
+    before = model.parameters.copy()
+    kind = type(model)
+    bare = problem_of(model).model
+    assert type(model) is kind
+    assert_array_equal(model.parameters, before)
+    x = np.arange(4.0)
+    assert_allclose(bare.evaluate(x, *bare.parameters), model(x))
+
+
+def test_power_series_is_fitted_in_a_scaled_coordinate_and_returned_in_the_callers() -> None:
+    model = Polynomial1D(3)
+    x = 1.4e9 + 4e4 * np.arange(50.0)
+    transform = set_linear_basis(model, (x,))
+    assert transform is not None
+    assert model.domain == (x[0], x[-1])
+    scaled = np.array([1.0, -0.5, 0.25, 2.0])
+    raw = transform @ scaled
+    model.parameters = scaled
+    plain = Polynomial1D(3)
+    plain.parameters = raw
+    # What the power series itself loses: 1e-16 of the terms, which are 1e9 times the sum.
+    assert_allclose(plain(x), model(x), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Polynomial1D(2, fixed={"c0": True}),
+        Polynomial1D(2, bounds={"c1": (0, 1)}),
+        Polynomial1D(2, domain=(0.0, 5.0), window=(-1.0, 1.0)),
+    ],
+)
+def test_power_series_that_cannot_be_changed_stays(model: Any) -> None:
+    domain = model.domain
+    assert set_linear_basis(model, (np.linspace(3.0, 9.0, 20),)) is None
+    assert model.domain == domain
+
+
+def test_orthogonal_polynomials_take_their_domain_from_all_coordinates() -> None:
+    chebyshev = Chebyshev1D(2)
+    assert set_linear_basis(chebyshev, (np.array([[2.0, 3.0], [4.0, np.nan]]),)) is None
+    assert chebyshev.domain == (2.0, 4.0)
+    legendre = Legendre2D(1, 1, y_domain=(0.0, 1.0))
+    set_linear_basis(legendre, (np.array([5.0, 7.0]), np.array([0.2, 0.8])))
+    assert legendre.x_domain == (5.0, 7.0)
+    assert legendre.y_domain == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "axes"), [(0, (0,)), (-1, (2,)), ([1], (1,)), (np.int64(2), (2,)), ((2, 0), (2, 0)), ((-1, -3), (2, 0))]
+)
+def test_fitting_axes(given: Any, axes: tuple[int, ...]) -> None:
+    parsed = parse_axes(given, (4, 5, 6), len(axes))
+    assert parsed.fitting == axes
+    assert sorted(parsed.fitting + parsed.iterating) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("given", [None, 1.0, "0", (0.5,)])
+def test_fitting_axes_that_are_no_integers(given: Any) -> None:
+    with pytest.raises(TypeError, match="fitting_axes"):
+        parse_axes(given, (4, 5), 1)
+
+
+def test_fitting_axis_named_twice() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        parse_axes((1, -1), (4, 5), 2)
