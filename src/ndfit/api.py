@@ -14,6 +14,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 
 from ndfit.engine.fitters import parse_fitter
 from ndfit.engine.select import select_engine, solve_options
+from ndfit.engine.starting import parse_refine, parse_starting
 from ndfit.output.diagnostics import parse_diagnostics
 from ndfit.output.errors import error_maps
 from ndfit.output.fit_info import gather_fit_info
@@ -173,6 +174,10 @@ def fit(
     fitter_kwargs: Mapping[str, Any] | None = None,
     covariance: bool = True,
     absolute_sigma: bool | None = None,
+    guess: str | None = None,
+    starts: int = 1,
+    seed: int = 0,
+    refine: str | None = None,
     engine: str = "auto",
     scheduler: Any = None,
     chunk_n_max: int | None = None,
@@ -199,6 +204,16 @@ def fit(
     absolute_sigma : bool, optional
         Take uncertainties as they are; False scales the covariance by the reduced chi-square, as
         `scipy.optimize.curve_fit` does. By default True where uncertainties or weights are given.
+    guess : None or 'auto'
+        Estimate starting values from each position's own samples, for sums of line profiles and polynomials. The
+        model's own values stay where the samples say nothing. See the documentation's page on starting values.
+    starts : int
+        Starting points to try at each position, of which the best fit is kept: the first is the guess, or the model's
+        values; the others are drawn between finite bounds or around the first.
+    seed : int
+        Of those draws, which depend on it and on the position alone.
+    refine : None or 'neighbours'
+        Fit again, from the solutions of their neighbours, the positions whose cost stands out, until nothing improves.
 
     Returns
     -------
@@ -233,7 +248,8 @@ def fit(
     choice = select_engine(problem, call, engine, ())
     options = replace(solve_options(choice, call, ()), covariance=covariance)
     schedule = Schedule(scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto")
-    maps = solve(problem, choice, options, schedule)
+    starting = parse_starting(problem, choice, guess, starts, seed)
+    maps = solve(problem, choice, options, schedule, starting=starting, refine=parse_refine(refine))
     report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
     return FitResult(
         problem,

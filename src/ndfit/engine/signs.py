@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ndfit.problem.types import BlockResult, ParamTable
+from ndfit.problem.types import BlockResult, FloatArray, ParamTable
 
-__all__ = ["positive_widths"]
+__all__ = ["positive_widths", "update_ties"]
 
 
 def positive_widths(result: BlockResult, params: ParamTable, model: Any) -> BlockResult:
@@ -32,7 +32,9 @@ def positive_widths(result: BlockResult, params: ParamTable, model: Any) -> Bloc
     signs = np.where(turned, -1.0, 1.0)
     parameters = result.parameters * signs
     if any(params.tied):
-        _update_ties(parameters, rows, params, model.copy())
+        turned_back = parameters[rows]
+        update_ties(turned_back, params, model)
+        parameters[rows] = turned_back
     covariance = result.covariance
     if covariance is not None:
         free = signs[:, list(params.free)]
@@ -40,10 +42,12 @@ def positive_widths(result: BlockResult, params: ParamTable, model: Any) -> Bloc
     return replace(result, parameters=parameters, covariance=covariance)
 
 
-def _update_ties(parameters: Any, rows: Any, params: ParamTable, model: Any) -> None:
-    for row in rows:
-        model.parameters = parameters[row]
+def update_ties(parameters: FloatArray, params: ParamTable, model: Any) -> None:
+    """Set the columns of tied parameters, fit by fit, given (N, P) values with the others in place."""
+    model = model.copy()
+    for row in parameters:
+        model.parameters = row
         for index in np.flatnonzero(params.tied):
             name = params.names[index]
             setattr(model, name, model.tied[name](model))
-            parameters[row, index] = getattr(model, name).value
+            row[index] = getattr(model, name).value

@@ -5,6 +5,7 @@ Flows in: (region, BlockResult) pairs in any order. Flows out: Maps, arrays of t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +18,9 @@ __all__ = ["Maps"]
 
 # A cube in which every position fails has no use for a million tracebacks.
 N_MESSAGES = 1000
+
+# Less is rounding.
+_WORTH_TAKING = 1e-10
 
 
 @dataclass
@@ -64,21 +68,51 @@ class Maps:
     def store(self, region: tuple[slice, ...], result: BlockResult) -> None:
         """Put the results of one region in their place."""
         shape = self.status[region].shape
-        everywhere: Any = (slice(None), *region)
-        self.parameters[everywhere] = result.parameters.T.reshape(-1, *shape)
-        self.status[region] = result.status.reshape(shape)
-        self.nfev[region] = result.nfev.reshape(shape)
-        self.cost[region] = result.cost.reshape(shape)
-        if result.n_samples is not None and result.flags is not None:
-            self.n_samples[region] = result.n_samples.reshape(shape)
-            self.flags[region] = result.flags.reshape(shape)
-        if self.covariance is not None and result.covariance is not None:
-            self.covariance[region] = result.covariance.reshape(shape + result.covariance.shape[1:])
-        if self.info is not None and result.info is not None:
-            self.info[(*region, ...)][...] = result.info.reshape(shape)
+        for target, values in self._places(region, result):
+            target[...] = values
         for row, message in result.errors.items():
             if len(self.messages) < N_MESSAGES:
                 self.messages[position_of(region, shape, row)] = message
+
+    def improve(self, region: tuple[slice, ...], result: BlockResult) -> NDArray[np.bool_]:
+        """Put those results of a region in their place that are better than what is there.
+
+        Better is a cost lower by 1e-10 of itself, or an answer where there was none. All evaluations are counted.
+
+        Returns
+        -------
+        The positions of the region that changed.
+        """
+        shape = self.status[region].shape
+        with np.errstate(invalid="ignore"):
+            lower = result.cost.reshape(shape) < self.cost[region] * (1.0 - _WORTH_TAKING)
+        better = _usable(result.status.reshape(shape)) & (lower | ~_usable(self.status[region]))
+        nfev = self.nfev[region] + result.nfev.reshape(shape)
+        for target, values in self._places(region, result):
+            # Of the covariance the positions are the first axes, of the parameters the last.
+            inner = 0 if values.shape[-len(shape) :] == shape else target.ndim - len(shape)
+            np.copyto(target, values, where=better.reshape(shape + (1,) * inner))
+        self.nfev[region] = nfev
+        for row in np.flatnonzero(better):
+            self.messages.pop(position_of(region, shape, int(row)), None)
+        return better
+
+    def _places(self, region: tuple[slice, ...], result: BlockResult) -> Iterator[tuple[Any, Any]]:
+        """Views of the region in each map, and the results that belong there."""
+        where: Any = (*region, ...)
+        shape = self.status[where].shape
+        yield self.parameters[(slice(None), *where)], result.parameters.T.reshape(-1, *shape)
+        for target, values in (
+            (self.status, result.status),
+            (self.nfev, result.nfev),
+            (self.cost, result.cost),
+            (self.n_samples, result.n_samples),
+            (self.flags, result.flags),
+            (self.covariance, result.covariance),
+            (self.info, result.info),
+        ):
+            if target is not None and values is not None:
+                yield target[where], values.reshape(shape + values.shape[1:])
 
     def count(self, region: tuple[slice, ...]) -> tuple[int, int]:
         """Positions of a region, and how many of them failed."""
@@ -89,7 +123,7 @@ class Maps:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """Positions whose parameters are numbers, shape B."""
-        return np.isin(self.status, [code for code, row in STATUS.items() if row.usable])
+        return _usable(self.status)
 
     @property
     def converged(self) -> NDArray[np.bool_]:
@@ -115,6 +149,10 @@ class Maps:
         degrees = self.n_samples - self.covariance.shape[-1]
         variance = np.divide(2 * self.cost, degrees, out=np.full(self.cost.shape, np.nan), where=degrees > 0)
         return self.covariance * variance[..., np.newaxis, np.newaxis]
+
+
+def _usable(status: NDArray[np.int16]) -> NDArray[np.bool_]:
+    return np.isin(status, [code for code, row in STATUS.items() if row.usable])
 
 
 def position_of(region: tuple[slice, ...], shape: tuple[int, ...], row: int) -> tuple[int, ...]:

@@ -322,6 +322,8 @@ class Block:
     lower, upper : shape (N, P) or (1, P).
     status : shape (N,) int16, `Status.READY` for the fits to solve; the others pass through, with NaN parameters.
     fitting_shape : shape of the fitting axes, product M.
+    positions : shape (N,) int64, the number of each fit among all fits of the problem, in the order of the iterating
+        axes; random numbers are drawn by it.
     """
 
     data: FloatArray
@@ -333,6 +335,7 @@ class Block:
     upper: FloatArray
     status: NDArray[np.int16]
     fitting_shape: tuple[int, ...]
+    positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def n_fits(self) -> int:

@@ -1,8 +1,8 @@
 """Where and when regions are solved.
 
-Flows in: Work, the Plan's regions, and the name of a scheduler. Flows out: (region, BlockResult) pairs, in the order in
-which they are done, yielded in the thread of the caller. Only as many regions as keep the workers busy are in flight,
-so that memory does not grow with the data.
+Flows in: Work, the Plan's regions, what cuts their inputs, and the name of a scheduler. Flows out: (region,
+BlockResult) pairs, in the order in which they are done, yielded in the thread of the caller. Only as many regions as
+keep the workers busy are in flight, so that memory does not grow with the data.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from dask.base import get_scheduler
 from dask.system import CPU_COUNT
 
 from ndfit.problem.arrange import Region
-from ndfit.problem.types import BlockResult, Engine, FitProblem
-from ndfit.run.load import Inputs, inputs_of, load
+from ndfit.problem.types import BlockResult, Engine
+from ndfit.run.load import Inputs, load
 from ndfit.run.work import Work
 
 __all__ = ["SCHEDULERS", "Workers", "resolve_workers", "solve_regions"]
 
 Solved = Iterator[tuple[Region, BlockResult]]
+Cut = Callable[[Region], Inputs]
 
 IN_FLIGHT_PER_WORKER = 3
 
@@ -125,26 +126,31 @@ def _active_client() -> Any:
     return client
 
 
-def solve_regions(work: Work, problem: FitProblem, regions: Iterable[Region], workers: Workers) -> Solved:
-    """Solve each region; a generator that stops its workers when it is closed."""
+def solve_regions(work: Work, cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved:
+    """Solve each region; a generator that stops its workers when it is closed.
+
+    Parameters
+    ----------
+    cut : region -> its inputs, called in this thread when the region's turn comes
+    """
     if isinstance(workers.where, str):
-        return _LOCAL[workers.where](work, problem, regions, workers.count)
+        return _LOCAL[workers.where](work, cut, regions, workers.count)
     solve = _solve_on_client if _is_client(workers.where) else _solve_with_get
-    return solve(work, problem, regions, workers)
+    return solve(work, cut, regions, workers)
 
 
 def _load_and_solve(work: Work, inputs: Inputs) -> BlockResult:
     return work(load(inputs))
 
 
-def _solve_here(work: Work, problem: FitProblem, regions: Iterable[Region], n_workers: int) -> Solved:
+def _solve_here(work: Work, cut: Cut, regions: Iterable[Region], n_workers: int) -> Solved:
     for region in regions:
-        yield region, _load_and_solve(work, inputs_of(problem, region))
+        yield region, _load_and_solve(work, cut(region))
 
 
-def _solve_in_threads(work: Work, problem: FitProblem, regions: Iterable[Region], n_workers: int) -> Solved:
+def _solve_in_threads(work: Work, cut: Cut, regions: Iterable[Region], n_workers: int) -> Solved:
     with cf.ThreadPoolExecutor(n_workers, thread_name_prefix="ndfit") as pool:
-        yield from _keep_busy(lambda inputs: pool.submit(_load_and_solve, work, inputs), problem, regions, n_workers)
+        yield from _keep_busy(lambda inputs: pool.submit(_load_and_solve, work, inputs), cut, regions, n_workers)
 
 
 _process_work: Work
@@ -159,7 +165,7 @@ def _solve_in_process(pickled: bytes) -> BlockResult:
     return _load_and_solve(_process_work, cloudpickle.loads(pickled))
 
 
-def _solve_in_processes(work: Work, problem: FitProblem, regions: Iterable[Region], n_workers: int) -> Solved:
+def _solve_in_processes(work: Work, cut: Cut, regions: Iterable[Region], n_workers: int) -> Solved:
     """Fresh processes ("spawn"): forking a process that runs threads can lock up."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise SystemExit(1)  # a worker that imports a script without a guard; its parent says so
@@ -167,7 +173,7 @@ def _solve_in_processes(work: Work, problem: FitProblem, regions: Iterable[Regio
         n_workers, multiprocessing.get_context("spawn"), _start_process, (cloudpickle.dumps(work),)
     )
     with pool:
-        yield from _keep_busy(partial(_submit_pickled, pool), problem, regions, n_workers)
+        yield from _keep_busy(partial(_submit_pickled, pool), cut, regions, n_workers)
 
 
 def _submit_pickled(pool: cf.Executor, inputs: Inputs) -> cf.Future[BlockResult]:
@@ -177,14 +183,14 @@ def _submit_pickled(pool: cf.Executor, inputs: Inputs) -> cf.Future[BlockResult]
 
 
 def _keep_busy(
-    submit: Callable[[Inputs], cf.Future[BlockResult]], problem: FitProblem, regions: Iterable[Region], n_workers: int
+    submit: Callable[[Inputs], cf.Future[BlockResult]], cut: Cut, regions: Iterable[Region], n_workers: int
 ) -> Solved:
     waiting = iter(regions)
     running: dict[cf.Future[BlockResult], Region] = {}
 
     def fill() -> None:
         for region in waiting:
-            running[submit(inputs_of(problem, region))] = region
+            running[submit(cut(region))] = region
             if len(running) >= IN_FLIGHT_PER_WORKER * n_workers:
                 return
 
@@ -202,7 +208,7 @@ def _keep_busy(
             future.cancel()
 
 
-def _solve_on_client(work: Work, problem: FitProblem, regions: Iterable[Region], workers: Workers) -> Solved:
+def _solve_on_client(work: Work, cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved:
     """One task a region, under names of their own, so that runs on one client don't meet."""
     from distributed import as_completed
 
@@ -215,7 +221,7 @@ def _solve_on_client(work: Work, problem: FitProblem, regions: Iterable[Region],
 
     def submit_next() -> None:
         for region in waiting:
-            inputs = inputs_of(problem, region)
+            inputs = cut(region)
             bare = inputs.with_arrays((None,) * 3)
             future = client.compute(solve(shared, bare, *inputs.arrays))
             running[future.key] = region
@@ -233,13 +239,13 @@ def _solve_arrays(work: Work, bare: Inputs, *arrays: Any) -> BlockResult:
     return work(bare.with_arrays(arrays))
 
 
-def _solve_with_get(work: Work, problem: FitProblem, regions: Iterable[Region], workers: Workers) -> Solved:
+def _solve_with_get(work: Work, cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved:
     """Any other scheduler that dask accepts."""
     regions = list(regions)
     solve = dask.delayed(_solve_arrays, pure=False)
     tasks = []
     for region in regions:
-        inputs = inputs_of(problem, region)
+        inputs = cut(region)
         bare = inputs.with_arrays((None,) * 3)
         tasks.append(solve(work, bare, *inputs.arrays))
     yield from zip(regions, dask.compute(*tasks, scheduler=workers.where), strict=True)

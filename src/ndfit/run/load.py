@@ -21,7 +21,11 @@ __all__ = ["Inputs", "inputs_of", "load", "make_block"]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What one region needs; arrays of shape (iterating..., fitting...), of length one where they don't vary."""
+    """What one region needs; arrays of shape (iterating..., fitting...), of length one where they don't vary.
+
+    `positions` are as in Block. `trials`, (T, P, iterating...), are starting values to be tried instead of `start`; NaN
+    where a position is not to be tried.
+    """
 
     data: Any
     weights: Any
@@ -34,6 +38,8 @@ class Inputs:
     fitting_shape: tuple[int, ...]
     free: tuple[int, ...]
     filter_non_finite: bool
+    positions: NDArray[np.int64]
+    trials: FloatArray | None = None
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -68,7 +74,16 @@ def inputs_of(problem: FitProblem, region: Region) -> Inputs:
         fitting_shape=axes.fitting_shape,
         free=params.free,
         filter_non_finite=problem.filter_non_finite,
+        positions=_numbers(region, axes.iterating_shape),
     )
+
+
+def _numbers(region: Region, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Number of each position of the region in the order of the iterating axes."""
+    numbers = np.zeros((), dtype=np.int64)
+    for where, size in zip(region, shape, strict=True):
+        numbers = numbers[..., np.newaxis] * size + np.arange(where.start, where.stop)
+    return numbers.ravel()
 
 
 def load(inputs: Inputs) -> Inputs:
@@ -101,6 +116,7 @@ def make_block(inputs: Inputs) -> Block:
         upper=upper,
         status=status,
         fitting_shape=inputs.fitting_shape,
+        positions=inputs.positions,
     )
 
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from ndfit.engine.starting import Starting
 from ndfit.errors import FitWarning
 from ndfit.output.maps import Maps
 from ndfit.problem.arrange import Region
 from ndfit.problem.types import BlockResult, EngineChoice, FitProblem, SolveOptions
 from ndfit.run.estimate import estimate_seconds
 from ndfit.run.execute import Workers, resolve_workers, solve_regions
+from ndfit.run.load import inputs_of
 from ndfit.run.plan import plan_regions
 from ndfit.run.progress import Progress
+from ndfit.run.refine import refine_from_neighbours
 from ndfit.run.work import Work
 
 __all__ = ["Schedule", "solve"]
@@ -47,6 +51,8 @@ def solve(
     options: SolveOptions,
     schedule: Schedule,
     *,
+    starting: Starting | None = None,
+    refine: bool = False,
     keep_info: bool = False,
     on_region: Callable[[Region, BlockResult], None] | None = None,
 ) -> Maps:
@@ -54,11 +60,14 @@ def solve(
 
     Parameters
     ----------
+    starting : where fits start, by default from the problem's starting values
+    refine : fit again, from their neighbours' solutions, the positions that stand out
     keep_info : keep what the caller's fitter reports of each fit
     on_region : called in this thread with each region's results
     """
-    work = Work(choice.engine, options, problem.params, problem.model, problem.filter_non_finite)
-    workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits)
+    starting = Starting() if starting is None else starting
+    work = Work(choice.engine, options, problem.params, problem.model, problem.filter_non_finite, starting)
+    workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits * starting.count)
     plan = plan_regions(
         problem,
         n_most=choice.engine.chunk_size,
@@ -70,11 +79,13 @@ def solve(
         _warn_if_slow(choice, work, problem, workers)
     maps = Maps.empty(problem, covariance=options.covariance, info=keep_info)
     with Progress(problem.axes.n_fits, schedule.progress) as bar:
-        for region, result in solve_regions(work, problem, plan.regions, workers):
+        for region, result in solve_regions(work, partial(inputs_of, problem), plan.regions, workers):
             maps.store(region, result)
             bar.update(*maps.count(region))
             if on_region is not None:
                 on_region(region, result)
+    if refine:
+        refine_from_neighbours(maps, work, problem, plan.regions, workers)
     return maps.transformed(problem.transform)
 
 

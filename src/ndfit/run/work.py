@@ -5,6 +5,7 @@ Flows in: Inputs, in memory or lazy. Flows out: BlockResult. A Work is picklable
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy as np
 
 from ndfit.engine.finish import finish
 from ndfit.engine.signs import positive_widths
-from ndfit.problem.types import STATUS, Block, BlockResult, Engine, ParamTable, SolveOptions, Status
+from ndfit.engine.starting import Starting
+from ndfit.engine.trials import best_of
+from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FloatArray, ParamTable, SolveOptions, Status
 from ndfit.run.load import Inputs, make_block
 
 __all__ = ["Work"]
@@ -30,12 +33,20 @@ class Work:
     params: ParamTable
     model: Any
     filter_non_finite: bool
+    starting: Starting
 
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
-        result = positive_widths(self.engine(block, self.options), self.params, self.model)
+        starts = self.starting(block) if inputs.trials is None else self._trials(block, inputs.trials)
+        result = positive_widths(best_of(self.engine, block, self.options, starts), self.params, self.model)
         result = replace(finish(result, block, self.params), warnings=_with_limits(result))
         return _note_left_out(result, block, inputs) if self.filter_non_finite else result
+
+    def _trials(self, block: Block, trials: FloatArray) -> Iterator[FloatArray]:
+        """Tables of starting values, with the block's own values of what is not free."""
+        free = np.isin(np.arange(block.start.shape[1]), self.params.free)
+        for trial in trials:
+            yield np.where(free, trial.reshape(len(trial), -1).T, block.start)
 
 
 def _with_limits(result: BlockResult) -> dict[int, tuple[str, ...]]:

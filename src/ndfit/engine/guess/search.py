@@ -1,0 +1,260 @@
+"""The strongest peak of each fit's samples, of either sign, at any width.
+
+Flows in: a Tile, residuals on it, and Limits. Flows out: Peak, a Gaussian on the grid of samples.
+
+For a Gaussian g of a given centre and width, least squares with weights w = 1/sigma^2 give the amplitude
+A = sum(w r g) / sum(w g^2), and lower the cost by S^2 / 2 with S = sum(w r g) / sqrt(sum(w g^2)): the matched filter
+(Turin, IRE Trans. Inf. Theory 6, 311, 1960), which is the most likely position of one line in the noise, where moments
+of the whole spectrum follow the noise in its wings. All centres at once are a convolution. Widths are a series whose
+variance doubles, each made from the one before by a symmetric kernel of three taps with holes (the "a trous" algorithm,
+Holschneider et al. 1989; Starck & Murtagh, Astronomical Image and Data Analysis, 2006): [a, 1 - 2a, a] at distance d
+adds a variance of 2 a d^2. As g^2 has half the variance of g, the denominator is the weights one step of the series
+before.
+
+The peak is then measured by moments within the window of the filter that found it: for a Gaussian of covariance C seen
+through a Gaussian window of variance v, moments M obey M^-1 = C^-1 + 1/v, and the first moment is M C^-1 of the
+displacement (adaptive moments; Bernstein & Jarvis, Astron. J. 123, 583, 2002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.engine.guess.profiles import WorldPeak
+from ndfit.engine.guess.tile import Tile, total
+from ndfit.problem.types import FloatArray
+
+__all__ = ["Limits", "Peak", "Scales", "in_world", "on_grid", "scales_of", "strongest"]
+
+# Of a single sample, the narrowest filter of the series.
+_FIRST_VARIANCE = 0.25
+_SHARES = (0.125, 0.25)
+# Moments are believed within this factor of the filter's variance.
+_TRUSTED = 3.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a peak may be: arrays of shape (n,), and (n, K) for the centre; infinite where there is no limit.
+
+    Widths are standard deviations, in units of the coordinates.
+    """
+
+    height: tuple[FloatArray, FloatArray]
+    centre: tuple[FloatArray, FloatArray]
+    sigma: tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True)
+class Peak:
+    """n peaks in samples of the grid.
+
+    Attributes
+    ----------
+    found : shape (n,), False where the residuals are zero
+    height : shape (n,)
+    position : shape (n, K)
+    covariance : shape (n, K, K)
+    """
+
+    found: NDArray[np.bool_]
+    height: FloatArray
+    position: FloatArray
+    covariance: FloatArray
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The series of widths for a tile's weights: variance, and 1 / sqrt(sum(w g^2)) of shape (M, n) or (M, 1)."""
+
+    variances: tuple[float, ...]
+    norms: tuple[FloatArray, ...]
+
+
+def _steps(grid: tuple[int, ...]) -> Iterator[tuple[float, int]]:
+    """(share of each neighbour, distance) that double the variance, up to half the shortest axis in width."""
+    variance, level = _FIRST_VARIANCE, 0
+    while 2 * variance <= (min(grid) / 2) ** 2:
+        yield _SHARES[level % 2], 2 ** (level // 2)
+        variance, level = 2 * variance, level + 1
+
+
+def _smooth(values: FloatArray, grid: tuple[int, ...], share: float, distance: int) -> FloatArray:
+    """One kernel along every axis; nothing lies outside the grid. Shape (M, n) -> (M, n)."""
+    cube = values.reshape(*grid, -1)
+    for axis in range(len(grid)):
+        source = np.moveaxis(cube, axis, 0)
+        cube = cube * (1.0 - 2.0 * share)
+        target = np.moveaxis(cube, axis, 0)
+        target[distance:] += share * source[:-distance]
+        target[:-distance] += share * source[distance:]
+    return cube.reshape(values.shape)
+
+
+@cache
+def _kernels(grid: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
+    """Peak value and sum of squares of each filter of the series, on a grid that it fits in."""
+    wide = 4 * max(grid) + 1
+    line = np.zeros((wide, 1))
+    line[wide // 2] = 1.0
+    lines = [line]
+    for share, distance in _steps(grid):
+        lines.append(_smooth(lines[-1], (wide,), share, distance))
+    n_axes = len(grid)
+    return tuple((float(line[wide // 2, 0]) ** n_axes, float(np.sum(line**2)) ** n_axes) for line in lines)
+
+
+def scales_of(tile: Tile) -> Scales:
+    """The series for the weights of a tile."""
+    smoothed, sums = tile.weights, [tile.weights]
+    for (share, distance), (_, squares) in zip(_steps(tile.grid), _kernels(tile.grid)[1:], strict=True):
+        sums.append(squares * smoothed)
+        smoothed = _smooth(smoothed, tile.grid, share, distance)
+    variances = tuple(_FIRST_VARIANCE * 2.0**level for level in range(len(sums)))
+    positive = tuple(np.where(values > 0, values, np.inf) for values in sums)
+    return Scales(variances, tuple(1.0 / np.sqrt(values) for values in positive))
+
+
+def strongest(tile: Tile, scales: Scales, residual: FloatArray, limits: Limits, share: float) -> Peak:
+    """The peak that lowers the cost most, within limits.
+
+    Parameters
+    ----------
+    residual : shape (M, n)
+    share : take the narrowest filter with this share of the best significance, S, or more
+    """
+    closed = _closed_samples(tile, limits)
+    positive, negative = (np.where(side, 1.0, 0.0) for side in (limits.height[1] > 0, limits.height[0] < 0))
+    columns = np.arange(residual.shape[1])
+    scores, samples, heights = [], [], []
+    filtered = tile.weights * residual
+    series = zip(scales.norms, _kernels(tile.grid), (None, *_steps(tile.grid)), strict=True)
+    for norm, (top, _), step in series:
+        if step is not None:
+            filtered = _smooth(filtered, tile.grid, *step)
+        signed = filtered * norm
+        score = np.maximum(signed * positive, signed * -negative)
+        if closed is not None:
+            score[closed] = 0.0
+        where = np.argmax(score, axis=0)
+        samples.append(where)
+        scores.append(score[where, columns])
+        heights.append(signed[where, columns] * np.broadcast_to(norm, signed.shape)[where, columns] * top)
+    score = np.where(_excluded_levels(tile, scales, limits), 0.0, np.stack(scores))
+    level = np.argmax(score >= share * score.max(axis=0), axis=0)
+    height = np.where(score[level, columns] > 0, np.stack(heights)[level, columns], 0.0)
+    return _measured(tile, residual, height, np.stack(samples)[level, columns], np.array(scales.variances)[level])
+
+
+def _closed_samples(tile: Tile, limits: Limits) -> NDArray[np.bool_] | None:
+    """Samples outside the limits of the centre, except the nearest where all are outside; None where none are."""
+    low, high = limits.centre
+    if np.isinf(low).all() and np.isinf(high).all():
+        return None
+    outside = np.zeros(tile.data.shape)
+    for axis, coordinate in enumerate(tile.coords):
+        outside += np.maximum(np.maximum(low[:, axis] - coordinate, coordinate - high[:, axis]), 0.0)
+    outside = np.where(tile.weights > 0, outside, np.inf)
+    return outside > outside.min(axis=0)
+
+
+def _excluded_levels(tile: Tile, scales: Scales, limits: Limits) -> NDArray[np.bool_]:
+    """Widths of the series that are outside the limits, except the nearest where all are; shape (levels, n)."""
+    middle = np.full((tile.data.shape[1], len(tile.grid)), np.array(tile.grid) // 2)
+    pixel = np.abs(np.linalg.det(_jacobian(tile, middle))) ** (1.0 / len(tile.grid))
+    sigma = np.sqrt(np.array(scales.variances))[:, np.newaxis] * pixel
+    low, high = np.maximum(limits.sigma[0], 0.0), np.abs(limits.sigma[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        outside = np.maximum(np.maximum(np.log(low / sigma), np.log(sigma / high)), 0.0)
+    return outside > outside.min(axis=0)
+
+
+def _measured(
+    tile: Tile, residual: FloatArray, height: FloatArray, sample: NDArray[np.intp], variance: FloatArray
+) -> Peak:
+    """Position and covariance from moments in a Gaussian window of the filter's variance."""
+    n_axes = len(tile.grid)
+    place = np.stack(np.unravel_index(sample, tile.grid), axis=1).astype(float)
+    apart = [axis - place[:, k] for k, axis in enumerate(_indices(tile.grid))]
+    distance = sum(one * one for one in apart)
+    windowed = np.where(tile.weights > 0, residual * np.exp(-0.5 * distance / variance), 0.0)
+    mass = total(windowed)
+    good = mass * height > 0
+    mass = np.where(good, mass, 1.0)
+    first = np.stack([total(windowed * one) for one in apart], axis=1) / mass[:, np.newaxis]
+    second = np.empty((height.size, n_axes, n_axes))
+    for j in range(n_axes):
+        for k in range(j + 1):
+            moment = total(windowed * apart[j] * apart[k]) / mass - first[:, j] * first[:, k]
+            second[:, j, k] = second[:, k, j] = np.where(good, moment, 0.5 * variance * (j == k))
+    covariance = _through_window(second, variance)
+    displacement = np.einsum("njk,nk->nj", covariance / variance[:, np.newaxis, np.newaxis] + np.eye(n_axes), first)
+    reach = np.sqrt(variance)[:, np.newaxis]
+    displacement = np.where(good[:, np.newaxis], np.clip(displacement, -reach, reach), 0.0)
+    return Peak(height != 0, height, place + displacement, covariance)
+
+
+def _through_window(second: FloatArray, variance: FloatArray) -> FloatArray:
+    """Covariance of a Gaussian from its moments through a window, kept near that of the window."""
+    moments, axes = np.linalg.eigh(np.nan_to_num(second, posinf=0.0, neginf=0.0))
+    window = variance[:, np.newaxis]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        true = np.where(moments >= window, np.inf, 1.0 / (1.0 / moments - 1.0 / window))
+    true = np.where(moments <= 0, 0.0, true)
+    true = np.clip(true, window / _TRUSTED, window * _TRUSTED)
+    covariance: FloatArray = np.einsum("njk,nk,nlk->njl", axes, true, axes)
+    return covariance
+
+
+def on_grid(peak: Peak, tile: Tile) -> FloatArray:
+    """The peaks as Gaussians, shape (M, n)."""
+    n_axes = len(tile.grid)
+    precision = np.linalg.inv(peak.covariance)
+    apart = [axis - peak.position[:, k] for k, axis in enumerate(_indices(tile.grid))]
+    distance = np.zeros((len(tile.data), peak.height.size))
+    for j in range(n_axes):
+        for k in range(n_axes):
+            distance += precision[:, j, k] * apart[j] * apart[k]
+    drawn: FloatArray = peak.height * np.exp(-0.5 * distance)
+    return drawn
+
+
+def in_world(peak: Peak, tile: Tile, sign: float) -> WorldPeak:
+    """The peaks in the coordinates of the fit, which are taken to be linear around each; heights times a sign."""
+    nearest = np.clip(np.rint(peak.position).astype(np.intp), 0, np.array(tile.grid) - 1)
+    jacobian = _jacobian(tile, nearest)
+    origin = np.stack([_at(axis, nearest, tile.grid) for axis in tile.coords], axis=1)
+    centre = origin + np.einsum("njk,nk->nj", jacobian, peak.position - nearest)
+    covariance = np.einsum("njk,nkl,nml->njm", jacobian, peak.covariance, jacobian)
+    return WorldPeak(sign * peak.height, centre, covariance)
+
+
+def _indices(grid: tuple[int, ...]) -> tuple[FloatArray, ...]:
+    """Index along each axis of every sample, K arrays of shape (M, 1)."""
+    return tuple(axis.reshape(-1, 1).astype(float) for axis in np.indices(grid))
+
+
+def _at(values: FloatArray, index: NDArray[np.intp], grid: tuple[int, ...]) -> FloatArray:
+    """Values (M, n) or (M, 1) at one sample a fit, given as (n, K)."""
+    flat = np.ravel_multi_index(tuple(index.T), grid)
+    picked: FloatArray = values[flat, np.arange(flat.size) if values.shape[1] > 1 else 0]
+    return picked
+
+
+def _jacobian(tile: Tile, index: NDArray[np.intp]) -> FloatArray:
+    """Change of each coordinate from sample to sample along each axis, (n, K, K), by central differences."""
+    n_axes = len(tile.grid)
+    jacobian = np.empty((len(index), n_axes, n_axes))
+    for axis, size in enumerate(tile.grid):
+        step = np.arange(n_axes) == axis
+        before, after = np.clip(index - step, 0, None), np.minimum(index + step, np.array(tile.grid) - 1)
+        span = np.maximum(after[:, axis] - before[:, axis], 1)
+        for k, coordinate in enumerate(tile.coords):
+            difference = _at(coordinate, after, tile.grid) - _at(coordinate, before, tile.grid)
+            jacobian[:, k, axis] = difference / span if size > 1 else 1.0
+    return jacobian

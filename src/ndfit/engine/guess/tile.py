@@ -1,0 +1,95 @@
+"""A few fits of a Block, laid out for whole-array arithmetic: samples first, fits last.
+
+Flows in: a Block and rows of it. Flows out: Tile, contiguous arrays of shape (M, n), or (M, 1) where all fits share
+them, with samples in the order of their coordinates.
+
+No number may depend on which fits happen to be in a tile: sums over samples are taken one sample after another
+(numpy's own sums associate differently for different shapes), and everything else works element by element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.problem.types import Block, FloatArray
+
+__all__ = ["Tile", "median", "tiles", "total"]
+
+# Arrays of one tile stay in the processor's cache.
+_NUMBERS = 2**15
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Samples of n fits.
+
+    Attributes
+    ----------
+    data : shape (M, n); 0 in samples that are not used
+    weights : shape (M, n) or (M, 1), 1/sigma^2; 0 in samples that are not used
+    coords : K arrays of shape (M, n) or (M, 1)
+    grid : shape of the fitting axes, product M
+    """
+
+    data: FloatArray
+    weights: FloatArray
+    coords: tuple[FloatArray, ...]
+    grid: tuple[int, ...]
+
+
+def tiles(block: Block) -> Iterator[tuple[slice, Tile]]:
+    """Cut a block; rows of each tile, and the tile."""
+    n_fits, n_samples = block.data.shape
+    size = max(1, _NUMBERS // max(n_samples, 1))
+    for first in range(0, n_fits, size):
+        rows = slice(first, min(first + size, n_fits))
+        yield rows, _in_order(_cut(block, rows))
+
+
+def total(values: FloatArray) -> FloatArray:
+    """Sum over samples, shape (n,), the same for a fit whatever lies beside it."""
+    summed: FloatArray = np.add.accumulate(values, axis=0)[-1]
+    return summed
+
+
+def median(values: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
+    """Median over the samples that are used, shape (n,); infinite where there are none."""
+    ordered = np.sort(np.where(used, values, np.inf), axis=0)
+    count = np.broadcast_to(np.count_nonzero(used, axis=0), ordered.shape[1:])[np.newaxis]
+    low, high = np.maximum((count - 1) // 2, 0), np.minimum(count // 2, len(ordered) - 1)
+    middle = np.take_along_axis(ordered, low, axis=0) + np.take_along_axis(ordered, high, axis=0)
+    halved: FloatArray = 0.5 * middle[0]
+    return halved
+
+
+def _cut(block: Block, rows: slice) -> Tile:
+    def cut(array: Any) -> FloatArray:
+        return np.ascontiguousarray(array[rows].T, dtype=float)
+
+    weights = np.ones((block.data.shape[1], 1)) if block.weights is None else cut(block.weights) ** 2
+    if block.valid is not None:
+        weights = weights * cut(block.valid)
+    coords = tuple(np.ascontiguousarray(axis[:, np.newaxis]) if axis.ndim == 1 else cut(axis) for axis in block.coords)
+    return Tile(cut(block.data), weights, coords, block.fitting_shape)
+
+
+def _in_order(tile: Tile) -> Tile:
+    """Samples of a spectrum in the order of the coordinate; images are taken to lie on a grid."""
+    if len(tile.grid) > 1:
+        return tile
+    (axis,) = tile.coords
+    steps = np.diff(axis, axis=0)
+    if np.all(steps > 0) or np.all(steps < 0):
+        return tile
+    order = np.argsort(axis, axis=0, kind="stable")
+
+    def sort(array: FloatArray) -> FloatArray:
+        rows = np.broadcast_to(order, (len(order), max(order.shape[1], array.shape[1])))
+        return np.take_along_axis(np.broadcast_to(array, rows.shape), rows, axis=0)
+
+    return Tile(sort(tile.data), sort(tile.weights), (sort(axis),), tile.grid)

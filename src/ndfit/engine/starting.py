@@ -1,0 +1,191 @@
+"""Which points the fits of a block start from.
+
+Flows in: a Block. Flows out: tables of starting values (N, P), one after another, of which `ndfit.engine.trials` keeps
+what fits best.
+
+The first is the caller's, or the guess from the data. The others are drawn around it, each parameter by its rule:
+
+==================  =================================================================================
+finite bounds       uniform between them
+centre of a line    uniform over the coordinates of the samples used, in the bound there is
+width of a line     the first start times 2^u, u uniform in [-2, 2]
+position angle      uniform in [-pi/2, pi/2]
+any other           the first start plus u times its magnitude, u uniform in [-1, 1]; plus u where it is 0
+==================  =================================================================================
+
+and clipped into its bounds. What is a centre, width or angle is known for the models that can be guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.engine.compiled import CompiledEngine
+from ndfit.engine.draws import uniform
+from ndfit.engine.guess.estimate import Guess, SetTied
+from ndfit.engine.guess.profiles import PROFILES
+from ndfit.engine.guess.terms import Term, parse_terms
+from ndfit.engine.signs import update_ties
+from ndfit.problem.types import Block, EngineChoice, FitProblem, FloatArray
+
+__all__ = ["Starting", "parse_refine", "parse_starting"]
+
+_CENTRE, _WIDTH, _ANGLE, _OTHER = range(4)
+_OCTAVES = 2.0
+
+
+@dataclass(frozen=True)
+class Starting:
+    """How one problem's fits start.
+
+    Attributes
+    ----------
+    guess : None for the caller's starting values
+    count : starting points a position
+    seed : of those that are drawn
+    free : places of the free parameters
+    roles : place of a parameter -> its role and, of a centre, the axis
+    """
+
+    guess: Guess | None = None
+    count: int = 1
+    seed: int = 0
+    free: tuple[int, ...] = ()
+    roles: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+
+    def __call__(self, block: Block) -> Iterator[FloatArray]:
+        """Tables of starting values."""
+        tables = iter((block.start,) if self.guess is None else self.guess(block))
+        first = next(tables)
+        yield first
+        yield from tables
+        if self.count > 1:
+            lower, upper = (np.broadcast_to(bound, first.shape) for bound in (block.lower, block.upper))
+            spans = [_span(axis, block) for axis in block.coords]
+            for start in range(1, self.count):
+                yield self._drawn(first, lower, upper, spans, start, block.positions)
+
+    def _drawn(
+        self,
+        first: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        spans: list[tuple[FloatArray, FloatArray]],
+        start: int,
+        positions: NDArray[np.int64],
+    ) -> FloatArray:
+        numbers = uniform(self.seed, positions, start, len(self.free))
+        drawn = first.copy()
+        for index, number in zip(self.free, numbers.T, strict=True):
+            low, high = lower[:, index], upper[:, index]
+            role, axis = self.roles.get(index, (_OTHER, 0))
+            around = _RULES[role](first[:, index], 2.0 * number - 1.0, spans[axis])
+            bounded = np.isfinite(low) & np.isfinite(high)
+            with np.errstate(invalid="ignore"):
+                between = low + number * (high - low)
+            drawn[:, index] = np.clip(np.where(bounded, between, around), low, high)
+        return drawn
+
+
+Span = tuple[FloatArray, FloatArray]
+
+
+def _over_the_span(value: FloatArray, number: FloatArray, span: Span) -> FloatArray:
+    low, high = span
+    return np.asarray(low + 0.5 * (number + 1.0) * (high - low))
+
+
+def _by_octaves(value: FloatArray, number: FloatArray, span: Span) -> FloatArray:
+    return np.asarray(value * np.exp2(_OCTAVES * number))
+
+
+def _any_angle(value: FloatArray, number: FloatArray, span: Span) -> FloatArray:
+    return np.asarray(0.5 * np.pi * number)
+
+
+def _around(value: FloatArray, number: FloatArray, span: Span) -> FloatArray:
+    return np.asarray(value + number * np.where(value == 0.0, 1.0, np.abs(value)))
+
+
+_RULES = {_CENTRE: _over_the_span, _WIDTH: _by_octaves, _ANGLE: _any_angle, _OTHER: _around}
+
+
+def _span(axis: FloatArray, block: Block) -> Span:
+    """Least and greatest coordinate of the samples that are used, shape (N,)."""
+    used = True if block.valid is None else block.valid
+    low, high = (np.where(used, axis, fill) for fill in (np.inf, -np.inf))
+    whole = (block.n_fits,)
+    return np.broadcast_to(low.min(axis=-1), whole), np.broadcast_to(high.max(axis=-1), whole)
+
+
+def parse_starting(problem: FitProblem, choice: EngineChoice, guess: Any, starts: Any, seed: Any) -> Starting:
+    """Check what the caller wants of starting values.
+
+    Raises
+    ------
+    ValueError
+        An argument that is none of those known, or a model that cannot be guessed for.
+    """
+    if guess not in (None, "auto"):
+        raise ValueError(f"guess should be None or 'auto', got {guess!r}")
+    if not _is_whole(starts) or not 1 <= starts < 2**32:
+        raise ValueError(f"starts should be a positive whole number of starting points, got {starts!r}")
+    if not _is_whole(seed) or not 0 <= seed < 2**64:
+        raise ValueError(f"seed should be a whole number from 0 to 2^64 - 1, got {seed!r}")
+    params = problem.params
+    terms = _terms(problem.model, required=guess == "auto")
+    guesser = Guess(terms, params.free, _tied_by(problem, choice)) if guess == "auto" else None
+    return Starting(guesser, int(starts), int(seed), params.free, _roles(terms))
+
+
+def parse_refine(refine: Any) -> bool:
+    """Whether to refine.
+
+    Raises
+    ------
+    ValueError
+        Something else than None or 'neighbours'.
+    """
+    if refine not in (None, "neighbours"):
+        raise ValueError(f"refine should be None or 'neighbours', got {refine!r}")
+    return refine is not None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _terms(model: Any, required: bool) -> tuple[Term, ...]:
+    try:
+        return parse_terms(model)
+    except ValueError:
+        if required:
+            raise
+        return ()
+
+
+def _tied_by(problem: FitProblem, choice: EngineChoice) -> SetTied | None:
+    """How tied parameters follow: all fits at once where the model is compiled, else one by one."""
+    if not any(problem.params.tied):
+        return None
+    if isinstance(choice.engine, CompiledEngine):
+        return choice.engine.model.set_tied
+    return partial(update_ties, params=problem.params, model=problem.model)
+
+
+def _roles(terms: tuple[Term, ...]) -> dict[int, tuple[int, int]]:
+    roles: dict[int, tuple[int, int]] = {}
+    for term in terms:
+        if term.is_line:
+            profile = PROFILES[term.kind]
+            roles.update({term.columns[i]: (_CENTRE, axis) for axis, i in enumerate(profile.centre)})
+            roles.update({term.columns[i]: (_WIDTH, 0) for i in profile.widths})
+            if profile.angle is not None:
+                roles[term.columns[profile.angle]] = (_ANGLE, 0)
+    return roles

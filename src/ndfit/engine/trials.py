@@ -1,0 +1,71 @@
+"""The best of several fits of the same block.
+
+Flows in: an engine, a Block, and tables of starting values. Flows out: one BlockResult; `nfev` counts every evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FloatArray, SolveOptions, Status
+
+__all__ = ["best_of"]
+
+_USABLE = [code for code, row in STATUS.items() if row.usable]
+_STARTABLE = [Status.READY, Status.NON_FINITE_START]
+
+
+def best_of(engine: Engine, block: Block, options: SolveOptions, starts: Iterable[FloatArray]) -> BlockResult:
+    """Fit from each start, and keep for each position the fit of the lowest cost, the first of equals.
+
+    Parameters
+    ----------
+    starts : tables (N, P), at least one. Positions with a value that is not finite are left out.
+    """
+    tables = iter(starts)
+    best = engine(_started(block, next(tables)), options)
+    for table in tables:
+        best = _better(best, engine(_started(block, table), options))
+    return best
+
+
+def _started(block: Block, start: FloatArray) -> Block:
+    """The block with other starting values, clipped into the bounds."""
+    if start is block.start:
+        return block
+    inside = np.clip(start, block.lower, block.upper)
+    ready = np.where(np.isfinite(inside).all(axis=1), Status.READY, Status.NON_FINITE_START)
+    status = np.where(np.isin(block.status, _STARTABLE), ready, block.status).astype(np.int16)
+    return replace(block, start=inside, status=status)
+
+
+def _better(first: BlockResult, second: BlockResult) -> BlockResult:
+    one, other = (np.where(np.isin(each.status, _USABLE), each.cost, np.inf) for each in (first, second))
+    unknown = (first.status == Status.NON_FINITE_START) & ~np.isfinite(other)
+    taken = (other < one) | unknown
+
+    def pick(left: Any, right: Any) -> Any:
+        if left is None:
+            return None
+        return np.where(taken.reshape(-1, *(1,) * (left.ndim - 1)), right, left)
+
+    return replace(
+        first,
+        parameters=pick(first.parameters, second.parameters),
+        status=pick(first.status, second.status),
+        nfev=first.nfev + second.nfev,
+        cost=pick(first.cost, second.cost),
+        covariance=pick(first.covariance, second.covariance),
+        errors=_of_rows(first.errors, ~taken) | _of_rows(second.errors, taken),
+        warnings=_of_rows(first.warnings, ~taken) | _of_rows(second.warnings, taken),
+        info=pick(first.info, second.info),
+    )
+
+
+def _of_rows(messages: Any, rows: NDArray[np.bool_]) -> dict[int, Any]:
+    return {row: message for row, message in messages.items() if rows[row]}
