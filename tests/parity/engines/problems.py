@@ -194,8 +194,9 @@ class Case:
 
 
 def evaluate(model: Any, coords: tuple[FloatArray, ...], parameters: FloatArray) -> FloatArray:
-    """Values (N, M) of a model for parameters (N, P)."""
-    return np.stack([np.broadcast_to(model.evaluate(*coords, *row), coords[0].shape) for row in parameters])
+    """Values (N, M) of a model for parameters (N, P); NaN for parameters that are NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.stack([np.broadcast_to(model.evaluate(*coords, *row), coords[0].shape) for row in parameters])
 
 
 def draw(name: str, variant: str, n_fits: int, seed: int = 0) -> Case:

@@ -14,11 +14,13 @@ from ndfit.graph.catalogue import example
 
 COST_OF_ROUNDING = 1e-24  # of the sum of squares
 
-# Classes for which the catalogue's example is no start for a fit: values where every parameter matters.
+# Classes for which the catalogue's example is no start for a fit: values where every parameter matters, and the cusp of
+# a galaxy is not on a sample.
+_GALAXY = {"n": 1.5, "r_eff": 2.0, "x_0": 0.3, "y_0": -0.4, "ellip": 0.3, "theta": 0.5}
 TRUTH = {
-    "GeneralSersic2D": {"n": 1.5, "r_eff": 2.0, "ellip": 0.3, "theta": 0.5, "c": 0.2},
+    "GeneralSersic2D": _GALAXY | {"c": 0.2},
     "NFW": {"concentration": 2.0},
-    "Sersic2D": {"n": 1.5, "r_eff": 2.0, "ellip": 0.3, "theta": 0.5},
+    "Sersic2D": _GALAXY,
     "Tangent1D": {"frequency": 0.01},
 }
 
