@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ndfit.engine.guess.background import BASES, fit_background, sum_of
 from ndfit.engine.guess.profiles import PROFILES, parameters_of
-from ndfit.engine.guess.search import Limits, in_world, on_grid, scales_of, strongest
+from ndfit.engine.guess.search import Limits, in_world, scales_of, strongest
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import Tile, tiles
 from ndfit.problem.types import Block, FloatArray
@@ -135,7 +135,7 @@ class _TileGuess:
         values = parameters_of(profile, world, self.start[:, columns], turns)
         values[~peak.found] = np.nan
         self._write(columns, values)
-        return np.where(peak.found, on_grid(peak, self.tile), 0.0)
+        return np.where(peak.found, peak.height * peak.shape, 0.0)
 
     def _limits(self, term: Term) -> Limits:
         profile = PROFILES[term.kind]

@@ -4,7 +4,7 @@ Flows in: a Peak in the coordinates of the fit, and the parameters as the caller
 
 A peak is found as a Gaussian, of standard deviation sigma. For other profiles, the ratios of their full width at half
 maximum to sigma and of their amplitude to its height are those that the search (`ndfit.engine.guess.search`) finds on
-noise-free profiles: 2 sqrt(2 ln 2) = 2.355 for a Gaussian, 1.674 for a Lorentzian, and in between for Moffat's, whose
+noise-free profiles: 2 sqrt(2 ln 2) = 2.355 for a Gaussian, 1.808 for a Lorentzian, and in between for Moffat's, whose
 full width is 2 gamma sqrt(2^(1/alpha) - 1). A Voigt profile is started with equal widths, for which its full width is
 1.6376 times either (Olivero & Longbothum, J. Quant. Spectrosc. Radiat. Transfer 17, 233, 1977).
 """
@@ -24,7 +24,7 @@ Ratio = Callable[[FloatArray], FloatArray]
 __all__ = ["PROFILES", "Profile", "WorldPeak", "parameters_of"]
 
 _GAUSSIAN = 2.355
-_LORENTZIAN = 1.674
+_LORENTZIAN = 1.808
 
 
 def _constant(value: float) -> Ratio:
@@ -38,7 +38,7 @@ def _always(value: float, start: FloatArray) -> FloatArray:
 def _moffat(start: FloatArray) -> FloatArray:
     """Core width over sigma, given the exponent, which is the last parameter."""
     alpha = np.maximum(np.abs(start[:, -1]), 0.5)
-    full_width = _GAUSSIAN - (_GAUSSIAN - _LORENTZIAN) * alpha**-1.45
+    full_width = _GAUSSIAN - (_GAUSSIAN - _LORENTZIAN) * alpha**-1.05
     ratio: FloatArray = 0.5 * full_width / np.sqrt(np.exp2(1.0 / alpha) - 1.0)
     return ratio
 
@@ -67,11 +67,11 @@ class Profile:
 
 PROFILES: Mapping[str, Profile] = {
     "Gaussian1D": Profile(0, (1,), (2,), _constant(1.0)),
-    "Lorentz1D": Profile(0, (1,), (2,), _constant(_LORENTZIAN), 1.17),
-    "Drude1D": Profile(0, (1,), (2,), _constant(_LORENTZIAN), 1.17),
-    "Voigt1D": Profile(1, (0,), (2, 3), _constant(2.143 / 1.6376), 1.30),
+    "Lorentz1D": Profile(0, (1,), (2,), _constant(_LORENTZIAN), 1.13),
+    "Drude1D": Profile(0, (1,), (2,), _constant(_LORENTZIAN), 1.13),
+    "Voigt1D": Profile(1, (0,), (2, 3), _constant(2.079 / 1.6376), 1.5),
     "Moffat1D": Profile(0, (1,), (2,), _moffat, 1.05),
-    "RickerWavelet1D": Profile(0, (1,), (2,), _constant(2.46)),
+    "RickerWavelet1D": Profile(0, (1,), (2,), _constant(2.28), 0.92),
     "Gaussian2D": Profile(0, (1, 2), (3, 4), _constant(1.0), angle=5),
     "Moffat2D": Profile(0, (1, 2), (3,), _moffat, 1.05),
 }

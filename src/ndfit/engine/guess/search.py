@@ -13,7 +13,7 @@ before.
 
 The peak is then measured by moments within the window of the filter that found it: for a Gaussian of covariance C seen
 through a Gaussian window of variance v, moments M obey M^-1 = C^-1 + 1/v, and the first moment is M C^-1 of the
-displacement (adaptive moments; Bernstein & Jarvis, Astron. J. 123, 583, 2002).
+displacement (adaptive moments; Bernstein & Jarvis, Astron. J. 123, 583, 2002). Its height is that of least squares.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ndfit.engine.guess.profiles import WorldPeak
 from ndfit.engine.guess.tile import Tile, total
 from ndfit.problem.types import FloatArray
 
-__all__ = ["Limits", "Peak", "Scales", "in_world", "on_grid", "scales_of", "strongest"]
+__all__ = ["Limits", "Peak", "Scales", "in_world", "scales_of", "strongest"]
 
 # Of a single sample, the narrowest filter of the series.
 _FIRST_VARIANCE = 0.25
@@ -60,12 +60,14 @@ class Peak:
     height : shape (n,)
     position : shape (n, K)
     covariance : shape (n, K, K)
+    shape : shape (M, n), the Gaussians with a height of one
     """
 
     found: NDArray[np.bool_]
     height: FloatArray
     position: FloatArray
     covariance: FloatArray
+    shape: FloatArray
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,11 @@ def _measured(
     displacement = np.einsum("njk,nk->nj", covariance / variance[:, np.newaxis, np.newaxis] + np.eye(n_axes), first)
     reach = np.sqrt(variance)[:, np.newaxis]
     displacement = np.where(good[:, np.newaxis], np.clip(displacement, -reach, reach), 0.0)
-    return Peak(height != 0, height, place + displacement, covariance)
+    position = place + displacement
+    shape = _on_grid(position, covariance, tile.grid)
+    weighted = tile.weights * shape
+    fitted = total(weighted * residual) / total(weighted * shape)
+    return Peak(height != 0, np.where(fitted * height > 0, fitted, height), position, covariance, shape)
 
 
 def _through_window(second: FloatArray, variance: FloatArray) -> FloatArray:
@@ -211,17 +217,15 @@ def _through_window(second: FloatArray, variance: FloatArray) -> FloatArray:
     return covariance
 
 
-def on_grid(peak: Peak, tile: Tile) -> FloatArray:
-    """The peaks as Gaussians, shape (M, n)."""
-    n_axes = len(tile.grid)
-    precision = np.linalg.inv(peak.covariance)
-    apart = [axis - peak.position[:, k] for k, axis in enumerate(_indices(tile.grid))]
-    distance = np.zeros((len(tile.data), peak.height.size))
-    for j in range(n_axes):
-        for k in range(n_axes):
-            distance += precision[:, j, k] * apart[j] * apart[k]
-    drawn: FloatArray = peak.height * np.exp(-0.5 * distance)
-    return drawn
+def _on_grid(position: FloatArray, covariance: FloatArray, grid: tuple[int, ...]) -> FloatArray:
+    """Gaussians of height one, shape (M, n)."""
+    precision = np.linalg.inv(covariance)
+    apart = [axis - position[:, k] for k, axis in enumerate(_indices(grid))]
+    distance = np.zeros(apart[0].shape)
+    for j, one in enumerate(apart):
+        for k, other in enumerate(apart):
+            distance += precision[:, j, k] * one * other
+    return np.asarray(np.exp(-0.5 * distance))
 
 
 def in_world(peak: Peak, tile: Tile, sign: float) -> WorldPeak:

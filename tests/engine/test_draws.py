@@ -1,0 +1,41 @@
+"""Random numbers of positions: the published values of the generator, and independence of what else is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from ndfit.engine.draws import philox, uniform
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "expected"),
+    [
+        ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+        ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    ],
+)
+def test_known_answers_of_philox(
+    counter: tuple[int, ...], key: tuple[int, int], expected: tuple[int, int, int, int]
+) -> None:
+    first, second, third, fourth = (np.array([word], dtype=np.uint64) for word in counter)
+    words = philox((first, second, third, fourth), key)
+    assert tuple(int(word[0]) for word in words) == expected
+
+
+def test_numbers_belong_to_seed_position_and_start() -> None:
+    positions = np.array([5, 0, 2**33 + 5])
+    numbers = uniform(7, positions, 3, 5)
+    assert numbers.shape == (3, 5)
+    for row, position in enumerate(positions):
+        assert_array_equal(uniform(7, np.array([position]), 3, 5)[0], numbers[row])
+    assert len(np.unique(np.stack([numbers, uniform(8, positions, 3, 5), uniform(7, positions, 4, 5)]))) == 45
+
+
+def test_numbers_are_uniform() -> None:
+    numbers = uniform(0, np.arange(100_000), 1, 3)
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    assert np.abs(numbers.mean(axis=0) - 0.5).max() < 5 * np.sqrt(1 / 12 / 100_000)
+    assert np.abs(np.corrcoef(numbers.T) - np.eye(3)).max() < 0.02

@@ -1,0 +1,223 @@
+"""Starting values from the data: how near the truth they are, what they respect, what they cannot do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.modeling import models
+from astropy.modeling.models import Const1D, Const2D, Gaussian1D, Gaussian2D, Linear1D, Moffat2D, Planar2D, Polynomial1D
+from numpy.testing import assert_allclose, assert_array_equal
+from tests.engine.problems import block_for, bounds_of, engine_for, free_of
+
+from ndfit.engine.guess.estimate import Guess
+from ndfit.engine.guess.terms import parse_terms
+from ndfit.problem.types import Block
+
+X = np.linspace(0.0, 100.0, 201)
+ROWS, COLUMNS = (axis.ravel().astype(float) for axis in np.mgrid[:31, :33])
+
+
+def guesser(model: Any) -> Guess:
+    tied = any(model.tied.values())
+    return Guess(parse_terms(model), free_of(model), engine_for(model).model.set_tied if tied else None)
+
+
+def guess(model: Any, block: Block) -> np.ndarray:
+    return next(guesser(model)(block))
+
+
+def spectra(model: Any, data: Any, **keywords: Any) -> Block:
+    return block_for(model, np.atleast_2d(data), (X,), **keywords)
+
+
+def image(model: Any, truth: Any, coords: tuple[np.ndarray, ...] = (COLUMNS, ROWS)) -> Block:
+    return replace(block_for(model, truth(*coords)[np.newaxis], coords), fitting_shape=(31, 33))
+
+
+PROFILES = [
+    Gaussian1D(3, 41.2, 4),
+    models.Lorentz1D(3, 41.2, 6),
+    models.Drude1D(3, 41.2, 6),
+    models.Voigt1D(41.2, 3, 5, 5),
+    models.Moffat1D(3, 41.2, 5, 1.0),
+    models.Moffat1D(3, 41.2, 6, 2.5),
+    models.RickerWavelet1D(3, 41.2, 5),
+]
+
+
+@pytest.mark.parametrize("truth", PROFILES, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("sign", [1, -1], ids=["emission", "absorption"])
+def test_profiles_without_noise(truth: Any, sign: int) -> None:
+    model = truth.copy()
+    model.parameters = [value if name == "alpha" else 1.0 for name, value in zip(truth.param_names, truth.parameters)]
+    found = guess(model, spectra(model, sign * truth(X)))[0]
+    place = {"amplitude": 0, "mean": 0} | {name: i for i, name in enumerate(truth.param_names)}
+    height = place.get("amplitude_L", place["amplitude"])
+    assert_allclose(found[height], sign * truth.parameters[height], rtol=0.12)
+    others = [i for i in range(found.size) if i != height]
+    assert_allclose(found[others], truth.parameters[others], rtol=0.2)
+
+
+@pytest.mark.parametrize("background", [Const1D(20.0), Linear1D(-0.3, 50.0), Polynomial1D(2, c0=9.0, c1=0.2, c2=-0.01)])
+def test_lines_of_both_signs_on_a_background(background: Any) -> None:
+    truth = Gaussian1D(10, 30, 3) + Gaussian1D(-6, 60, 2) + background
+    model = Gaussian1D() + Gaussian1D() + type(background)(*((2,) if isinstance(background, Polynomial1D) else ()))
+    data = truth(X) + 0.5 * np.random.default_rng(1).normal(size=(20, X.size))
+    tables = list(guesser(model)(spectra(model, data)))
+    assert len(tables) == 2
+    for row, values in enumerate(tables[1]):
+        assert_allclose(values[:6], [10, 30, 3, -6, 60, 2], rtol=0.3, err_msg=str(row))
+        model.parameters = values
+        assert_allclose(model(X), truth(X), atol=2.5)
+
+
+def test_second_table_is_for_lines_of_both_signs_only() -> None:
+    model = Gaussian1D() + Gaussian1D()
+    truth = np.stack([(Gaussian1D(10, 30, 3) + Gaussian1D(side * 6, 60, 2))(X) for side in (1, -1)])
+    _, second = guesser(model)(spectra(model, truth))
+    assert np.isnan(second[0]).all()
+    assert np.isfinite(second[1]).all()
+
+
+def test_overlapping_lines_are_told_apart() -> None:
+    rng = np.random.default_rng(2)
+    truth = Gaussian1D(12, 45, 3) + Gaussian1D(10, 53, 3)
+    model = Gaussian1D() + Gaussian1D()
+    found = guess(model, spectra(model, truth(X) + rng.normal(size=(50, X.size))))
+    means = np.sort(found[:, [1, 4]], axis=1)
+    assert np.mean(np.abs(means - [45, 53]).max(axis=1) < 3) > 0.9
+    assert (found[:, [0, 3]] > 0).all()
+
+
+def test_terms_that_are_subtracted() -> None:
+    model = Const1D() - Gaussian1D()
+    found = guess(model, spectra(model, (Const1D(8.0) - Gaussian1D(3, 41.2, 4))(X)))[0]
+    assert_allclose(found, [8.0, 3.0, 41.2, 4.0], rtol=0.05)
+
+
+def test_elliptical_gaussian_on_a_constant() -> None:
+    truth = Gaussian2D(3, 14.3, 16.7, 3, 2, 0.6) + Const2D(1.0)
+    model = Gaussian2D() + Const2D()
+    assert_allclose(guess(model, image(model, truth))[0], truth.parameters, rtol=0.05)
+
+
+def test_moffat_on_a_plane() -> None:
+    truth = Moffat2D(3, 14.3, 16.7, 3, 2.5) + Planar2D(0.01, 0.02, 1.0)
+    model = Moffat2D(alpha=2.5) + Planar2D()
+    found = guess(model, image(model, truth))[0]
+    assert_allclose(found[:5], truth.parameters[:5], rtol=0.25)
+    assert_allclose(found[1:3], truth.parameters[1:3], rtol=1e-3)
+
+
+def test_image_in_turned_and_scaled_coordinates() -> None:
+    cos, sin = np.cos(0.5), np.sin(0.5)
+    coords = (0.01 * (cos * COLUMNS - sin * ROWS) + 5.0, 0.01 * (sin * COLUMNS + cos * ROWS) - 2.0)
+    truth = Gaussian2D(3, 5.05, -1.8, 0.04, 0.02, 0.9)
+    model = Gaussian2D()
+    assert_allclose(guess(model, image(model, truth, coords))[0], truth.parameters, rtol=0.06)
+
+
+def test_samples_that_are_not_used_say_nothing() -> None:
+    model = Gaussian1D() + Const1D()
+    clean = (Gaussian1D(5, 70, 3) + Const1D(2.0))(X)
+    data, valid, weights = (np.tile(values, (2, 1)) for values in (clean, np.ones(X.size, bool), np.ones(X.size)))
+    data[:, 20:26] = [[0.0], [1e6]]
+    valid[0, 20:26], weights[1, 20:26] = False, 0.0
+    found = guess(model, spectra(model, data, valid=valid, weights=weights))
+    assert_allclose(found, np.tile([5, 70, 3, 2], (2, 1)), rtol=0.05)
+
+
+def test_weights_tell_noise_from_a_line() -> None:
+    rng = np.random.default_rng(3)
+    sigma = np.where(X < 50, 20.0, 0.5)
+    model = Gaussian1D()
+    data = Gaussian1D(5, 70, 3)(X) + sigma * rng.normal(size=(30, X.size))
+    found = guess(model, spectra(model, data, weights=np.tile(1 / sigma, (30, 1))))
+    assert_allclose(found[:, 1], 70, atol=1)
+
+
+def test_bounds_choose_the_line_and_hold_the_guess() -> None:
+    model = Gaussian1D(1, 25, 2, bounds={"mean": (20, 40), "stddev": (None, 2.5)}) + Gaussian1D(1, 70, 2)
+    found = guess(model, spectra(model, (Gaussian1D(5, 30, 3) + Gaussian1D(9, 70, 3))(X)))[0]
+    assert_allclose(found[[1, 4]], [30, 70], atol=0.5)
+    assert found[2] <= 2.5
+    assert_allclose(found[5], 3, rtol=0.1)
+
+
+def test_amplitude_bounds_choose_the_sign() -> None:
+    model = Gaussian1D(1, 0, 1, bounds={"amplitude": (0, None)})
+    found = guess(model, spectra(model, (Gaussian1D(5, 30, 3) + Gaussian1D(-9, 70, 3))(X)))[0]
+    assert_allclose(found, [5, 30, 3], rtol=0.05)
+
+
+def test_fixed_parameters_stay() -> None:
+    model = Gaussian1D(1, 30, 1, fixed={"mean": True}) + Const1D(4.0, fixed={"amplitude": True})
+    found = guess(model, spectra(model, (Gaussian1D(2, 32, 3) + Const1D(4.0))(X)))[0]
+    assert_array_equal(found[[1, 3]], [30, 4])
+    assert 1 < found[0] < 2
+
+
+def test_tied_parameters_follow() -> None:
+    model = Gaussian1D() + Gaussian1D()
+    model.mean_1.tied = lambda m: m.mean_0 + 20
+    model.stddev_1.tied = lambda m: m.stddev_0
+    found = guess(model, spectra(model, (Gaussian1D(9, 30, 3) + Gaussian1D(2, 50, 3) + Gaussian1D(4, 80, 3))(X)))[0]
+    assert_allclose(found, [9, 30, 3, 2, 50, 3], rtol=0.1)
+
+
+def test_data_without_a_peak_keep_the_callers_values() -> None:
+    model = Gaussian1D(1.5, 33.0, 2.5) + Const1D(7.0)
+    assert_allclose(guess(model, spectra(model, np.zeros(X.size)))[0], [1.5, 33.0, 2.5, 0.0])
+
+
+def test_coordinates_in_any_order_and_of_each_fit() -> None:
+    rng = np.random.default_rng(4)
+    order = np.stack([rng.permutation(X.size) for _ in range(3)])
+    truth, model = Gaussian1D(5, 70, 3), Gaussian1D()
+    block = block_for(model, truth(X[order]), (X[order],))
+    assert_allclose(guess(model, block), np.tile(truth.parameters, (3, 1)), rtol=0.05)
+    block = block_for(model, truth(X[order[:1]]), (X[order[0]],))
+    assert_allclose(guess(model, block)[0], truth.parameters, rtol=0.05)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_bit_depends_on_what_else_is_in_the_block(weighted: bool) -> None:
+    rng = np.random.default_rng(5)
+    data = (Gaussian1D(6, 30, 3) + Gaussian1D(5, 60, 2) + Linear1D(0.1, 1))(X) + rng.normal(size=(400, X.size))
+    weights = rng.uniform(0.5, 2, data.shape) if weighted else None
+    model = Gaussian1D() + Gaussian1D() + Linear1D()
+    together = list(guesser(model)(spectra(model, np.asfortranarray(data), weights=weights)))
+    for rows in (slice(0, 1), slice(1, 3), slice(250, 400)):
+        alone = guesser(model)(spectra(model, data[rows], weights=None if weights is None else weights[rows]))
+        for one, other in zip(alone, together, strict=True):
+            assert_array_equal(one, other[rows])
+
+
+class Gaussian1DofMine(Gaussian1D):
+    """A person's own class, which may do anything."""
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (models.Sersic1D(), "Sersic1D"),
+        (Gaussian1DofMine(), "Gaussian1DofMine"),
+        (Gaussian1D() * Const1D(), r"operator '\*'"),
+        (Gaussian1D() + models.PowerLaw1D(), "PowerLaw1D"),
+    ],
+)
+def test_models_that_cannot_be_guessed_for(model: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        parse_terms(model)
+    assert "Voigt1D" in str(caught.value)
+
+
+def test_guess_is_inside_the_bounds() -> None:
+    bounds = {"amplitude": (0, 2), "mean": (40, 45), "stddev": (1, 2)}
+    model = Gaussian1D(1, 41, 1.5, bounds=bounds)
+    lower, upper = bounds_of(model)
+    found = guess(model, spectra(model, np.random.default_rng(6).normal(size=(50, X.size)) * 10))
+    assert ((found >= lower) & (found <= upper)).all()
