@@ -29,14 +29,12 @@ def main(smoke: bool, out: Path, only: tuple[str, ...], peers: tuple[str, ...], 
     from benchmarks.results import write_json
     from benchmarks.run import run
 
-    try:
-        results = run(smoke=smoke, only=only, peers=peers, repeats=1 if smoke else repeats)
-    except KeyError as error:
-        raise click.UsageError(error.args[0]) from None
-    report = full_report(results)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(results, out / "results.json")
-    (out / "results.md").write_text(report, encoding="utf-8")
+    report = ""
+    for results in run(smoke=smoke, only=only, peers=peers, repeats=1 if smoke else repeats):
+        report = full_report(results)
+        write_json(results, out / "results.json")
+        (out / "results.md").write_text(report, encoding="utf-8")
     click.echo(report)
     click.echo(f"Results are in {out}")
 

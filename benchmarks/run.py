@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,12 @@ PACKAGES = ("ndfit", "astropy", "numpy", "scipy", "numba", "dask", "lmfit", "jax
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON", "sse2": "SSE2"}
 
 
-def run(*, smoke: bool, only: Iterable[str], peers: Iterable[str], repeats: int) -> dict[str, Any]:
-    """Measure.
+def run(*, smoke: bool, only: Iterable[str], peers: Iterable[str], repeats: int) -> Iterator[dict[str, Any]]:
+    """Measure; the results so far, after each workload and probe.
 
     Raises
     ------
-    KeyError
+    click.UsageError
         A name is not known; says which are.
     """
     wanted = _known(only, (*WORKLOADS, *PROBES)) or (*WORKLOADS, *PROBES)
@@ -55,7 +55,7 @@ def run(*, smoke: bool, only: Iterable[str], peers: Iterable[str], repeats: int)
         else:
             probe = PROBES[name]
             results["probes"][name] = {"title": probe.title, "values": probe.run(repeats, smoke)}
-    return results
+        yield results
 
 
 def machine() -> str:
@@ -88,5 +88,5 @@ def _known(names: Iterable[str], known: Iterable[str] | Mapping[str, Any]) -> tu
     names, known = tuple(names), tuple(known)
     for name in names:
         if name not in known:
-            raise KeyError(f"'{name}' is not known; there are {', '.join(known)}")
+            raise click.UsageError(f"'{name}' is not known; there are {', '.join(known)}")
     return names

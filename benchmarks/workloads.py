@@ -145,8 +145,8 @@ _PAGE = np.s_[:, 25:75, 35:85]
 _WHOLE = np.s_[:, :, :]
 _MEAN = (3000.0, 6000.0)
 
-_LOOPS = {"curve_fit": 2000, "curve_fit-jac": 2000, "lmfit": 400}
-_OF_CUBES = _LOOPS | {"astropy-synchronous": 1000}
+_LOOPS = {"curve_fit": 1000, "curve_fit-jac": 1000, "lmfit": 200}
+_OF_CUBES = _LOOPS | {"astropy-synchronous": 500, "optimistix": 1024}
 
 WORKLOADS: dict[str, Workload] = {
     row.name: row
@@ -156,7 +156,7 @@ WORKLOADS: dict[str, Workload] = {
             "100,000 spectra of 53 channels, Gaussian",
             _spectra,
             100_000,
-            _LOOPS | {"astropy-processes": 10_000, "astropy-synchronous": 4_000, "optimistix": 20_480},
+            _LOOPS | {"astropy-processes": 5000, "astropy-synchronous": 2000, "optimistix": 10_240},
         ),
         Workload("cube", "synthetic cube 53 x 105 x 105, WCS and units", _synthetic_cube, 105 * 105, _OF_CUBES, 0.9),
         Workload(
@@ -170,7 +170,7 @@ WORKLOADS: dict[str, Workload] = {
                 "curve_fit": 300,
                 "curve_fit-jac": 300,
                 "lmfit": 50,
-                "optimistix": 2048,
+                "optimistix": 1024,
             },
             0.95,
         ),
@@ -180,12 +180,12 @@ WORKLOADS: dict[str, Workload] = {
             _stamps,
             20_000,
             {
-                "astropy-processes": 3000,
-                "astropy-synchronous": 1000,
-                "curve_fit": 1000,
-                "curve_fit-jac": 1000,
-                "lmfit": 150,
-                "optimistix": 4096,
+                "astropy-processes": 2000,
+                "astropy-synchronous": 500,
+                "curve_fit": 500,
+                "curve_fit-jac": 500,
+                "lmfit": 100,
+                "optimistix": 2048,
             },
         ),
         Workload("l1448-part", "L1448, 2,500 spectra", _l1448(_PAGE, None), 2500, _OF_CUBES, 0.9),
