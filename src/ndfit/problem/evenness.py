@@ -40,26 +40,28 @@ def even_parameters(
     -------
     P flags
     """
+    start = np.array(bare.parameters)
 
     def is_even(i: int) -> bool:
         bounded = np.any(np.isfinite(lower[i])) or np.any(np.isfinite(upper[i]))
-        return free[i] and not bounded and all(_is_even_at(bare, i, shift, sample) for shift in _SHIFTS)
+        return free[i] and not bounded and all(_is_even_at(trial, start, i, shift, sample) for shift in _SHIFTS)
 
     try:
+        trial = bare.copy()
         with np.errstate(all="ignore"):
             return tuple(is_even(i) for i in range(len(free)))
     except Exception:  # the caller's own code
         return (False,) * len(free)
 
 
-def _is_even_at(bare: Any, i: int, shift: float, sample: tuple[FloatArray, ...]) -> bool:
-    values = np.where(bare.parameters == 0.0, shift, bare.parameters * shift)
-    plain, turned, larger = (_evaluate_with(bare, i, values, scale, sample) for scale in (1.0, -1.0, 1.1))
+def _is_even_at(trial: Any, start: FloatArray, i: int, shift: float, sample: tuple[FloatArray, ...]) -> bool:
+    values = np.where(start == 0.0, shift, start * shift)
+    plain, turned, larger = (_evaluate_with(trial, i, values, scale, sample) for scale in (1.0, -1.0, 1.1))
     return bool(np.array_equal(plain, turned) and np.any(plain != larger) and np.all(np.isfinite(plain)))
 
 
-def _evaluate_with(bare: Any, i: int, values: FloatArray, scale: float, sample: tuple[FloatArray, ...]) -> FloatArray:
-    trial = bare.copy()
+def _evaluate_with(trial: Any, i: int, values: FloatArray, scale: float, sample: tuple[FloatArray, ...]) -> FloatArray:
+    """Value with parameter i scaled; every parameter of `trial` is set."""
     trial.parameters = np.where(np.arange(values.size) == i, values * scale, values)
     for name in trial.param_names:
         if trial.tied[name]:
