@@ -11,10 +11,12 @@ import pytest
 from astropy.modeling import models
 from tests.engine.problems import block_for, engine_for, take, with_scipy
 
+from ndfit.graph.interpret import evaluate
+from ndfit.graph.trace import trace
 from ndfit.problem.types import Block, SolveOptions, Status
 
 X = np.linspace(-10.0, 10.0, 53)
-OPTIONS = SolveOptions()
+OPTIONS = SolveOptions(ftol=1e-8, gtol=1e-8)
 
 
 def lines(model: Any, n_fits: int, noise: float = 0.5, seed: int = 1, spread: float = 0.1, x: Any = X) -> Any:
@@ -213,3 +215,28 @@ def test_limit_of_evaluations() -> None:
     assert set(result.status) == {Status.EVALUATION_LIMIT}
     assert set(result.nfev) == {3}
     assert np.isfinite(result.parameters).all()
+
+
+def test_the_step_from_the_callers_amplitude_finds_the_line() -> None:
+    # At these starting means the best amplitude of a line of the starting width is often negative.
+    rng = np.random.default_rng(0)
+    x, mean = np.linspace(-5.0, 5.0, 53), rng.uniform(-2.0, 2.0, (200, 1))
+    data = 5.0 * np.exp(-0.5 * ((x - mean) / 0.8) ** 2) + 0.5 * rng.standard_normal((200, 53))
+    model = models.Gaussian1D(4.0, 0.0, 1.0) + models.Const1D(0.0)
+    result = engine_for(model)(block_for(model, data, (x,)), OPTIONS)
+    assert np.all(result.parameters[:, 0] > 3.0)
+    assert np.all(2.0 * result.cost < 53 * 0.5**2 * 2.0)
+
+
+def test_the_cost_is_that_of_the_parameters() -> None:
+    # Where fwhm_L goes to zero and amplitude_L to infinity, only their product matters.
+    model = models.Voigt1D(0.0, 10.0, 1.0, 1.0)
+    data, _ = lines(model, 300, noise=1.0)
+    block = block_for(model, data, (X,), (0.3, 8.0, 0.8, 1.2))
+    result = engine_for(model)(block, SolveOptions(max_nfev=1000))
+    assert abs(result.parameters[:, 2]).min() < 1e-3
+    graph = trace(model)
+    true = [
+        0.5 * np.sum((evaluate(graph, row, (X,))[0] - y) ** 2) for row, y in zip(result.parameters, data, strict=True)
+    ]
+    assert np.allclose(result.cost, true, rtol=1e-9)

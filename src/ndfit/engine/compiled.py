@@ -59,7 +59,7 @@ class ModelCode(Protocol):
 class CompiledEngine:
     """Levenberg-Marquardt with exact derivatives, many fits side by side.
 
-    Linear parameters without bounds are eliminated: their starting values do not matter.
+    Linear parameters without bounds are eliminated after the first step, which starts from their starting values.
     """
 
     model: ModelCode

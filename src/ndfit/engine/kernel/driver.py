@@ -22,7 +22,7 @@ from ndfit.engine.kernel.lanes import GROUPS
 from ndfit.engine.kernel.memory import address, at, float_at, stand_alone, table
 from ndfit.engine.kernel.step import judge, propose
 from ndfit.engine.kernel.system import assemble, eliminate
-from ndfit.engine.kernel.workspace import LINEAR, ROWS, Field, View
+from ndfit.engine.kernel.workspace import ELIMINATE, LINEAR, ROWS, START, Field, View
 from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 
 
@@ -44,7 +44,7 @@ def solve(
 ) -> None:
     """Solve every fit whose status in the outcome is READY."""
     structure, workspace, views = table(structure_address), table(workspace_address), table(views_address)
-    fits, nfev = at(workspace, Field.FIT), at(workspace, Field.NFEV)
+    fits, nfev, mode = at(workspace, Field.FIT), at(workspace, Field.NFEV), at(workspace, Field.MODE)
     n_rows = 1 + structure[LINEAR] + structure[ROWS]
     following, active = 0, 0
     for lane in range(LANES):
@@ -61,9 +61,11 @@ def solve(
             if fits[lane] < 0.0:
                 continue
             nfev[lane] += 1.0
-            code = verdict(workspace, lane, ftol, xtol, gtol, max_nfev)
+            if mode[lane] == START:
+                mode[lane] = ELIMINATE
+            code = verdict(workspace, lane, n_samples, ftol, xtol, gtol, max_nfev)
             if code != READY:
-                report(structure, workspace, views, lane, code, ftol, xtol)
+                report(structure, workspace, views, lane, code)
                 following = take(structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted)
                 active -= fits[lane] < 0.0
 

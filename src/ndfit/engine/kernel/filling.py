@@ -7,11 +7,11 @@ Samples that are not used get weight 0 and the coordinates of a used sample, so 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from ndfit.engine.kernel.algebra import compiled, inlined
 from ndfit.engine.kernel.memory import address, at, byte_at, float_at, put_float, stand_alone
-from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, PLACES, Field, View
+from ndfit.engine.kernel.workspace import FREE, OUTCOME_COLUMNS, PARAMS, PLACES, START, Field, View
 from ndfit.jit import LANES
 
 COORDS = int(View.COORDS)
@@ -21,19 +21,11 @@ READY = -1.0
 EVALUATION_LIMIT, GTOL, FTOL, XTOL, FTOL_XTOL = 0.0, 1.0, 2.0, 3.0, 4.0
 NON_FINITE_MODEL, INSENSITIVE = -16.0, -17.0
 
-START_DAMPING = 0.1
-# The error that is left after the next step is estimated from the lengths of the last two, whose ratio is taken to be
-# no better than this. Its square, relative to the squared residuals, has to be MARGIN times smaller than ftol.
-LEAST_CONTRACTION = 0.1
-MARGIN = 3e-6
+START_DAMPING = 0.3
+# A fit ends where the next step is shorter than 1e-5 standard errors: its square, relative to the squared residuals,
+# than ftol times this over the number of samples (for an ftol of 1e-8).
+MARGIN = 2e-3
 ROUNDING = (4.0 * 2.0**-52) ** 2
-
-
-class Tolerances(NamedTuple):
-    ftol: float
-    xtol: float
-    gtol: float
-    max_nfev: float
 
 
 @compiled
@@ -79,25 +71,22 @@ def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> No
         p = structure[PLACES + i]
         at(workspace, Field.LOWER)[i * LANES + lane] = float_at(address(views, View.LOWER, fit, p))
         at(workspace, Field.UPPER)[i * LANES + lane] = float_at(address(views, View.UPPER, fit, p))
-        if i < structure[LINEAR]:
-            trial[p * LANES + lane] = 0.0
     at(workspace, Field.COST)[lane] = INFINITY
     at(workspace, Field.DAMPING)[lane] = START_DAMPING
     at(workspace, Field.GROWTH)[lane] = 2.0
     at(workspace, Field.PREDICTED)[lane] = 1.0
-    at(workspace, Field.LENGTH)[lane] = 0.0
     at(workspace, Field.NFEV)[lane] = 0.0
+    at(workspace, Field.MODE)[lane] = START
     at(workspace, Field.FIT)[lane] = fit
 
 
 @compiled
-def verdict(workspace: Any, lane: int, ftol: float, xtol: float, gtol: float, max_nfev: float) -> float:
+def verdict(workspace: Any, lane: int, n_samples: int, ftol: float, xtol: float, gtol: float, max_nfev: float) -> float:
     """Status of the fit of a lane, READY while it goes on."""
     stand_alone()
     cost, length = at(workspace, Field.COST)[lane], at(workspace, Field.LENGTH)[lane]
     move, size = at(workspace, Field.MOVE)[lane], at(workspace, Field.SIZE)[lane]
-    last, nfev = at(workspace, Field.LAST_LENGTH)[lane], at(workspace, Field.NFEV)[lane]
-    steepest = at(workspace, Field.COSINE)[lane]
+    steepest, nfev = at(workspace, Field.COSINE)[lane], at(workspace, Field.NFEV)[lane]
     if not cost < INFINITY:
         return NON_FINITE_MODEL
     if nfev == 1.0 and at(workspace, Field.EFFECT)[lane] == 0.0:
@@ -106,35 +95,21 @@ def verdict(workspace: Any, lane: int, ftol: float, xtol: float, gtol: float, ma
         return GTOL
     if cost <= ROUNDING * at(workspace, Field.POWER)[lane]:
         return FTOL
-    contraction = 1.0
-    if at(workspace, Field.ACCEPTED)[lane] > 0.0 and length < last:
-        contraction = length / last if length > LEAST_CONTRACTION * last else LEAST_CONTRACTION
-    by_cost = length <= ftol * cost and contraction * length <= MARGIN * ftol * cost
-    xtol *= xtol
-    by_step = move <= xtol * size and contraction * move <= xtol * xtol * size
+    by_cost = length <= MARGIN * ftol * cost / n_samples
+    by_step = move <= xtol * xtol * xtol * xtol * size
     if by_cost or by_step:
         return (FTOL_XTOL if by_step else FTOL) if by_cost else XTOL
     return EVALUATION_LIMIT if nfev >= max_nfev else READY
 
 
 @inlined
-def report(structure: Any, workspace: Any, views: Any, lane: int, code: float, ftol: float, xtol: float) -> None:
-    """Write the outcome of a lane's fit.
-
-    A fit that converged takes its last step unseen: it is too small to matter for the cost, and lowers the error that
-    is left by one more contraction.
-    """
-    fit, cost = int(at(workspace, Field.FIT)[lane]), at(workspace, Field.COST)[lane]
+def report(structure: Any, workspace: Any, views: Any, lane: int, code: float) -> None:
+    """Write the outcome of a lane's fit: the best point that was evaluated."""
+    fit, point = int(at(workspace, Field.FIT)[lane]), at(workspace, Field.PARAMS)
     put_float(address(views, View.OUTCOME, fit, 0), code)
     put_float(address(views, View.OUTCOME, fit, 1), at(workspace, Field.NFEV)[lane])
     if code < 0.0:
         return
-    small = at(workspace, Field.LENGTH)[lane] <= ftol * cost
-    small = small or at(workspace, Field.MOVE)[lane] <= xtol * xtol * at(workspace, Field.SIZE)[lane]
-    point = at(workspace, Field.PARAMS)
-    if code > 0.0 and small and at(workspace, Field.ACCEPTED)[lane] > 0.0:
-        point = at(workspace, Field.TRIAL)
-        cost -= at(workspace, Field.PREDICTED)[lane]
-    put_float(address(views, View.OUTCOME, fit, 2), 0.5 * cost if cost > 0.0 else 0.0)
+    put_float(address(views, View.OUTCOME, fit, 2), 0.5 * at(workspace, Field.COST)[lane])
     for p in range(structure[PARAMS]):
         put_float(address(views, View.OUTCOME, fit, OUTCOME_COLUMNS + p), point[p * LANES + lane])

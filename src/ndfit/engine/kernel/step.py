@@ -4,8 +4,8 @@ Flows in: cost, J^T J and J^T r of the trial point. Flows out: the best point so
 and the figures that the convergence tests read.
 
 Levenberg-Marquardt on (B + mu D) h = J^T r, where D is the diagonal of J^T J for nonlinear parameters and zero for
-linear ones. mu follows the ratio of actual and predicted reduction (H. B. Nielsen, IMM-REP-1999-05, Technical
-University of Denmark, 1999).
+linear ones that are eliminated. mu follows the ratio of actual and predicted reduction (H. B. Nielsen,
+IMM-REP-1999-05, Technical University of Denmark, 1999).
 
 B is J^T J, corrected by what the last step d has shown: with y the change of the gradient over d and A = J^T J,
 B = A - A d d^T A / (d^T A d) + y y^T / (y^T d), the update of Broyden, Fletcher, Goldfarb and Shanno, so that B d = y
@@ -69,9 +69,8 @@ def learn(structure: Any, workspace: Any, group: int, good: Any) -> None:
 @inlined
 def judge(structure: Any, workspace: Any, group: int) -> None:
     """Keep the trial points that lower the cost, and update the damping."""
-    cost, accepted = at_group(workspace, Field.COST, group), at_group(workspace, Field.ACCEPTED, group)
+    cost = at_group(workspace, Field.COST, group)
     damping, growth = at_group(workspace, Field.DAMPING, group), at_group(workspace, Field.GROWTH, group)
-    last_length = at_group(workspace, Field.LAST_LENGTH, group)
     normal, trial_normal = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.TRIAL_NORMAL, group)
     gradient = at_group(workspace, Field.GRADIENT, group)
     trial_gradient = at_group(workspace, Field.TRIAL_GRADIENT, group)
@@ -91,9 +90,7 @@ def judge(structure: Any, workspace: Any, group: int) -> None:
     mu = load(damping, 0) * choose(keep, shrink, load(growth, 0))
     store(damping, 0, choose(mu > LEAST_DAMPING, mu, LEAST_DAMPING))
     store(growth, 0, choose(keep, 2.0, 2.0 * load(growth, 0)))
-    store(last_length, 0, choose(keep, load(at_group(workspace, Field.LENGTH, group), 0), load(last_length, 0)))
     store(cost, 0, choose(keep, new, old))
-    store(accepted, 0, choose(keep, 1.0, 0.0))
     for i in range(entry(n_free, 0)):
         store(normal, i, choose(keep, load(trial_normal, i), load(normal, i)))
     for i in range(n_free):

@@ -1,7 +1,7 @@
 """From products of rows to normal equations at the best linear parameters.
 
 Flows in: GRAM at a trial point (alpha, c). Flows out: the trial point with c replaced by the best linear parameters for
-its alpha, the sum of squared residuals there, J^T J and J^T r.
+its alpha, the sum of squared residuals there, J^T J and J^T r. In lanes whose MODE is not ELIMINATE, c stays.
 
 With residual r = y - f at c and basis functions phi, the best c is c + d with (phi^T phi) d = phi^T r, and the squared
 residuals become r^T r - z^T z with L z = phi^T r, L L^T = phi^T phi. Derivative rows are partials of single basis
@@ -9,6 +9,9 @@ functions, so that their products with the new coefficients are exact. Gauss-New
 point are the variable projection steps of L. Kaufman, BIT 15 (1975) 49: the linear unknowns, eliminated from the normal
 equations, leave Kaufman's Jacobian. r is always a difference of the data and the model at the predicted c, so that
 nothing cancels as a fit converges.
+
+At the start c stays what the caller gave. Next to a line, the best amplitude of a line is often negative; a step from
+there fits what is left of the line upside down, while the step from the caller's amplitude goes to the line.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any
 from ndfit.engine.kernel.algebra import compiled, factorise, inlined, substitute
 from ndfit.engine.kernel.lanes import at_group, choose, load, root, store, widen
 from ndfit.engine.kernel.memory import entry, stand_alone
-from ndfit.engine.kernel.workspace import BASIS, FREE, LINEAR, PLACES, ROWS, VARIABLE, Field
+from ndfit.engine.kernel.workspace import BASIS, ELIMINATE, FREE, LINEAR, PLACES, ROWS, VARIABLE, Field
 
 ROUNDING = 1e-15  # of the squared residuals before elimination: what is left cannot be known better
 
@@ -40,9 +43,10 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
     factorise(factor, n)
     before = load(gram, 0)
     cost, least = before - substitute(factor, change, n), before * ROUNDING
-    store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(cost < least, least, cost))
+    free = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
+    store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(free, choose(cost < least, least, cost), before))
     for i in range(n):
-        own = load(change, i) * load(scale, i)
+        own = choose(free, load(change, i) * load(scale, i), 0.0)
         store(change, i, own)
         place = structure[PLACES + i]
         store(trial, place, load(trial, place) + own)
@@ -59,7 +63,9 @@ def assemble(structure: Any, workspace: Any, group: int) -> None:
         store(normal, i, 0.0)
     for i in range(n_free):
         store(gradient, i, 0.0)
+    eliminated = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
     for i in range(n_linear):
+        store(gradient, i, choose(eliminated, 0.0, load(gram, entry(i + 1, 0))))
         for j in range(i + 1):
             store(normal, entry(i, j), load(gram, entry(i + 1, j + 1)))
     for d in range(n_rows):

@@ -72,6 +72,10 @@ class View(IntEnum):
     COORDS = 7  # the first of K
 
 
+# What is done with linear parameters at a trial point: they are set to their best values, or, at the caller's start,
+# stay as they are.
+ELIMINATE, START = 0.0, 1.0
+
 OUTCOME_COLUMNS = 3  # before the parameters
 
 
@@ -104,21 +108,20 @@ class Field(IntEnum):
     PINNED = 17  # F, steps of the parameters that a bound stops
     COST = 18  # sums of squared residuals
     TRIAL_COST = 19
-    ACCEPTED = 20
-    DAMPING = 21
-    GROWTH = 22
-    PREDICTED = 23
-    LENGTH = 24
-    LAST_LENGTH = 25
-    COSINE = 26
-    MOVE = 27
-    SIZE = 28
-    POWER = 29  # sum of squared data
-    NFEV = 30
-    CHORD = 31  # F, A d / sqrt(d^T A d) for the last step d
-    TURN = 32  # F, change of the gradient over the last step, over sqrt(its product with the step)
-    EFFECT = 33  # trace of J^T J
-    FIT = 34  # which fit of the block, -1 in an idle lane
+    DAMPING = 20
+    GROWTH = 21
+    PREDICTED = 22
+    LENGTH = 23
+    COSINE = 24
+    MOVE = 25
+    SIZE = 26
+    POWER = 27  # sum of squared data
+    NFEV = 28
+    CHORD = 29  # F, A d / sqrt(d^T A d) for the last step d
+    TURN = 30  # F, change of the gradient over the last step, over sqrt(its product with the step)
+    EFFECT = 31  # trace of J^T J
+    MODE = 32  # how linear parameters are treated
+    FIT = 33  # which fit of the block, -1 in an idle lane
 
 
 @dataclass(frozen=True)
