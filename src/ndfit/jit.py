@@ -135,8 +135,17 @@ class _DiskCache(FunctionCache):  # type: ignore[misc]
         self._impl_class = lambda function: _Reduction(function, key)
         super().__init__(function)
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # A file that was cut short or damaged may raise anything. Its index would also stop what is compiled now from
+        # being stored.
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            with suppress(OSError):
+                self.flush()
+            return None
+
     @contextmanager
     def _guard_against_spurious_io_errors(self) -> Iterator[None]:
-        # A cache file may also be cut short, or stem from another numba: then it is compiled and written again.
-        with suppress(OSError, EOFError):
+        with suppress(OSError):
             yield
