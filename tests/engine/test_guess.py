@@ -16,7 +16,7 @@ from ndfit.engine.guess.estimate import Guess
 from ndfit.engine.guess.terms import parse_terms
 from ndfit.problem.types import Block
 
-X = np.linspace(0.0, 100.0, 201)
+X = np.linspace(0.5, 100.5, 201)
 ROWS, COLUMNS = (axis.ravel().astype(float) for axis in np.mgrid[:31, :33])
 
 
@@ -52,7 +52,9 @@ PROFILES = [
 @pytest.mark.parametrize("sign", [1, -1], ids=["emission", "absorption"])
 def test_profiles_without_noise(truth: Any, sign: int) -> None:
     model = truth.copy()
-    model.parameters = [value if name == "alpha" else 1.0 for name, value in zip(truth.param_names, truth.parameters)]
+    model.parameters = [
+        value if name == "alpha" else 1.0 for name, value in zip(truth.param_names, truth.parameters, strict=True)
+    ]
     found = guess(model, spectra(model, sign * truth(X)))[0]
     place = {"amplitude": 0, "mean": 0} | {name: i for i, name in enumerate(truth.param_names)}
     height = place.get("amplitude_L", place["amplitude"])

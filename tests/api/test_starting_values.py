@@ -1,0 +1,201 @@
+"""guess, starts and refine, as a person uses them: on the L1448 cube and on simulated lines."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from astropy.modeling.fitting import TRFLSQFitter, parallel_fit_dask
+from astropy.modeling.models import Const1D, Gaussian1D, Gaussian2D, Sersic1D
+from astropy.wcs import WCS
+from numpy.testing import assert_allclose, assert_array_equal
+from tests.shared import shared_path
+
+import ndfit
+
+X = np.arange(80.0)
+CUT = np.s_[:, 44:56, 48:60]
+WHOLE = np.s_[:, :, :]
+NO_IDEA = Gaussian1D(1, 0, 1) + Gaussian1D(1, 10, 1) + Const1D(0)
+
+
+def l1448(part: Any) -> tuple[np.ndarray, Any]:
+    with fits.open(shared_path("data", "l1448_13co.fits")) as hdus, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # astropy on the header's dates and frames
+        return hdus[0].data[part].astype(float), WCS(hdus[0].header)[part]
+
+
+def poor_start() -> Gaussian1D:
+    return Gaussian1D(amplitude=1 * u.one, mean=3000 * u.m / u.s, stddev=100 * u.m / u.s)
+
+
+def fit_l1448(part: Any, **keywords: Any) -> ndfit.FitResult:
+    data, wcs = l1448(part)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ndfit.FitWarning)
+        return ndfit.fit(poor_start(), data, fitting_axes=0, world=wcs, data_unit=u.one, **keywords)
+
+
+def cost_of_astropy(part: Any) -> float:
+    data, wcs = l1448(part)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = parallel_fit_dask(
+            model=poor_start(),
+            fitter=TRFLSQFitter(),
+            data=data,
+            world=wcs,
+            fitting_axes=0,
+            data_unit=u.one,
+            scheduler="synchronous",
+        )
+    velocity = wcs.spectral.pixel_to_world_values(np.arange(len(data)))[:, None, None]
+    maps = [getattr(fitted, name).value for name in fitted.param_names]
+    return float(np.sum((data - Gaussian1D.evaluate(velocity, *maps)) ** 2))
+
+
+def assert_near_the_best_known(part: Any) -> None:
+    """Within 0.1 % of the better of 64 starts around the model's values, and 64 around the guess."""
+    best = min(fit_l1448(part, starts=64, guess=guess).chi_square.sum() for guess in (None, "auto"))
+    found = fit_l1448(part, guess="auto", refine="neighbours").chi_square.sum()
+    assert found <= best * 1.001
+    assert cost_of_astropy(part) > best * 1.001
+
+
+def two_lines(shape: tuple[int, ...], apart: tuple[float, float]) -> tuple[np.ndarray, Any]:
+    """Two lines of S/N 10 to 20, `apart` in units of the larger full width, on a constant; and the true model."""
+    rng = np.random.default_rng(0)
+    mean, width, other = rng.uniform(15, 40, shape), rng.uniform(1.5, 4, shape), rng.uniform(1.5, 4, shape)
+    step = 2.355 * np.maximum(width, other) * rng.uniform(*apart, shape)
+    truth = (
+        Gaussian1D(rng.uniform(10, 20, shape), mean, width)
+        + Gaussian1D(rng.uniform(10, 20, shape), mean + step, other)
+        + Const1D(np.full(shape, 5.0))
+    )
+    values = [getattr(truth, name).value for name in truth.param_names]
+    first, second = (Gaussian1D.evaluate(X[:, None, None], *values[i : i + 3]) for i in (0, 3))
+    return first + second + 5.0 + rng.normal(size=(80, *shape)), truth
+
+
+@pytest.mark.parametrize("apart", [(1.0, 3.0), (0.7, 1.5)])
+def test_two_lines_reach_the_global_minimum(apart: tuple[float, float]) -> None:
+    data, truth = two_lines((30, 30), apart)
+    from_truth = ndfit.fit(truth, data, fitting_axes=0)
+    found = ndfit.fit(NO_IDEA, data, fitting_axes=0, guess="auto", refine="neighbours")
+    assert np.mean(found.chi_square <= from_truth.chi_square * (1 + 1e-6)) >= 0.99
+
+
+def test_two_lines_are_missed_without_a_guess() -> None:
+    data, truth = two_lines((10, 10), (1.0, 3.0))
+    from_truth = ndfit.fit(truth, data, fitting_axes=0)
+    found = ndfit.fit(NO_IDEA, data, fitting_axes=0)
+    assert np.mean(found.chi_square <= from_truth.chi_square * (1 + 1e-6)) < 0.5
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"scheduler": "synchronous", "chunk_n_max": 7},
+        {"scheduler": "threads", "chunk_n_max": 20},
+        pytest.param({"scheduler": "processes", "chunk_n_max": 40}, marks=pytest.mark.long),
+    ],
+    ids=str,
+)
+def test_no_bit_depends_on_the_schedule(schedule: dict[str, Any]) -> None:
+    data, _ = two_lines((8, 9), (0.5, 1.5))
+    keywords: dict[str, Any] = {"fitting_axes": 0, "guess": "auto", "starts": 3, "seed": 4, "refine": "neighbours"}
+    together = ndfit.fit(NO_IDEA, data, scheduler="synchronous", **keywords)
+    apart = ndfit.fit(NO_IDEA, data, **keywords, **schedule)
+    for name in together.param_names:
+        assert_array_equal(apart.parameters[name], together.parameters[name], err_msg=name)
+    assert_array_equal(apart.nfev, together.nfev)
+
+
+def test_more_starts_are_never_worse_and_belong_to_the_seed() -> None:
+    data, _ = two_lines((8, 9), (0.5, 1.5))
+
+    def costs(**keywords: Any) -> np.ndarray:
+        return ndfit.fit(NO_IDEA, data, fitting_axes=0, **keywords).chi_square
+
+    one, few, many = costs(), costs(starts=4, seed=2), costs(starts=12, seed=2)
+    assert (few <= one).all()
+    assert (many <= few).all()
+    assert many.sum() < one.sum()
+    assert_array_equal(costs(starts=4, seed=2), few)
+    assert not np.array_equal(costs(starts=4, seed=3), few)
+
+
+def test_starts_are_drawn_between_bounds() -> None:
+    """A line that no search finds from the start: the model is flat there."""
+    data = Gaussian1D(10, 60, 1)(X)[:, None] + 0.1 * np.random.default_rng(0).normal(size=(80, 5))
+    model = Gaussian1D(1, 5, 1, bounds={"mean": (0, 79), "stddev": (0.5, 5)})
+    assert (np.abs(ndfit.fit(model, data, fitting_axes=0).parameters["mean"] - 60) > 1).any()
+    found = ndfit.fit(model, data, fitting_axes=0, starts=30)
+    assert_allclose(found.parameters["mean"], 60, atol=0.1)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_guess_with_units_masks_and_ties(engine: str) -> None:
+    rng = np.random.default_rng(1)
+    truth = Gaussian1D(10, 30, 3) + Gaussian1D(5, 50, 3) + Const1D(2)
+    data = truth(X)[:, None] + 0.3 * rng.normal(size=(80, 4))
+    data[10, 0], data[11, 1] = np.nan, 1e5
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[11, 1] = True
+    model = Gaussian1D(1 * u.K, 0 * u.km, 1 * u.km) + Gaussian1D(1 * u.K, 0 * u.km, 1 * u.km) + Const1D(0 * u.K)
+    model.stddev_1.tied = lambda m: m.stddev_0
+    found = ndfit.fit(
+        model, data * u.K, mask=mask, world=(X * 1000 * u.m,), fitting_axes=0, guess="auto", engine=engine
+    )
+    assert found.parameters["mean_0"].unit == u.km
+    means = np.sort([found.parameters[name].value for name in ("mean_0", "mean_1")], axis=0)
+    assert_allclose(means, np.tile([[30], [50]], 4), atol=0.5)
+    assert_array_equal(found.parameters["stddev_0"], found.parameters["stddev_1"])
+
+
+def test_guess_replaces_starting_values_that_are_nan() -> None:
+    data = np.tile(Gaussian1D(10, 30, 3)(X)[:, None], 3)
+    model = Gaussian1D(1, np.array([np.nan, 30, np.nan]), 1)
+    assert_allclose(ndfit.fit(model, data, fitting_axes=0, guess="auto").parameters["mean"], 30, rtol=1e-6)
+
+
+def test_images() -> None:
+    y, x = np.mgrid[:21, :23]
+    truth = Gaussian2D(5, 12.2, 8.7, 3, 1.8, 0.5)
+    data = truth(x, y) + 0.2 * np.random.default_rng(2).normal(size=(6, 21, 23))
+    found = ndfit.fit(Gaussian2D(1, 0, 0, 1, 1, 0), data, fitting_axes=(2, 1), guess="auto")
+    assert_allclose(found.parameters["x_mean"], 12.2, atol=0.3)
+    assert_allclose(found.parameters["y_mean"], 8.7, atol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"guess": "moments"}, "guess should be None or 'auto'"),
+        ({"starts": 0}, "starts should be a positive whole number"),
+        ({"starts": 2.5}, "starts should be a positive whole number"),
+        ({"starts": 2, "seed": -1}, "seed should be a whole number"),
+        ({"refine": True}, "refine should be None or 'neighbours'"),
+    ],
+)
+def test_bad_arguments(keywords: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ndfit.fit(Gaussian1D(), np.ones((80, 2)), fitting_axes=0, **keywords)
+
+
+def test_model_that_cannot_be_guessed_for() -> None:
+    with pytest.raises(ValueError, match="cannot guess for Sersic1D: it is for sums of Gaussian1D"):
+        ndfit.fit(Sersic1D(), np.ones((80, 2)), fitting_axes=0, guess="auto")
+
+
+def test_l1448_from_one_poor_start() -> None:
+    assert_near_the_best_known(CUT)
+
+
+@pytest.mark.long
+def test_whole_l1448_from_one_poor_start() -> None:
+    assert_near_the_best_known(WHOLE)
