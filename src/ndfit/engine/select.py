@@ -99,7 +99,9 @@ def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo) ->
         for keyword, field in _KEYWORDS.items()
         if field is not None and keyword in call.kwargs
     }
-    return SolveOptions(**defaults | given | {"covariance": covariance})
+    # An accuracy finer than the other tolerances asks for a minimum that is converged by every test.
+    finer = {name: min(defaults[name], given["xtol"]) for name in ("ftol", "gtol") if "xtol" in given}
+    return SolveOptions(**defaults | given | finer | {"covariance": covariance})
 
 
 def _choose(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo) -> EngineChoice:

@@ -63,14 +63,14 @@ def _find_stepwise(
     value: Residual, start: FloatArray, free: tuple[int, ...], model: Any, span: float
 ) -> tuple[int, ...]:
     """An edge may start right on a sample, where it seems to have a derivative: it is tried beside it too."""
-    moves = [with_free(start, start[list(free)] + part * span, free, model) for part in _BESIDE]
+    first = start[list(free)]
+    sizes = np.where(first == 0.0, min(span, 1.0), np.abs(first))
+    moves = [with_free(start, first + part * sizes, free, model) for part in _BESIDE]
     jacobians = [jacobian_at(lambda parameters: value(parameters[list(free)]), moved, free, model) for moved in moves]
     reacts = np.all([jacobian.any(axis=0) for jacobian in jacobians], axis=0)
-    before = value(start[list(free)])
+    before = value(first)
     return tuple(
-        index
-        for index in range(len(free))
-        if not reacts[index] and _matters(index, value, start[list(free)], before, span)
+        index for index in range(len(free)) if not reacts[index] and _matters(index, value, first, before, span)
     )
 
 

@@ -179,8 +179,9 @@ def _status_of_samples(
     """Status of fits some of whose samples cannot be used; of several causes the one listed first here."""
     n_wanted = np.broadcast_to(wanted, data.shape).sum(axis=1)
     n_used = valid.sum(axis=1)
-    empty = ~finite.any(axis=1)
-    empty[empty] = np.isnan(data[empty]).all(axis=1)
+    nowhere_finite = ~finite.any(axis=1)
+    empty = np.zeros(len(data), dtype=bool)
+    empty[nowhere_finite] = np.isnan(data[nowhere_finite]).all(axis=1)
     checks = (
         (empty, Status.NO_DATA),
         (n_wanted == 0, Status.ALL_MASKED),
