@@ -10,8 +10,10 @@ point are the variable projection steps of L. Kaufman, BIT 15 (1975) 49: the lin
 equations, leave Kaufman's Jacobian. r is always a difference of the data and the model at the predicted c, so that
 nothing cancels as a fit converges.
 
-At the start c stays what the caller gave. Next to a line, the best amplitude of a line is often negative; a step from
-there fits what is left of the line upside down, while the step from the caller's amplitude goes to the line.
+At the start c stays what the caller gave where the best c has another sign. Next to a line, the best amplitude of a
+line is often negative; a step from there fits what is left of the line upside down, while the step from the caller's
+amplitude goes to the line. Otherwise c is eliminated at once: a step from an amplitude far below the data would be far
+too long.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
     factorise(factor, n)
     before = load(gram, 0)
     cost, least = before - substitute(factor, change, n), before * ROUNDING
+    keep_unless_turned(structure, workspace, group)
     free = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
     store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(free, choose(cost < least, least, cost), before))
     for i in range(n):
@@ -50,6 +53,19 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
         store(change, i, own)
         place = structure[PLACES + i]
         store(trial, place, load(trial, place) + own)
+
+
+@inlined
+def keep_unless_turned(structure: Any, workspace: Any, group: int) -> None:
+    """Set MODE to ELIMINATE in lanes whose best linear parameters all have the sign of those they replace."""
+    change, scale = at_group(workspace, Field.STEP, group), at_group(workspace, Field.SCALE, group)
+    mode, trial = at_group(workspace, Field.MODE, group), at_group(workspace, Field.TRIAL, group)
+    lowest = widen(0.0)
+    for i in range(structure[LINEAR]):
+        given = load(trial, structure[PLACES + i])
+        product = given * (given + load(change, i) * load(scale, i))
+        lowest = choose(product < lowest, product, lowest)
+    store(mode, 0, choose(lowest < 0.0, load(mode, 0), widen(ELIMINATE)))
 
 
 @compiled
