@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FloatArray, SolveOptions, Status
 
-__all__ = ["best_of"]
+__all__ = ["best_of", "better"]
 
 _USABLE = [code for code, row in STATUS.items() if row.usable]
 _STARTABLE = [Status.READY, Status.NON_FINITE_START]
@@ -30,7 +30,7 @@ def best_of(engine: Engine, block: Block, options: SolveOptions, starts: Iterabl
     tables = iter(starts)
     best = engine(_started(block, next(tables)), options)
     for table in tables:
-        best = _better(best, engine(_started(block, table), options))
+        best = better(best, engine(_started(block, table), options))
     return best
 
 
@@ -44,7 +44,8 @@ def _started(block: Block, start: FloatArray) -> Block:
     return replace(block, start=inside, status=status)
 
 
-def _better(first: BlockResult, second: BlockResult) -> BlockResult:
+def better(first: BlockResult, second: BlockResult) -> BlockResult:
+    """Row by row the result of the lower cost, the first of equals; `nfev` counts both."""
     one, other = (np.where(np.isin(each.status, _USABLE), each.cost, np.inf) for each in (first, second))
     unknown = (first.status == Status.NON_FINITE_START) & ~np.isfinite(other)
     taken = (other < one) | unknown
