@@ -1,7 +1,7 @@
 """Who is measured: the table of peers.
 
-Flows in: Task. Flows out: Answers. Every peer starts from the same values and keeps its own defaults, but for the limit
-of evaluations, which is high enough for all fits to converge. A peer's package is imported on its first fit.
+Flows in: Task. Flows out: Answers. Every peer starts from the same values and keeps its own defaults; those that take
+functions get a limit of evaluations that lets all fits converge. A peer's package is imported on its first fit.
 """
 
 from __future__ import annotations
@@ -76,7 +76,6 @@ def _call(function: Callable[..., Any], task: Task, counted: bool, **keywords: A
         fitted = function(
             **task.call,
             fitter=fitter,
-            fitter_kwargs={"maxiter": MOST_EVALUATIONS},
             fit_info=("nfev",) if counted else False,
             **keywords,
         )
