@@ -46,7 +46,7 @@ def test_wrong_answers_do_not_count() -> None:
 
 @pytest.mark.usefixtures("two_peers")
 def test_part_is_scaled_and_its_start_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = iter([(2.0, None), (5.0, Answers(np.ones((9, 3)), None))])
+    calls = iter([(2.0, None), (9.0, None), (5.0, Answers(np.ones((9, 3)), None))])
     monkeypatch.setattr(measure, "timed", lambda *_, **__: next(calls))
     peers = measure_workload(spectra(right=N_FITS // 4), ("right",), 1, smoke=True)["peers"]
     assert peers["right"]["seconds"] == [2.0 + 3.0 * 4]
