@@ -156,7 +156,7 @@ WORKLOADS: dict[str, Workload] = {
             "100,000 spectra of 53 channels, Gaussian",
             _spectra,
             100_000,
-            _LOOPS | {"astropy-processes": 5000, "astropy-synchronous": 2000, "optimistix": 10_240},
+            _LOOPS | {"astropy-processes": 6000, "astropy-synchronous": 2000, "optimistix": 10_240},
         ),
         Workload("cube", "synthetic cube 53 x 105 x 105, WCS and units", _synthetic_cube, 105 * 105, _OF_CUBES, 0.9),
         Workload(
@@ -165,7 +165,7 @@ WORKLOADS: dict[str, Workload] = {
             _three_lines,
             20_000,
             {
-                "astropy-processes": 1000,
+                "astropy-processes": 1200,
                 "astropy-synchronous": 300,
                 "curve_fit": 300,
                 "curve_fit-jac": 300,
@@ -180,7 +180,7 @@ WORKLOADS: dict[str, Workload] = {
             _stamps,
             20_000,
             {
-                "astropy-processes": 2000,
+                "astropy-processes": 2400,
                 "astropy-synchronous": 500,
                 "curve_fit": 500,
                 "curve_fit-jac": 500,
