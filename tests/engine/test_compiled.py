@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astropy.modeling import models
+from astropy.modeling import custom_model, models
 from tests.engine.problems import block_for, engine_for, take, with_scipy
 
 from ndfit.graph.interpret import evaluate
@@ -240,3 +240,33 @@ def test_the_cost_is_that_of_the_parameters() -> None:
         0.5 * np.sum((evaluate(graph, row, (X,))[0] - y) ** 2) for row, y in zip(result.parameters, data, strict=True)
     ]
     assert np.allclose(result.cost, true, rtol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [0.01, 1.0, 100.0])
+def test_a_wrong_height_at_the_start_does_no_harm(factor: float) -> None:
+    model = models.Gaussian1D(5.0 * factor, 0.0, 1.0) + models.Const1D(0.0)
+    clean = models.Gaussian1D(5.0, 1.0, 1.2)(X)
+    data = clean + 0.3 * np.random.default_rng(5).standard_normal((100, 53))
+    result = engine_for(model)(block_for(model, data, (X,)), OPTIONS)
+    assert np.all(abs(result.parameters[:, 1] - 1.0) < 0.5)
+
+
+@custom_model
+def decays(x, a=1.2, p=0.3, b=5.6, q=5.5, c=6.5, r=7.6):  # type: ignore[no-untyped-def]
+    return a * np.exp(-p * x) + b * np.exp(-q * x) + c * np.exp(-r * x)
+
+
+def test_a_component_that_ends_upside_down_is_fitted_again() -> None:
+    # Sums of three that are hard to tell apart: with elimination, two of them coalesce with opposite signs.
+    model, x = decays(), np.linspace(0.0, 1.15, 24)
+    clean = decays(0.0951, 1.0, 0.8607, 3.0, 1.5576, 5.0)(x)
+    block = block_for(model, np.outer(np.linspace(1.0, 1.2, 40), clean), (x,))
+    options = SolveOptions(ftol=1e-15, xtol=1e-15, gtol=1e-15, max_nfev=1000)
+    engine = engine_for(model)
+    result = engine(block, options)
+    assert np.isclose(np.sort(result.parameters[:, 1::2]), (1.0, 3.0, 5.0), rtol=1e-3).all(axis=1).mean() > 0.8
+    assert np.all(result.nfev <= 1000)
+    for row in (0, 17, 39):
+        alone = engine(take(block, slice(row, row + 1)), options)
+        for name in ("parameters", "status", "nfev", "cost"):
+            assert np.array_equal(getattr(alone, name)[0], getattr(result, name)[row])

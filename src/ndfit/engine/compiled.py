@@ -6,7 +6,7 @@ it needs compiled is compiled, or loaded from the cache, on the first block that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
 from ndfit.engine.kernel.workspace import OUTCOME_COLUMNS, Structure, Table, Workspace, allocate, view_table
-from ndfit.engine.trials import better
-from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions, Status
+from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions
 
 __all__ = ["CompiledEngine", "ModelCode"]
 
@@ -60,17 +59,11 @@ class ModelCode(Protocol):
 class CompiledEngine:
     """Levenberg-Marquardt with exact derivatives, many fits side by side.
 
-    Linear parameters without bounds are eliminated. A fit that then ends with one of them turned against its start, or
-    after hardly any evaluation, is made again without elimination from the caller's start, and the lower cost is kept.
-
-    Attributes
-    ----------
-    model : with linear parameters split off
-    whole : the same without, for second goes; None where there are none to split off
+    Linear parameters without bounds are eliminated. A fit that then ends with a component turned against its start is
+    made again without elimination from the caller's start, and the lower cost is kept; `nfev` counts both.
     """
 
     model: ModelCode
-    whole: ModelCode | None = None
 
     name: ClassVar[str] = "compiled"
     chunk_size: ClassVar[int] = 50_000
@@ -79,23 +72,6 @@ class CompiledEngine:
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         """Solve a block. Parameters are NaN where the status is not usable."""
-        found = self._solve(block, options)
-        if self.whole is None:
-            return found
-        doubtful = self._doubtful(block, found)
-        if not doubtful.any():
-            return found
-        status = np.where(doubtful, Status.READY, Status.NO_DATA).astype(np.int16)
-        again = CompiledEngine(self.whole)._solve(replace(block, status=status), options)
-        return better(found, replace(again, nfev=np.where(doubtful, again.nfev, 0).astype(np.int32)))
-
-    def _doubtful(self, block: Block, found: BlockResult) -> NDArray[np.bool_]:
-        linear = list(self.model.free[: self.model.n_linear])
-        with np.errstate(invalid="ignore"):
-            turned = (found.parameters[:, linear] * block.start[:, linear] < 0.0).any(axis=1)
-        return (block.status == Status.READY) & (turned | (found.nfev <= _HARDLY_ANY))
-
-    def _solve(self, block: Block, options: SolveOptions) -> BlockResult:
         outcome = np.full((block.n_fits, OUTCOME_COLUMNS + self.model.n_params), np.nan)
         outcome[:, 0], outcome[:, 1] = block.status, 0.0
         call = _Call.of(self.model, block, outcome)
@@ -114,9 +90,6 @@ class CompiledEngine:
         order = np.argsort(self.model.free)
         return covariance[:, order[:, None], order]
 
-
-# A minimum that takes so few evaluations is more often a plateau.
-_HARDLY_ANY = 3
 
 _USABLE = [code for code, row in STATUS.items() if row.usable]
 

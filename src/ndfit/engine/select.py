@@ -143,8 +143,7 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo) -> Engi
         raise NotCompilable(f"{type(call.fitter).__name__} is for models that are linear in every free parameter")
     if _stepwise(problem):
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
-    code = generate(graph, params.free, unbounded)
-    return CompiledEngine(code, generate(graph, params.free, ()) if code.n_linear else None)
+    return CompiledEngine(generate(graph, params.free, unbounded))
 
 
 def _has_bounds(params: ParamTable, index: int) -> bool:

@@ -4,6 +4,9 @@ Flows in: a model as two compiled functions, and tables: the structure of its de
 Flows out: the outcomes of the block, written through its view.
 
 No arithmetic crosses lanes, so that a fit's result does not depend on its neighbours.
+
+A fit whose components end upside down, compared with the caller's start, is made a second time without elimination, and
+the lower cost is kept; its evaluations are those of both attempts.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from ndfit.engine.kernel.lanes import GROUPS
 from ndfit.engine.kernel.memory import address, at, float_at, stand_alone, table
 from ndfit.engine.kernel.step import judge, propose
 from ndfit.engine.kernel.system import assemble, eliminate
-from ndfit.engine.kernel.workspace import ELIMINATE, LINEAR, ROWS, START, Field, View
+from ndfit.engine.kernel.workspace import ELIMINATE, KEEP, LINEAR, ROWS, START, Field, View
 from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 
 
@@ -65,7 +68,9 @@ def solve(
                 mode[lane] = ELIMINATE
             code = verdict(workspace, lane, n_samples, ftol, xtol, gtol, max_nfev)
             if code != READY:
-                report(structure, workspace, views, lane, code)
+                if report(structure, workspace, views, lane, code):
+                    begin(structure, workspace, views, int(fits[lane]), lane, KEEP)
+                    continue
                 following = take(structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted)
                 active -= fits[lane] < 0.0
 
@@ -90,7 +95,8 @@ def take(
         at(workspace, Field.FIT)[lane] = -1.0
         return n_fits
     fill(workspace, views, following, lane, n_samples, n_inputs, weighted)
-    begin(structure, workspace, views, following, lane)
+    begin(structure, workspace, views, following, lane, START)
+    at(workspace, Field.NFEV)[lane] = 0.0
     return following + 1
 
 

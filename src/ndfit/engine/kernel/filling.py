@@ -11,7 +11,17 @@ from typing import Any
 
 from ndfit.engine.kernel.algebra import compiled, inlined
 from ndfit.engine.kernel.memory import address, at, byte_at, float_at, put_float, stand_alone
-from ndfit.engine.kernel.workspace import FREE, OUTCOME_COLUMNS, PARAMS, PLACES, START, Field, View
+from ndfit.engine.kernel.workspace import (
+    BASIS,
+    FREE,
+    KEEP,
+    OUTCOME_COLUMNS,
+    PARAMS,
+    PLACES,
+    ROWS,
+    Field,
+    View,
+)
 from ndfit.jit import LANES
 
 COORDS = int(View.COORDS)
@@ -21,7 +31,8 @@ READY = -1.0
 EVALUATION_LIMIT, GTOL, FTOL, XTOL, FTOL_XTOL = 0.0, 1.0, 2.0, 3.0, 4.0
 NON_FINITE_MODEL, INSENSITIVE = -16.0, -17.0
 
-START_DAMPING = 0.3
+# At the first point, and at that of a second attempt, which is to take another way than the first.
+START_DAMPING, KEEP_DAMPING = 0.3, 1.0
 # A fit ends where the next step is shorter than 1e-5 standard errors: its square, relative to the squared residuals,
 # than ftol times this over the number of samples (for an ftol of 1e-8).
 MARGIN = 2e-3
@@ -61,9 +72,10 @@ def fill(workspace: Any, views: Any, fit: int, lane: int, n_samples: int, n_inpu
     at(workspace, Field.POWER)[lane] = power
 
 
-@inlined
-def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> None:
+@compiled
+def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int, mode: float) -> None:
     """Set a lane to the starting point of a fit."""
+    stand_alone()
     params, trial = at(workspace, Field.PARAMS), at(workspace, Field.TRIAL)
     for p in range(structure[PARAMS]):
         params[p * LANES + lane] = trial[p * LANES + lane] = float_at(address(views, View.START, fit, p))
@@ -72,11 +84,10 @@ def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> No
         at(workspace, Field.LOWER)[i * LANES + lane] = float_at(address(views, View.LOWER, fit, p))
         at(workspace, Field.UPPER)[i * LANES + lane] = float_at(address(views, View.UPPER, fit, p))
     at(workspace, Field.COST)[lane] = INFINITY
-    at(workspace, Field.DAMPING)[lane] = START_DAMPING
+    at(workspace, Field.DAMPING)[lane] = KEEP_DAMPING if mode == KEEP else START_DAMPING
     at(workspace, Field.GROWTH)[lane] = 2.0
     at(workspace, Field.PREDICTED)[lane] = 1.0
-    at(workspace, Field.NFEV)[lane] = 0.0
-    at(workspace, Field.MODE)[lane] = START
+    at(workspace, Field.MODE)[lane] = mode
     at(workspace, Field.FIT)[lane] = fit
 
 
@@ -103,13 +114,34 @@ def verdict(workspace: Any, lane: int, n_samples: int, ftol: float, xtol: float,
 
 
 @inlined
-def report(structure: Any, workspace: Any, views: Any, lane: int, code: float) -> None:
-    """Write the outcome of a lane's fit: the best point that was evaluated."""
+def suspect(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> bool:
+    """Whether a component ended upside down: its linear parameter has another sign than the caller gave it."""
+    for d in range(structure[ROWS]):
+        basis = structure[structure[BASIS] + d]
+        if basis >= 0:
+            p = structure[PLACES + basis]
+            if at(workspace, Field.PARAMS)[p * LANES + lane] * float_at(address(views, View.START, fit, p)) < 0.0:
+                return True
+    return False
+
+
+@compiled
+def report(structure: Any, workspace: Any, views: Any, lane: int, code: float) -> bool:
+    """Write the outcome of a lane's fit: the best point that was evaluated, of both attempts if there were two.
+
+    Return whether another attempt is to follow.
+    """
+    stand_alone()
     fit, point = int(at(workspace, Field.FIT)[lane]), at(workspace, Field.PARAMS)
-    put_float(address(views, View.OUTCOME, fit, 0), code)
+    again = at(workspace, Field.MODE)[lane] == KEEP
+    cost = 0.5 * at(workspace, Field.COST)[lane]
     put_float(address(views, View.OUTCOME, fit, 1), at(workspace, Field.NFEV)[lane])
+    if again and not cost < float_at(address(views, View.OUTCOME, fit, 2)):
+        return False
+    put_float(address(views, View.OUTCOME, fit, 0), code)
     if code < 0.0:
-        return
-    put_float(address(views, View.OUTCOME, fit, 2), 0.5 * at(workspace, Field.COST)[lane])
+        return False
+    put_float(address(views, View.OUTCOME, fit, 2), cost)
     for p in range(structure[PARAMS]):
         put_float(address(views, View.OUTCOME, fit, OUTCOME_COLUMNS + p), point[p * LANES + lane])
+    return bool(code > 0.0 and not again and suspect(structure, workspace, views, fit, lane))

@@ -25,7 +25,7 @@ from typing import Any
 from ndfit.engine.kernel.algebra import compiled, factorise, inlined, substitute
 from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store, widen
 from ndfit.engine.kernel.memory import entry, stand_alone
-from ndfit.engine.kernel.workspace import FREE, LINEAR, PLACES, Field
+from ndfit.engine.kernel.workspace import FREE, KEEP, LINEAR, PLACES, Field
 
 LEAST_DAMPING = 1e-15
 TINY = 1e-300
@@ -143,7 +143,8 @@ def solve_step(structure: Any, workspace: Any, group: int) -> None:
     factor, step = at_group(workspace, Field.FACTOR, group), at_group(workspace, Field.STEP, group)
     damped = load(at_group(workspace, Field.DAMPING, group), 0)
     chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
-    n_free = structure[FREE]
+    n_free, n_linear = structure[FREE], structure[LINEAR]
+    linear_damping = choose(load(at_group(workspace, Field.MODE, group), 0) == KEEP, damped, 0.0)
     for i in range(n_free):
         own, right = load(scale, i), load(gradient, i)
         for j in range(n_free):
@@ -153,7 +154,7 @@ def solve_step(structure: Any, workspace: Any, group: int) -> None:
             curved = load(normal, entry(i, j)) - load(chord, i) * load(chord, j) + load(turn, i) * load(turn, j)
             store(factor, entry(i, j), curved * own * load(scale, j))
         own = choose(own > 0.0, load(factor, entry(i, i)), 1.0)
-        store(factor, entry(i, i), own + damped if i >= structure[LINEAR] else own)
+        store(factor, entry(i, i), own + (damped if i >= n_linear else linear_damping))
     factorise(factor, n_free)
     substitute(factor, step, n_free)
     for i in range(n_free):

@@ -10,10 +10,9 @@ point are the variable projection steps of L. Kaufman, BIT 15 (1975) 49: the lin
 equations, leave Kaufman's Jacobian. r is always a difference of the data and the model at the predicted c, so that
 nothing cancels as a fit converges.
 
-At the start c stays what the caller gave where the best c has another sign. Next to a line, the best amplitude of a
-line is often negative; a step from there fits what is left of the line upside down, while the step from the caller's
-amplitude goes to the line. Otherwise c is eliminated at once: a step from an amplitude far below the data would be far
-too long.
+At the start c stays what the caller gave. Next to a line, the best amplitude of a line is often negative; a step from
+there fits what is left of the line upside down, while the step from the caller's amplitude goes to the line. But a step
+from an amplitude FAR below the data would be too long by as much: there, c is eliminated at once.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ from typing import Any
 from ndfit.engine.kernel.algebra import compiled, factorise, inlined, substitute
 from ndfit.engine.kernel.lanes import at_group, choose, load, root, store, widen
 from ndfit.engine.kernel.memory import entry, stand_alone
-from ndfit.engine.kernel.workspace import BASIS, ELIMINATE, FREE, LINEAR, PLACES, ROWS, VARIABLE, Field
+from ndfit.engine.kernel.workspace import BASIS, ELIMINATE, FREE, LINEAR, PLACES, ROWS, START, VARIABLE, Field
 
+FAR = 4.0  # times the caller's linear parameter
 ROUNDING = 1e-15  # of the squared residuals before elimination: what is left cannot be known better
 
 
@@ -45,7 +45,7 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
     factorise(factor, n)
     before = load(gram, 0)
     cost, least = before - substitute(factor, change, n), before * ROUNDING
-    keep_unless_turned(structure, workspace, group)
+    keep_plausible(structure, workspace, group)
     free = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
     store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(free, choose(cost < least, least, cost), before))
     for i in range(n):
@@ -56,16 +56,17 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
 
 
 @inlined
-def keep_unless_turned(structure: Any, workspace: Any, group: int) -> None:
-    """Set MODE to ELIMINATE in lanes whose best linear parameters all have the sign of those they replace."""
+def keep_plausible(structure: Any, workspace: Any, group: int) -> None:
+    """Turn MODE from START to ELIMINATE in lanes where a linear parameter is FAR below its best value."""
     change, scale = at_group(workspace, Field.STEP, group), at_group(workspace, Field.SCALE, group)
     mode, trial = at_group(workspace, Field.MODE, group), at_group(workspace, Field.TRIAL, group)
-    lowest = widen(0.0)
+    highest = widen(0.0)
     for i in range(structure[LINEAR]):
         given = load(trial, structure[PLACES + i])
-        product = given * (given + load(change, i) * load(scale, i))
-        lowest = choose(product < lowest, product, lowest)
-    store(mode, 0, choose(lowest < 0.0, load(mode, 0), widen(ELIMINATE)))
+        excess = given * (given + load(change, i) * load(scale, i)) - FAR * given * given
+        highest = choose(excess > highest, excess, highest)
+    own = load(mode, 0)
+    store(mode, 0, choose((highest > 0.0) & (own == START), widen(ELIMINATE), own))
 
 
 @compiled

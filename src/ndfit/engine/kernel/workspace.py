@@ -72,9 +72,9 @@ class View(IntEnum):
     COORDS = 7  # the first of K
 
 
-# What is done with linear parameters at a trial point: they are set to their best values, or, at the caller's start,
-# stay as they are.
-ELIMINATE, START = 0.0, 1.0
+# What is done with linear parameters at a trial point: they are set to their best values; they stay as they are, at the
+# caller's start; they stay as they are in all of a second attempt.
+ELIMINATE, START, KEEP = 0.0, 1.0, 2.0
 
 OUTCOME_COLUMNS = 3  # before the parameters
 
