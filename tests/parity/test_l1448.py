@@ -110,16 +110,12 @@ def test_no_bit_depends_on_the_schedule(run, small, in_one_thread, schedule):
     assert_same_maps(call(run, small, **schedule), in_one_thread, rtol=0)
 
 
-def test_no_bit_depends_on_a_cluster_of_two_workers(small):
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster),
-    ):
-        for engine in ("reference", "auto"):
-            run = partial(parallel_fit_dask, engine=engine)
-            maps = call(run, small, scheduler="default", chunk_n_max=20)
-            assert_same_maps(maps, call(run, small, scheduler="synchronous"), rtol=0)
+@pytest.mark.parametrize("engine", ["reference", "auto"])
+@pytest.mark.usefixtures("client")
+def test_no_bit_depends_on_a_cluster_of_two_workers(small, engine):
+    run = partial(parallel_fit_dask, engine=engine)
+    maps = call(run, small, scheduler="default", chunk_n_max=20)
+    assert_same_maps(maps, call(run, small, scheduler="synchronous"), rtol=0)
 
 
 @pytest.mark.long

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import dask
@@ -78,16 +77,6 @@ def assert_same_bits(found: dict[str, Any], expected: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def at_once() -> dict[str, dict[str, Any]]:
     return {name: results(name, "synchronous", 10_000) for name in PROBLEMS}
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: "-".join(map(str, schedule.values())))

@@ -12,7 +12,7 @@ nothing cancels as a fit converges.
 
 At the start c stays what the caller gave. Next to a line, the best amplitude of a line is often negative; a step from
 there fits what is left of the line upside down, while the step from the caller's amplitude goes to the line. But a step
-from an amplitude FAR below the data would be too long by as much: there, c is eliminated at once.
+from an amplitude below the data's would be too long by as much: there, c is eliminated at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from ndfit.engine.kernel.lanes import at_group, choose, load, root, store, widen
 from ndfit.engine.kernel.memory import entry, stand_alone
 from ndfit.engine.kernel.workspace import BASIS, ELIMINATE, FREE, LINEAR, PLACES, ROWS, START, VARIABLE, Field
 
-FAR = 4.0  # times the caller's linear parameter
 ROUNDING = 1e-15  # of the squared residuals before elimination: what is left cannot be known better
 
 
@@ -57,16 +56,15 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
 
 @inlined
 def keep_plausible(structure: Any, workspace: Any, group: int) -> None:
-    """Turn MODE from START to ELIMINATE in lanes where a linear parameter is FAR below its best value."""
+    """Turn MODE from START to ELIMINATE in lanes where the best value of a linear parameter is further from zero."""
     change, scale = at_group(workspace, Field.STEP, group), at_group(workspace, Field.SCALE, group)
     mode, trial = at_group(workspace, Field.MODE, group), at_group(workspace, Field.TRIAL, group)
-    highest = widen(0.0)
+    growth = widen(0.0)
     for i in range(structure[LINEAR]):
-        given = load(trial, structure[PLACES + i])
-        excess = given * (given + load(change, i) * load(scale, i)) - FAR * given * given
-        highest = choose(excess > highest, excess, highest)
-    own = load(mode, 0)
-    store(mode, 0, choose((highest > 0.0) & (own == START), widen(ELIMINATE), own))
+        own = load(trial, structure[PLACES + i]) * load(change, i) * load(scale, i)
+        growth = choose(own > growth, own, growth)
+    given = load(mode, 0)
+    store(mode, 0, choose((growth > 0.0) & (given == START), widen(ELIMINATE), given))
 
 
 @compiled
