@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.graph import vmath
+from ndfit import vmath
 from ndfit.graph.derive import input_free
 from ndfit.graph.interpret import tied_values
 from ndfit.graph.ir import ModelGraph, Node

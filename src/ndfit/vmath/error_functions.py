@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.exponential import exp_of_sum
-from ndfit.graph.vmath.intrinsics import compiled, inline_here, leading_bits, polynomial, select
+from ndfit.vmath.exponential import exp_of_sum
+from ndfit.vmath.intrinsics import compiled, inline_here, leading_bits, polynomial, select
 
 _MAPPING_CENTRE = 3.75
 

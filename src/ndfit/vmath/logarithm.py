@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.exponential import LN2_HIGH, LN2_LOW
-from ndfit.graph.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
+from ndfit.vmath.exponential import LN2_HIGH, LN2_LOW
+from ndfit.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
 
 _LOG2_E = 1.4426950408889634
 _LOG10_E = 0.4342944819032518

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.intrinsics import compiled, fma, inline_here, polynomial, select
-from ndfit.graph.vmath.trigonometric import cos, sin
+from ndfit.vmath.intrinsics import compiled, fma, inline_here, polynomial, select
+from ndfit.vmath.trigonometric import cos, sin
 
 _BORDER = 8.0
 

@@ -23,9 +23,9 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.exponential import ROUNDER, exp
-from ndfit.graph.vmath.intrinsics import compiled, fma, inline_here, select, unrolled
-from ndfit.graph.vmath.trigonometric import cos, sin
+from ndfit.vmath.exponential import ROUNDER, exp
+from ndfit.vmath.intrinsics import compiled, fma, inline_here, select, unrolled
+from ndfit.vmath.trigonometric import cos, sin
 
 _COUNT = 12
 _STEP = math.sqrt(math.pi / _COUNT)

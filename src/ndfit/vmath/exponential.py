@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
+from ndfit.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 0.6931471805592082  # 40 bits: exact times any exponent

@@ -8,17 +8,17 @@ The coefficients of all polynomials are minimax fits to the functions that the c
 exchange algorithm in 90-digit arithmetic (`tools/minimax.py`), rounded to float64.
 """
 
-from ndfit.graph.vmath.bessel import j0, j1
-from ndfit.graph.vmath.error_functions import erf, erfc
-from ndfit.graph.vmath.exponential import cosh, exp, expm1, sinh, tanh
-from ndfit.graph.vmath.faddeeva import faddeeva_imag, faddeeva_real
-from ndfit.graph.vmath.gamma import digamma, gammaln
-from ndfit.graph.vmath.incomplete_gamma import gammainc, gammainc_grad_a, gammaincinv
-from ndfit.graph.vmath.intrinsics import ceil, floor, sign
-from ndfit.graph.vmath.logarithm import arccosh, arcsinh, arctanh, log, log1p, log2, log10
-from ndfit.graph.vmath.powers import cbrt, power
-from ndfit.graph.vmath.tables import interp, interp_slope
-from ndfit.graph.vmath.trigonometric import arccos, arcsin, arctan, arctan2, cos, sin, tan
+from ndfit.vmath.bessel import j0, j1
+from ndfit.vmath.error_functions import erf, erfc
+from ndfit.vmath.exponential import cosh, exp, expm1, sinh, tanh
+from ndfit.vmath.faddeeva import faddeeva_imag, faddeeva_real
+from ndfit.vmath.gamma import digamma, gammaln
+from ndfit.vmath.incomplete_gamma import gammainc, gammainc_grad_a, gammaincinv
+from ndfit.vmath.intrinsics import ceil, floor, sign
+from ndfit.vmath.logarithm import arccosh, arcsinh, arctanh, log, log1p, log2, log10
+from ndfit.vmath.powers import cbrt, power
+from ndfit.vmath.tables import interp, interp_slope
+from ndfit.vmath.trigonometric import arccos, arcsin, arctan, arctan2, cos, sin, tan
 
 __all__ = [
     "arccos",

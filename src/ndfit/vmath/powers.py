@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.exponential import (
+from ndfit.vmath.exponential import (
     LN2_HIGH,
     LN2_LOW,
     ROUNDER,
@@ -21,8 +21,8 @@ from ndfit.graph.vmath.exponential import (
     exp_minus_one_near_zero,
     scale_by_power_of_two,
 )
-from ndfit.graph.vmath.intrinsics import compiled, floor, fma, inline_here, leading_bits, polynomial, select
-from ndfit.graph.vmath.logarithm import exponent, mantissa
+from ndfit.vmath.intrinsics import compiled, floor, fma, inline_here, leading_bits, polynomial, select
+from ndfit.vmath.logarithm import exponent, mantissa
 
 _LN2 = LN2_HIGH + LN2_LOW
 _CBRT_2 = 1.2599210498948732

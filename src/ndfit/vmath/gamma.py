@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.exponential import ROUNDER
-from ndfit.graph.vmath.intrinsics import compiled, fma, inline_here, polynomial, select
-from ndfit.graph.vmath.logarithm import log
-from ndfit.graph.vmath.trigonometric import sin, tan
+from ndfit.vmath.exponential import ROUNDER
+from ndfit.vmath.intrinsics import compiled, fma, inline_here, polynomial, select
+from ndfit.vmath.logarithm import log
+from ndfit.vmath.trigonometric import sin, tan
 
 _HALF_LOG_2PI = 0.9189385332046727
 _DIGAMMA_ZERO = 1.4616321449683622

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 import ndfit.graph.special as reference
-import ndfit.graph.vmath as vm
+import ndfit.vmath as vm
 
 Array = NDArray[np.float64]
 
@@ -323,7 +323,7 @@ def test_a_value_does_not_depend_on_its_neighbours(name: str) -> None:
 PLAIN_PROCESSOR = """
 import numpy as np
 from numba import njit
-import ndfit.graph.vmath as vm
+import ndfit.vmath as vm
 
 @njit(error_model="numpy")
 def loop(x, out):

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.exponential import clamp, exp
-from ndfit.graph.vmath.gamma import digamma, gammaln_of_positive
-from ndfit.graph.vmath.intrinsics import compiled, fma, inline_here, select, unrolled
-from ndfit.graph.vmath.logarithm import log
+from ndfit.vmath.exponential import clamp, exp
+from ndfit.vmath.gamma import digamma, gammaln_of_positive
+from ndfit.vmath.intrinsics import compiled, fma, inline_here, select, unrolled
+from ndfit.vmath.logarithm import log
 
 _SERIES_DEPTH = 110
 _FRACTION_DEPTH = 36

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.graph.vmath.intrinsics import compiled
+from ndfit.vmath.intrinsics import compiled
 
 Table = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 
-from ndfit.graph.vmath.exponential import ROUNDER
-from ndfit.graph.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
+from ndfit.vmath.exponential import ROUNDER
+from ndfit.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
 
 _TWO_OVER_PI = 0.6366197723675814
 _HALF_PI_1 = 1.5707963267341256
