@@ -101,6 +101,11 @@ class FitResult:
         return self._maps.n_samples
 
     @property
+    def wcs(self) -> Any:
+        """Low-level WCS of the maps, None where the data have none that the iterating axes can be told from."""
+        return self._problem.map_wcs
+
+    @property
     def success(self) -> NDArray[np.bool_]:
         """Positions that converged."""
         return self._maps.converged

@@ -17,6 +17,7 @@ from ndfit.problem.axes import parse_axes
 from ndfit.problem.basis import set_linear_basis
 from ndfit.problem.constraints import bare_model, parameter_table, parse_bounds, scalar_model
 from ndfit.problem.coords import coordinates
+from ndfit.problem.map_wcs import low_level, wcs_of_maps
 from ndfit.problem.samples import is_lazy, place_samples, unpack
 from ndfit.problem.types import Axes, FitProblem
 from ndfit.problem.units import convert_coordinates, plan_units
@@ -68,6 +69,8 @@ def normalize(
     values = tuple(coordinate.values for coordinate in coords)
     transform = set_linear_basis(bare, values) if linear else None
     params = parameter_table(model, bare, plan, limits, axes, sample_coordinates(values, axes, _N_TRIED))
+    wcs = low_level(raw.world)
+    map_wcs, map_wcs_note = wcs_of_maps(wcs, axes)
     return FitProblem(
         original=model,
         model=bare,
@@ -81,6 +84,10 @@ def normalize(
         filter_non_finite=filter_non_finite,
         absolute_sigma=raw.weights is not None,
         transform=transform,
+        data_unit=raw.unit,
+        wcs=wcs,
+        map_wcs=map_wcs,
+        map_wcs_note=map_wcs_note,
     )
 
 

@@ -56,6 +56,7 @@ class Status(IntEnum):
     NON_FINITE_MODEL = -16
     INSENSITIVE = -17
     USER_ERROR = -18
+    NEGATIVE_COUNTS = -19
 
 
 class StatusRow(NamedTuple):
@@ -163,6 +164,14 @@ _ROWS = (
         "the model or the fitter raised an error",
         "see the message: diagnostics='error' keeps the traceback of each position",
     ),
+    StatusRow(
+        Status.NEGATIVE_COUNTS,
+        False,
+        False,
+        True,
+        "a sample is negative, which counts cannot be",
+        "fit the counts with their background as part of the model, or use statistic='chi2'",
+    ),
 )
 
 STATUS: Mapping[int, StatusRow] = {int(row.status): row for row in _ROWS}
@@ -264,13 +273,18 @@ class ParamTable:
 
 @dataclass(frozen=True)
 class SolveOptions:
-    """What an engine needs to know about how to solve; the meanings are those of `scipy.optimize.least_squares`."""
+    """What an engine needs to know about how to solve; the meanings are those of `scipy.optimize.least_squares`.
+
+    `loss` is 'cash' as well, the likelihood ratio of counts.
+    """
 
     ftol: float = 1e-7
     xtol: float = 1e-7
     gtol: float = 1e-7
     max_nfev: int = 100
     covariance: bool = False
+    loss: str = "linear"
+    f_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -292,6 +306,10 @@ class FitProblem:
     absolute_sigma : weights are 1/sigma in the data's unit, so that the covariance is not scaled by chi-square.
     transform : shape (P, P), from the parameters that are fitted to those that are reported; None where they are the
         same. It undoes a change of the polynomial basis that was made for the sake of conditioning.
+    data_unit : of the data, None where none was given.
+    wcs : the caller's low-level WCS of the whole data, None where there is none.
+    map_wcs : low-level WCS of the iterating axes alone, None where there is none.
+    map_wcs_note : why there is none.
     """
 
     original: Any
@@ -306,6 +324,10 @@ class FitProblem:
     filter_non_finite: bool = False
     absolute_sigma: bool = False
     transform: FloatArray | None = None
+    data_unit: Any = None
+    wcs: Any = None
+    map_wcs: Any = None
+    map_wcs_note: str = ""
 
 
 @dataclass(frozen=True)
@@ -351,9 +373,10 @@ class BlockResult:
     parameters : shape (N, P) float64, NaN where the status is not usable.
     status : shape (N,) int16, see STATUS.
     nfev : shape (N,) int32, evaluations of the model (0 where none).
-    cost : shape (N,) float64, half the sum of squared weighted residuals; NaN where there is no answer.
-    covariance : shape (N, F, F) float64, (J^T J)^-1 with the weights in J, not scaled by chi-square; NaN where it is
-        singular or there is no answer; None when not asked for.
+    cost : shape (N,) float64, half the sum of squared weighted residuals, or of what the loss makes of them; NaN where
+        there is no answer.
+    covariance : shape (N, F, F) float64, (J^T J)^-1 with the weights in J, not scaled by chi-square, or that of the
+        loss; NaN where it is singular or there is no answer; None when not asked for.
     errors : row -> traceback or message, for fits that failed.
     warnings : row -> messages, for fits that warned.
     info : shape (N,) object, the fitter's own fit_info; None where an engine has none.
