@@ -12,7 +12,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.modeling import Model
 
-from ndfit.demo.atomic import replacing
+from ndfit.atomic import replacing
 from ndfit.demo.cube import Cube
 
 __all__ = ["write_maps"]

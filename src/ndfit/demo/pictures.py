@@ -20,7 +20,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ndfit.demo.atomic import replacing
+from ndfit.atomic import replacing
 from ndfit.demo.cube import Cube
 from ndfit.demo.examples import Example, evaluate, pick_examples
 from ndfit.demo.start import Start
