@@ -9,7 +9,8 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 
-from ndfit.demo.cube import CubeError, read_cube
+from ndfit.demo.cube import read_cube
+from ndfit.images import ImageError
 
 SKY = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg", "CDELT1": -0.1, "CDELT2": 0.1}
 VELOCITY = {"CTYPE3": "VRAD", "CUNIT3": "km/s", "CDELT3": 2.0, "CRPIX3": 1.0, "CRVAL3": 10.0}
@@ -65,30 +66,30 @@ def test_unit_that_is_not_understood_is_left_out(tmp_path: Path) -> None:
     [((4, 5), r"not a cube.*\(4, 5\)"), ((4, 2, 3, 5), r"not a cube"), ((3, 4, 5), "has 3 spectral channels")],
 )
 def test_what_is_not_a_cube(tmp_path: Path, shape: tuple[int, ...], message: str) -> None:
-    with pytest.raises(CubeError, match=message):
+    with pytest.raises(ImageError, match=message):
         read_cube(write(tmp_path, shape, {}))
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(CubeError, match="no file"):
+    with pytest.raises(ImageError, match="no file"):
         read_cube(tmp_path / "absent.fits")
 
 
 def test_not_a_fits_file(tmp_path: Path) -> None:
     path = tmp_path / "notes.fits"
     path.write_text("not FITS")
-    with pytest.raises(CubeError, match="cannot be read as a FITS file"):
+    with pytest.raises(ImageError, match="cannot be read as a FITS file"):
         read_cube(path)
 
 
 def test_truncated_file(tmp_path: Path) -> None:
     path = write(tmp_path, (60, 20, 30), SKY | VELOCITY)
     path.write_bytes(path.read_bytes()[:20000])
-    with pytest.raises(CubeError, match="cannot be read as a FITS file"):
+    with pytest.raises(ImageError, match="cannot be read as a FITS file"):
         read_cube(path)
 
 
 def test_nothing_finite(tmp_path: Path) -> None:
     fits.writeto(tmp_path / "cube.fits", np.full((6, 2, 3), np.nan))
-    with pytest.raises(CubeError, match="no finite sample"):
+    with pytest.raises(ImageError, match="no finite sample"):
         read_cube(tmp_path / "cube.fits")

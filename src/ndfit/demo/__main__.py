@@ -15,11 +15,12 @@ from astropy.modeling import Model
 from astropy.modeling.fitting import TRFLSQFitter
 
 from ndfit import parallel_fit_dask
-from ndfit.demo.cube import Cube, CubeError, read_cube
+from ndfit.demo.cube import Cube, read_cube
 from ndfit.demo.maps import write_maps
 from ndfit.demo.start import Start, start_from_spectrum, start_of_synthetic
 from ndfit.demo.synthetic import synthetic_cube
 from ndfit.errors import AllFitsFailed, FitWarning
+from ndfit.images import ImageError
 
 try:
     from ndfit.demo.pictures import draw
@@ -45,7 +46,7 @@ def main(cube: Path | None, out: Path) -> None:
         else:
             measured = read_cube(cube)
             run(measured, start_from_spectrum(measured), out)
-    except (CubeError, AllFitsFailed, OSError) as error:
+    except (ImageError, AllFitsFailed, OSError) as error:
         raise BadInput(str(error)) from error
 
 
