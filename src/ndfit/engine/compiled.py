@@ -6,7 +6,8 @@ it needs compiled is compiled, or loaded from the cache, on the first block that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
-from ndfit.engine.kernel.workspace import OUTCOME_COLUMNS, Structure, Table, Workspace, allocate, view_table
-from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions
+from ndfit.engine.kernel.losses import compiled_loss
+from ndfit.engine.kernel.workspace import OUTCOME_COLUMNS, Structure, Table, View, Workspace, allocate, view_table
+from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
+from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions, Status
 
 __all__ = ["CompiledEngine", "ModelCode"]
 
@@ -51,6 +54,9 @@ class ModelCode(Protocol):
     def functions(self) -> tuple[Any, Any]:
         """The compiled functions, of the signatures PREPARE and WRITE_ROWS of `ndfit.jit`."""
 
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
+
     def set_tied(self, parameters: FloatArray) -> None:
         """Set the columns of tied parameters, given (N, P) values with the others in place."""
 
@@ -73,22 +79,46 @@ class CompiledEngine:
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         """Solve a block. Parameters are NaN where the status is not usable."""
         outcome = np.full((block.n_fits, OUTCOME_COLUMNS + self.model.n_params), np.nan)
-        outcome[:, 0], outcome[:, 1] = block.status, 0.0
+        outcome[:, 0], outcome[:, 1] = _status_of_counts(block, options), 0.0
         call = _Call.of(self.model, block, outcome)
         call.solve(options)
         parameters = np.ascontiguousarray(outcome[:, OUTCOME_COLUMNS:])
         self.model.set_tied(parameters)
-        covariance = None
-        if options.covariance:
-            covariance = self._in_order(call.covariance())
+        covariance = self._covariance(call, block, options, parameters) if options.covariance else None
         status = outcome[:, 0].astype(np.int16)
         parameters[~np.isin(status, _USABLE)] = np.nan
         return BlockResult(parameters, status, outcome[:, 1].astype(np.int32), outcome[:, 2].copy(), covariance)
+
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        return self.model.values(parameters, coords)
+
+    def _covariance(self, call: _Call, block: Block, options: SolveOptions, parameters: FloatArray) -> FloatArray:
+        """That of the loss, see `ndfit.engine.loss`."""
+        loss = Loss(options.loss, options.f_scale)
+        if loss.name == SQUARE:
+            return self._in_order(call.covariance())
+        values = self.model.values(parameters, block.coords)
+        used = np.ones((1, 1), dtype=bool) if block.valid is None else block.valid
+        if loss.name == CASH:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                weights = np.where(used & (values > 0.0), 1.0 / np.sqrt(values), 0.0)
+            return self._in_order(_Call.of(self.model, replace(block, weights=weights), call.outcome).covariance())
+        residual = (block.data - values) * (1.0 if block.weights is None else block.weights)
+        factor = huber_factor(loss, residual, used, len(self.model.free))
+        return self._in_order(call.covariance()) * factor[:, np.newaxis, np.newaxis]
 
     def _in_order(self, covariance: FloatArray) -> FloatArray:
         """From the order of `model.free` to that of the parameters."""
         order = np.argsort(self.model.free)
         return covariance[:, order[:, None], order]
+
+
+def _status_of_counts(block: Block, options: SolveOptions) -> NDArray[np.int16]:
+    """The block's status; counts that are negative cannot be."""
+    if options.loss != CASH:
+        return block.status
+    negative = (block.data < 0.0).any(axis=1) & (block.status == Status.READY)
+    return np.where(negative, Status.NEGATIVE_COUNTS, block.status).astype(np.int16)
 
 
 _USABLE = [code for code, row in STATUS.items() if row.usable]
@@ -137,14 +167,18 @@ class _Call:
         return self.structure.ctypes.data, self.workspace.table.ctypes.data, self.views.ctypes.data
 
     @property
+    def outcome(self) -> FloatArray:
+        return self.arrays[View.OUTCOME]  # type: ignore[return-value]
+
+    @property
     def _sizes(self) -> tuple[int, int, int]:
         return len(self.arrays[0]), self.n_samples, self.model.n_inputs  # type: ignore[arg-type]
 
     def solve(self, options: SolveOptions) -> None:
         """Fill the outcome."""
-        limits = options.ftol, options.xtol, options.gtol, float(options.max_nfev)
-        solve, functions = compiled_solve(), self.model.functions()
-        solve(*functions, *self._tables, *self._sizes, *limits, self.weighted, self.bounded)
+        limits = options.ftol, options.xtol, options.gtol, float(options.max_nfev), options.f_scale
+        solve, functions = compiled_solve(), (*self.model.functions(), compiled_loss(options.loss))
+        solve(*functions, *self._tables, *self._sizes, *limits, self.weighted, self.bounded, options.loss != SQUARE)
 
     def covariance(self) -> FloatArray:
         """Return (N, F, F), in the order of `model.free`, at the outcome's parameters."""

@@ -37,6 +37,9 @@ class DesignModel(Protocol):
     def design(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
         """The part without free parameters (N, M), and the design matrix (N, M, F)."""
 
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
+
     def set_tied(self, parameters: FloatArray) -> None:
         """Set the columns of tied parameters, given (N, P) values with the others in place."""
 
@@ -69,6 +72,9 @@ class LinearEngine:
                 covariance[usable] = solution.covariance[solution.status >= 0]
         self.model.set_tied(parameters)
         return BlockResult(parameters, status, nfev, cost, covariance)
+
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        return self.model.values(parameters, coords)
 
     def _groups(self, block: Block) -> Iterator[tuple[NDArray[np.intp], bool]]:
         """Fits to solve at once, and whether one factorisation serves them all."""

@@ -14,7 +14,7 @@ import inspect
 import threading
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -79,6 +79,14 @@ class ReferenceEngine:
         for row in np.flatnonzero(block.status == Status.READY):
             worker.fit(int(row))
         return worker.results()
+
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        rows = []
+        for row, own in enumerate(parameters):
+            places = [axis if axis.ndim == 1 else axis[row] for axis in coords]
+            values = np.asarray(self.model.evaluate(*places, *own), dtype=float)
+            rows.append(np.broadcast_to(values, places[0].shape))
+        return np.stack(rows)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from astropy.modeling.fitting import (
 from ndfit.engine.compiled import CompiledEngine
 from ndfit.engine.fitters import FitterCall
 from ndfit.engine.linear import LinearEngine
+from ndfit.engine.loss import SQUARE, Loss
 from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.stepwise import stepwise_parameters
 from ndfit.graph.codegen import generate
@@ -60,33 +61,38 @@ _KEYWORDS = {"maxiter": "max_nfev", "acc": "xtol", "epsilon": None, "estimate_ja
 # What the compiled engine can say of each fit.
 _KNOWN_INFO = frozenset({"status", "success", "message", "nfev", "cost", "param_cov"})
 
+_SQUARE = Loss()
+
 WantedInfo = tuple[str, ...] | None
 """Entries of fit_info that are wanted; None for all that there are."""
 
 _log = logging.getLogger("ndfit")
 
 
-def select_engine(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo) -> EngineChoice:
+def select_engine(
+    problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo, loss: Loss = _SQUARE
+) -> EngineChoice:
     """Choose the engine.
 
     Parameters
     ----------
     engine : one of ENGINES
     wanted : entries of each fit's report that are to be kept
+    loss : what is minimised; astropy's fitters know the square alone
 
     Raises
     ------
     ValueError
-        `engine` is not one of ENGINES, or is 'compiled' and the problem cannot be.
+        `engine` is not one of ENGINES, or the problem needs the compiled engine and cannot be compiled.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine should be one of {', '.join(ENGINES)}, got {engine!r}")
-    choice = _choose(problem, call, engine, wanted)
+    choice = _choose(problem, call, engine, wanted, loss)
     _log.info("engine %s: %s", choice.engine.name, choice.reason)
     return choice
 
 
-def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo) -> SolveOptions:
+def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo, loss: Loss = _SQUARE) -> SolveOptions:
     """Tolerances and limits, from the fitter's keywords.
 
     A covariance is computed for standard errors, and for a fit_info that no fitter fills.
@@ -101,15 +107,20 @@ def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo) ->
     }
     # An accuracy finer than the other tolerances asks for a minimum that is converged by every test.
     finer = {name: min(defaults[name], given["xtol"]) for name in ("ftol", "gtol") if "xtol" in given}
-    return SolveOptions(**defaults | given | finer | {"covariance": covariance})
+    return SolveOptions(**defaults | given | finer | {"covariance": covariance}, loss=loss.name, f_scale=loss.scale)
 
 
-def _choose(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo) -> EngineChoice:
+def _choose(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo, loss: Loss) -> EngineChoice:
+    only_compiled = loss.name != SQUARE
     if engine == "reference":
+        if only_compiled:
+            raise ValueError(f"engine='reference' minimises squares: the loss '{loss.name}' needs engine='auto'")
         return EngineChoice(_reference(problem, call, wanted), "asked for")
     try:
-        return EngineChoice(_compiled(problem, call, wanted), "the model compiles, and agrees with the caller's")
+        return EngineChoice(_compiled(problem, call, wanted, loss), "the model compiles, and agrees with the caller's")
     except NotCompilable as error:
+        if only_compiled:
+            raise ValueError(f"the loss '{loss.name}' needs the compiled engine, not possible here: {error}") from None
         if engine == "compiled":
             raise ValueError(f"engine='compiled' is not possible here: {error}; use engine='auto'") from None
         return EngineChoice(_reference(problem, call, wanted), str(error))
@@ -129,17 +140,17 @@ def _reference(problem: FitProblem, call: FitterCall, wanted: WantedInfo) -> Ref
     )
 
 
-def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo) -> Engine:
+def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: Loss) -> Engine:
     """The compiled engine, or NotCompilable with the reason."""
     _check_call(call, wanted)
     params = problem.params
     graph = trace(problem.model)
     verify(graph, problem.model, _coordinates(problem), problem.model.parameters, params.free)
     unbounded = tuple(i for i in params.free if not _has_bounds(params, i))
-    linear = linear_model(graph, params.free) if unbounded == params.free else None
+    linear = linear_model(graph, params.free) if unbounded == params.free and loss.name == SQUARE else None
     if linear is not None:
         return LinearEngine(linear)
-    if call.linear:
+    if call.linear and loss.name == SQUARE:
         raise NotCompilable(f"{type(call.fitter).__name__} is for models that are linear in every free parameter")
     if _stepwise(problem):
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")

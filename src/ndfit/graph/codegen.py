@@ -12,7 +12,7 @@ Products and sums may be fused (LLVM's `contract`), nothing else of IEEE arithme
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ndfit import vmath
 from ndfit.graph.derive import input_free
-from ndfit.graph.interpret import tied_values
+from ndfit.graph.interpret import tied_values, values_of
 from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 from ndfit.graph.separate import separate
@@ -78,6 +78,10 @@ class ModelCode:
         """Compile, or load from the cache, the first time in a process."""
         with _LOCK:
             return _compile(self.text, self.tables)
+
+    def values(self, parameters: NDArray[np.float64], coords: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
+        return values_of(self.graph, parameters, coords)
 
     def set_tied(self, parameters: NDArray[np.float64]) -> None:
         """Set the columns of tied parameters, given (N, P) values with the others in place."""

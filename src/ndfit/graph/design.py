@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.graph.derive import linear_parameters
-from ndfit.graph.interpret import evaluate, tied_values
+from ndfit.graph.interpret import evaluate, tied_values, values_of
 from ndfit.graph.ir import ModelGraph
 from ndfit.graph.separate import basis_functions, without_linear
 
@@ -54,6 +54,10 @@ class LinearModel:
         columns = tuple(parameters.T[:, :, None])
         (offset,) = evaluate(self.offset, columns, coords)
         return offset, np.stack(evaluate(self.basis, columns, coords), axis=-1)
+
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
+        return values_of(self.graph, parameters, coords)
 
     def set_tied(self, parameters: FloatArray) -> None:
         """Set the columns of tied parameters, given (N, P) values with the others in place."""

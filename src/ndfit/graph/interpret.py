@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 
-__all__ = ["evaluate", "tied_values"]
+__all__ = ["evaluate", "tied_values", "values_of"]
 
 
 def evaluate(
@@ -35,6 +35,13 @@ def evaluate(
     values = _run(graph, parameters, coords)
     shape = np.broadcast_shapes(*(np.shape(item) for item in (*parameters, *coords)))
     return tuple(np.broadcast_to(np.asarray(values[node], dtype=float), shape) for node in graph.outputs)
+
+
+def values_of(
+    graph: ModelGraph, parameters: NDArray[np.float64], coords: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Values of N fits, shape (N, M), given (N, P) parameters and K coordinates of shape (M,) or (N, M)."""
+    return evaluate(graph, [column[:, np.newaxis] for column in parameters.T], coords)[0]
 
 
 def tied_values(graph: ModelGraph, parameters: Sequence[ArrayLike]) -> dict[int, Any]:

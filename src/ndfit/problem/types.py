@@ -8,7 +8,7 @@ K inputs of the model, P parameters, F of them free.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from math import prod
@@ -417,6 +417,8 @@ class Engine(Protocol):
     def seconds_per_fit(self) -> float: ...
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult: ...
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Levenberg-Marquardt on LANES fits in lockstep; a lane whose fit has ended takes the block's next one.
 
-Flows in: a model as two compiled functions, and tables: the structure of its derivatives, scratch, views of the block.
-Flows out: the outcomes of the block, written through its view.
+Flows in: a model as two compiled functions, the loss as one, and tables: the structure of its derivatives, scratch,
+views of the block. Flows out: the outcomes of the block, written through its view.
 
 No arithmetic crosses lanes, so that a fit's result does not depend on its neighbours.
 
@@ -22,6 +22,7 @@ from ndfit.engine.kernel.algebra import compiled
 from ndfit.engine.kernel.evaluate import evaluate
 from ndfit.engine.kernel.filling import READY, begin, fill, report, verdict
 from ndfit.engine.kernel.lanes import GROUPS
+from ndfit.engine.kernel.losses import REWEIGH
 from ndfit.engine.kernel.memory import address, at, float_at, stand_alone, table
 from ndfit.engine.kernel.step import judge, propose
 from ndfit.engine.kernel.system import assemble, eliminate
@@ -32,6 +33,7 @@ from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 def solve(
     prepare: Any,
     write_rows: Any,
+    reweigh: Any,
     structure_address: int,
     workspace_address: int,
     views_address: int,
@@ -42,19 +44,25 @@ def solve(
     xtol: float,
     gtol: float,
     max_nfev: float,
+    scale: float,
     weighted: bool,
     bounded: bool,
+    lossy: bool,
 ) -> None:
     """Solve every fit whose status in the outcome is READY."""
     structure, workspace, views = table(structure_address), table(workspace_address), table(views_address)
     fits, nfev, mode = at(workspace, Field.FIT), at(workspace, Field.NFEV), at(workspace, Field.MODE)
     n_rows = 1 + structure[LINEAR] + structure[ROWS]
+    # Linear parameters have a best value in closed form for least squares alone.
+    first_mode = KEEP if lossy else START
     following, active = 0, 0
     for lane in range(LANES):
-        following = take(structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted)
+        following = take(
+            structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode
+        )
         active += fits[lane] >= 0.0
     while active > 0:
-        evaluate(prepare, write_rows, workspace, n_samples, n_rows, weighted)
+        evaluate(prepare, write_rows, reweigh, workspace, n_samples, n_rows, weighted, lossy, scale)
         for group in range(GROUPS):
             eliminate(structure, workspace, group)
             assemble(structure, workspace, group)
@@ -71,7 +79,9 @@ def solve(
                 if report(structure, workspace, views, lane, code):
                     begin(structure, workspace, views, int(fits[lane]), lane, KEEP)
                     continue
-                following = take(structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted)
+                following = take(
+                    structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode
+                )
                 active -= fits[lane] < 0.0
 
 
@@ -86,6 +96,7 @@ def take(
     n_samples: int,
     n_inputs: int,
     weighted: bool,
+    mode: float,
 ) -> int:
     """Give a lane the next fit to solve, if there is one; return the one after it."""
     stand_alone()
@@ -95,7 +106,7 @@ def take(
         at(workspace, Field.FIT)[lane] = -1.0
         return n_fits
     fill(workspace, views, following, lane, n_samples, n_inputs, weighted)
-    begin(structure, workspace, views, following, lane, START)
+    begin(structure, workspace, views, following, lane, mode)
     at(workspace, Field.NFEV)[lane] = 0.0
     return following + 1
 
@@ -103,10 +114,10 @@ def take(
 _SOLVE = types.void(
     types.FunctionType(PREPARE),
     types.FunctionType(WRITE_ROWS),
+    types.FunctionType(REWEIGH),
     *[types.int64] * 6,
-    *[types.float64] * 4,
-    types.boolean,
-    types.boolean,
+    *[types.float64] * 5,
+    *[types.boolean] * 3,
 )
 
 

@@ -1,7 +1,8 @@
 """One evaluation of the model on all lanes: residuals, derivatives and the sums of their products.
 
 Flows in: the trial point of each lane and its samples. Flows out: GRAM, the packed products of the rows that the model
-function wrote, summed over samples; row 0 has become the residual y - f, and all rows are weighted.
+function wrote, summed over samples; row 0 has become the residual y - f, all rows are weighted, and changed by the loss
+where there is one.
 """
 
 from __future__ import annotations
@@ -16,10 +17,21 @@ from ndfit.jit import LANES, TILE
 
 
 @compiled
-def evaluate(prepare: Any, write_rows: Any, workspace: Any, n_samples: int, n_rows: int, weighted: bool) -> None:
+def evaluate(
+    prepare: Any,
+    write_rows: Any,
+    reweigh: Any,
+    workspace: Any,
+    n_samples: int,
+    n_rows: int,
+    weighted: bool,
+    lossy: bool,
+    scale: float,
+) -> None:
     stand_alone()
     prepared, rows, gram = at(workspace, Field.PREPARED), at(workspace, Field.ROWS), at(workspace, Field.GRAM)
     x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
+    share = at(workspace, Field.SHARE)
     prepare(at(workspace, Field.TRIAL), prepared)
     for i in range(entry(n_rows, 0) * LANES):
         gram[i] = 0.0
@@ -27,6 +39,8 @@ def evaluate(prepare: Any, write_rows: Any, workspace: Any, n_samples: int, n_ro
         count = TILE if n_samples - first > TILE else n_samples - first
         write_rows(shift(x, first * LANES), prepared, rows, n_samples, count)
         finish_tile(rows, shift(y, first * LANES), shift(weight, first * LANES), n_rows, count, weighted)
+        if lossy:
+            reweigh(rows, shift(y, first * LANES), share, scale, n_rows, count)
         for group in range(GROUPS):
             add_products(shift(rows, group * WIDTH), shift(gram, group * WIDTH), n_rows, count)
 

@@ -136,7 +136,7 @@ def report(structure: Any, workspace: Any, views: Any, lane: int, code: float) -
     again = at(workspace, Field.MODE)[lane] == KEEP
     cost = 0.5 * at(workspace, Field.COST)[lane]
     put_float(address(views, View.OUTCOME, fit, 1), at(workspace, Field.NFEV)[lane])
-    if again and not cost < float_at(address(views, View.OUTCOME, fit, 2)):
+    if again and cost >= float_at(address(views, View.OUTCOME, fit, 2)):
         return False
     put_float(address(views, View.OUTCOME, fit, 0), code)
     if code < 0.0:

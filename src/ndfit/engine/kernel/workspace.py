@@ -73,7 +73,7 @@ class View(IntEnum):
 
 
 # What is done with linear parameters at a trial point: they are set to their best values; they stay as they are, at the
-# caller's start; they stay as they are in all of a second attempt.
+# caller's start; they are stepped like the others, in a second attempt and where the loss is not the square.
 ELIMINATE, START, KEEP = 0.0, 1.0, 2.0
 
 OUTCOME_COLUMNS = 3  # before the parameters
@@ -122,6 +122,7 @@ class Field(IntEnum):
     EFFECT = 31  # trace of J^T J
     MODE = 32  # how linear parameters are treated
     FIT = 33  # which fit of the block, -1 in an idle lane
+    SHARE = 34  # TILE, what the loss multiplies derivatives by
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def allocate(structure: Structure, n_prepared: int, n_inputs: int, n_samples: in
         Field.ROWS: n_rows * TILE,
         Field.GRAM: n_rows * (n_rows + 1) // 2,
         Field.PREPARED: n_prepared,
+        Field.SHARE: TILE,
         **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
         **dict.fromkeys((Field.NORMAL, Field.TRIAL_NORMAL, Field.FACTOR), triangle),
         **dict.fromkeys((Field.LOWER, Field.UPPER, Field.GRADIENT, Field.TRIAL_GRADIENT), n_free),

@@ -1,0 +1,119 @@
+"""Losses other than the square: what the caller asks for, and what they mean for the covariance.
+
+Flows in: the caller's `loss`, `f_scale` and `statistic`; then a fit's weighted residuals, or its counts. Flows out: the
+loss by name; factors and weights from which the covariance comes.
+
+Of an M-estimator with psi(r) = rho'(r) / 2 the covariance is (P. J. Huber, Robust Statistics, 1981, section 7.6)
+
+    K^2 [sum psi^2 / (n - p)] / [mean psi']^2 (J^T J)^-1,    K = 1 + (p / n) var(psi') / (mean psi')^2,
+
+with n samples and p parameters. The size of the errors is taken from the residuals: it needs no scaling, and for the
+square itself it is the usual covariance. With z = (r / scale)^2, psi / r and psi' are
+
+=======  =====================  ==============================
+huber    1, 1 / sqrt(z)         1 where z <= 1, else 0
+soft_l1  (1 + z)^-1/2           (1 + z)^-3/2
+cauchy   1 / (1 + z)            (1 - z) / (1 + z)^2
+arctan   1 / (1 + z^2)          (1 - 3 z^2) / (1 + z^2)^2
+=======  =====================  ==============================
+
+For counts with expectation m the covariance is that of Fisher's information, sum of df df^T / m: the weights are
+1 / sqrt(m).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.problem.types import FloatArray
+
+__all__ = ["CASH", "SQUARE", "Loss", "huber_factor", "parse_loss"]
+
+SQUARE, CASH = "linear", "cash"
+
+STATISTICS = ("chi2", CASH)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a residual costs.
+
+    Attributes
+    ----------
+    name : of `_PSI`, or SQUARE, or CASH
+    scale : of the residuals, beyond which they count less than their square
+    """
+
+    name: str = SQUARE
+    scale: float = 1.0
+
+
+Psi = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+
+_PSI: Mapping[str, Psi] = {
+    "huber": lambda z: (1.0 / np.sqrt(np.maximum(z, 1.0)), np.where(z <= 1.0, 1.0, 0.0)),
+    "soft_l1": lambda z: ((1.0 + z) ** -0.5, (1.0 + z) ** -1.5),
+    "cauchy": lambda z: (1.0 / (1.0 + z), (1.0 - z) / (1.0 + z) ** 2),
+    "arctan": lambda z: (1.0 / (1.0 + z**2), (1.0 - 3.0 * z**2) / (1.0 + z**2) ** 2),
+}
+"""Name -> function of z that gives psi / r and psi'."""
+
+
+def huber_factor(loss: Loss, residual: FloatArray, used: NDArray[np.bool_], n_free: int) -> FloatArray:
+    """What (J^T J)^-1 is multiplied by, shape (N,); NaN where the residuals do not say.
+
+    Parameters
+    ----------
+    residual : shape (N, M), weighted
+    used : samples that entered the fit, broadcastable to (N, M)
+    n_free : p
+    """
+    used = np.broadcast_to(used, residual.shape)
+    share, slope = _PSI[loss.name]((residual / loss.scale) ** 2)
+    n_used = used.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.sum(slope, axis=1, where=used) / n_used
+        variance = np.sum((slope - mean[:, np.newaxis]) ** 2, axis=1, where=used) / n_used
+        power = np.sum((share * residual) ** 2, axis=1, where=used) / (n_used - n_free)
+        correction = 1.0 + n_free / n_used * variance / mean**2
+        factor: FloatArray = correction**2 * power / mean**2
+    return np.where((n_used > n_free) & (mean > 0.0), factor, np.nan)
+
+
+def parse_loss(loss: Any, f_scale: Any, statistic: Any, *, weighted: bool, absolute_sigma: Any) -> Loss:
+    """Check what the caller wants to be minimised.
+
+    Parameters
+    ----------
+    weighted : weights or uncertainties are given
+    absolute_sigma : as given
+
+    Raises
+    ------
+    ValueError
+        A name that is not known, a scale that is no positive number, or arguments that contradict each other.
+    """
+    names = (SQUARE, *_PSI)
+    if loss not in names:
+        raise ValueError(f"loss should be one of {', '.join(names)}, got {loss!r}")
+    if statistic not in STATISTICS:
+        raise ValueError(f"statistic should be one of {', '.join(STATISTICS)}, got {statistic!r}")
+    if isinstance(f_scale, bool) or not isinstance(f_scale, (int, float, np.number)) or not 0.0 < f_scale < np.inf:
+        raise ValueError(f"f_scale should be a positive number, got {f_scale!r}; it is in units of weighted residuals")
+    chosen = Loss(loss, float(f_scale)) if statistic != CASH else Loss(CASH)
+    if statistic == CASH and loss != SQUARE:
+        raise ValueError(f"statistic='cash' is a loss of its own and cannot be combined with loss={loss!r}")
+    if statistic == CASH and weighted:
+        raise ValueError(
+            "statistic='cash' takes counts, whose errors follow from the model: leave out the weights and uncertainties"
+        )
+    if chosen.name != SQUARE and absolute_sigma is not None:
+        raise ValueError(
+            "absolute_sigma is for least squares: other losses determine the size of the errors themselves"
+        )
+    return chosen
