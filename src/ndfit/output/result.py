@@ -12,7 +12,7 @@ place of chi-square, and counts that size as a parameter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -149,6 +149,18 @@ class FitResult:
         return tuple(self.param_names[index] for index in self._problem.params.free)
 
     @property
+    def varying_names(self) -> tuple[str, ...]:
+        """Names of the parameters that are not fixed."""
+        return tuple(
+            name for name, fixed in zip(self.param_names, self._problem.params.fixed, strict=True) if not fixed
+        )
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether there are standard errors: the fit was made with covariance=True."""
+        return self._errors is not None
+
+    @property
     def chi_square(self) -> FloatArray:
         """Sum of the squared weighted residuals."""
         return 2.0 * self._maps.cost
@@ -222,6 +234,53 @@ class FitResult:
         """Data minus `evaluate`."""
         difference = self._problem.data - self._evaluate()
         return difference if lazy else difference.compute()
+
+    def plot(
+        self,
+        parameters: str | Iterable[str] | None = None,
+        *,
+        errors: bool = True,
+        axes: Any = None,
+        plane: int | tuple[int, ...] = (),
+    ) -> Any:
+        """Draw maps of parameters and of their standard errors, with the WCS of the positions where there is one.
+
+        Colours end at the 1st and the 99th percentile; positions without an answer are hatched grey. Maps of one axis
+        are drawn as points with error bars.
+
+        Parameters
+        ----------
+        parameters : names, by default of all that are not fixed
+        errors : draw the standard errors too, where there are any
+        axes : matplotlib axes to draw on, as many as are returned; by default those of a new figure
+        plane : where maps have more than two axes, the index in those before the last two
+
+        Returns
+        -------
+        array of matplotlib axes of shape (parameters, 2): values and errors; (parameters, 1) where errors are not
+        drawn, or are drawn as bars
+        """
+        from ndfit.output.pictures.maps import plot_parameters
+
+        return plot_parameters(self, parameters, errors, axes, plane)
+
+    def plot_fit(self, *position: int, axes: Any = None) -> Any:
+        """Draw the fit at one position: samples, model with its components, and residual.
+
+        Error bars are one standard deviation, where weights were given; samples that were left out are hollow.
+
+        Parameters
+        ----------
+        position : index in the maps
+        axes : matplotlib axes to draw on, as many as are returned; by default those of a new figure
+
+        Returns
+        -------
+        array of two matplotlib axes: fit and residual; for models of two inputs three: data, model, residual
+        """
+        from ndfit.output.pictures.one_fit import plot_one
+
+        return plot_one(self, position, axes)
 
     def summary(self) -> str:
         """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""

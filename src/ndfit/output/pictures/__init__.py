@@ -1,0 +1,1 @@
+"""Pictures of a result, with matplotlib: maps of parameters, and single fits."""

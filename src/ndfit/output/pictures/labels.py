@@ -1,0 +1,57 @@
+"""What stands at the axes of a picture.
+
+Flows in: FitProblem, names and units. Flows out: text for matplotlib and for pages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from astropy import units as u
+
+from ndfit.problem.types import FitProblem
+
+__all__ = ["coordinate_names", "coordinate_units", "label", "sky_name", "spoken"]
+
+# Physical type of a unit -> what a coordinate with that unit is.
+KINDS = {"speed": "velocity", "frequency": "frequency", "energy": "energy"}
+WAVELENGTH = "em.wl"  # beginning of the physical type of a WCS
+SKY_NAMES = {"pos.eq.ra": "RA", "pos.eq.dec": "Dec", "pos.galactic.lon": "l", "pos.galactic.lat": "b"}
+
+
+def label(text: str, unit: Any) -> str:
+    """Text and unit, for an axis or a colour bar."""
+    return text if _is_bare(unit) else f"{text} [{unit.to_string('latex_inline')}]"
+
+
+def spoken(unit: Any) -> str:
+    """The unit in plain characters, empty where there is none."""
+    return "" if _is_bare(unit) else str(unit.to_string("unicode"))
+
+
+def coordinate_units(problem: FitProblem) -> tuple[Any, ...]:
+    """Unit of the coordinates of each fitting axis, None where they are plain numbers."""
+    model = problem.original
+    units = model.input_units or {}
+    return tuple(units.get(name) for name in model.inputs)
+
+
+def coordinate_names(problem: FitProblem) -> tuple[str, ...]:
+    """What each fitting axis is, as far as units and WCS tell; else the name of the model's input."""
+    types = () if problem.wcs is None else problem.wcs.world_axis_physical_types
+    is_spectral = any((kind or "").startswith(WAVELENGTH) for kind in types)
+    kinds = KINDS | ({"length": "wavelength"} if is_spectral else {})
+    return tuple(
+        name if _is_bare(unit) else next((kinds[kind] for kind in unit.physical_type if kind in kinds), name)
+        for name, unit in zip(problem.original.inputs, coordinate_units(problem), strict=True)
+    )
+
+
+def sky_name(physical_type: str | None, name: str = "") -> str:
+    """Short name of a world axis."""
+    kind = physical_type or ""
+    return SKY_NAMES.get(kind) or name or kind.split(".")[-1] or "world"
+
+
+def _is_bare(unit: Any) -> bool:
+    return unit is None or unit == u.dimensionless_unscaled
