@@ -11,6 +11,7 @@ fitter does the work, and the reason is kept.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 from astropy.modeling.fitting import (
@@ -99,15 +100,15 @@ def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo, lo
     """
     asked = wanted is None or "param_cov" in wanted
     covariance = call.calc_uncertainties or (asked and choice.engine.name != ReferenceEngine.name)
-    defaults = vars(METHODS.get(type(call.fitter), _LEAST_SQUARES))
+    defaults = METHODS.get(type(call.fitter), _LEAST_SQUARES)
     given = {
         field: call.kwargs[keyword]
         for keyword, field in _KEYWORDS.items()
         if field is not None and keyword in call.kwargs
     }
     # An accuracy finer than the other tolerances asks for a minimum that is converged by every test.
-    finer = {name: min(defaults[name], given["xtol"]) for name in ("ftol", "gtol") if "xtol" in given}
-    return SolveOptions(**defaults | given | finer | {"covariance": covariance}, loss=loss.name, f_scale=loss.scale)
+    finer = {name: min(getattr(defaults, name), given["xtol"]) for name in ("ftol", "gtol") if "xtol" in given}
+    return replace(defaults, **given, **finer, covariance=covariance, loss=loss.name, f_scale=loss.scale)
 
 
 def _choose(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo, loss: Loss) -> EngineChoice:
