@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from ndfit.errors import AllFitsFailed, FitWarning
     from ndfit.output.result import FitResult
     from ndfit.problem.types import FLAGS, STATUS
+    from ndfit.reading import read
 
-__all__ = ["FLAGS", "STATUS", "AllFitsFailed", "FitResult", "FitWarning", "__version__", "fit", "parallel_fit_dask"]
+__all__ = [
+    "FLAGS",
+    "STATUS",
+    "AllFitsFailed",
+    "FitResult",
+    "FitWarning",
+    "__version__",
+    "fit",
+    "parallel_fit_dask",
+    "read",
+]
 
 __version__ = "0.1.0"
 
@@ -26,6 +37,7 @@ _HOME = {
     "FitWarning": "ndfit.errors",
     "fit": "ndfit.api",
     "parallel_fit_dask": "ndfit.api",
+    "read": "ndfit.reading",
 }
 
 

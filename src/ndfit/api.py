@@ -19,6 +19,7 @@ from ndfit.output.diagnostics import parse_diagnostics
 from ndfit.output.errors import error_maps
 from ndfit.output.fit_info import gather_fit_info
 from ndfit.output.model import fitted_model
+from ndfit.output.record import Call
 from ndfit.output.result import FitResult
 from ndfit.output.summary import report_failures
 from ndfit.problem.normalize import normalize
@@ -231,6 +232,7 @@ def fit(
     ndfit.errors.FitWarning
         Once, with the counts by status, if fits failed or did not converge.
     """
+    asked = dict(locals())
     call = parse_fitter(TRFLSQFitter() if fitter is None else fitter, fitter_kwargs)
     problem = normalize(
         model=model,
@@ -259,6 +261,7 @@ def fit(
         problem.absolute_sigma if absolute_sigma is None else absolute_sigma,
         partial(look_up_fit, problem, maps),
         partial(evaluate_everywhere, problem, maps.parameters),
+        Call.of(asked | {"fitter": call.fitter}),
     )
 
 

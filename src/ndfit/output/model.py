@@ -14,9 +14,9 @@ from astropy import units as u
 from ndfit.output.maps import Maps
 from ndfit.problem.types import FitProblem, FloatArray
 
-__all__ = ["filled_model", "fitted_model", "reported_model"]
+__all__ = ["DOMAIN_NAMES", "filled_model", "fitted_model", "reported_model"]
 
-_DOMAIN_NAMES = ("domain", "window", "x_domain", "x_window", "y_domain", "y_window")
+DOMAIN_NAMES = ("domain", "window", "x_domain", "x_window", "y_domain", "y_window")
 
 
 def fitted_model(problem: FitProblem, maps: Maps, errors: Mapping[str, FloatArray] | None) -> Any:
@@ -67,7 +67,7 @@ def filled_model(problem: FitProblem, values: FloatArray) -> Any:
 
 def _copy_domains(source: Any, target: Any) -> None:
     """Ranges of polynomials that a linear fit has set."""
-    for name in _DOMAIN_NAMES:
+    for name in DOMAIN_NAMES:
         if getattr(target, name, ()) is None:
             setattr(target, name, getattr(source, name))
 

@@ -13,8 +13,9 @@ place of chi-square, and counts that size as a parameter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from ndfit.output.errors import error_maps
+from ndfit.output.layers import Contents, Uncertainties, layers_of
 from ndfit.output.maps import Maps
 from ndfit.output.model import fitted_model
+from ndfit.output.record import Call, record_of
 from ndfit.output.summary import summary_text
 from ndfit.problem.types import FitProblem, FloatArray
 
@@ -73,6 +76,8 @@ class FitResult:
     _absolute_sigma: bool
     _look_up: Callable[[tuple[int, ...]], OneFit]
     _evaluate: Callable[[], Any]
+    _call: Call = field(default_factory=Call)
+    _reported: Uncertainties | None = None
 
     @property
     def param_names(self) -> tuple[str, ...]:
@@ -136,10 +141,14 @@ class FitResult:
 
     @cached_property
     def _covariance(self) -> FloatArray | None:
+        if self._reported is not None:
+            return self._reported.covariance
         return self._maps.scaled_covariance(self._absolute_sigma)
 
     @cached_property
     def _errors(self) -> Mapping[str, FloatArray] | None:
+        if self._reported is not None:
+            return self._reported.errors
         covariance = self._covariance
         return None if covariance is None else error_maps(self._problem, self._maps, covariance)
 
@@ -281,6 +290,79 @@ class FitResult:
         from ndfit.output.pictures.one_fit import plot_one
 
         return plot_one(self, position, axes)
+
+    def to_fits(self, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False) -> None:
+        """Write everything but the data as FITS, which `ndfit.read` reads; docs/files.md describes the layout.
+
+        Parameters
+        ----------
+        path : of the file; it appears whole or not at all
+        cubes : of 'model' and 'residual', which are computed and written chunk by chunk
+        source : path of the file that the data came from, whose name and SHA-256 are recorded
+        overwrite : replace what is there
+
+        Raises
+        ------
+        FileExistsError
+            There is something at `path`, and `overwrite` is False.
+        """
+        from ndfit.output.fits import write_fits
+
+        write_fits(Path(path), self._contents(source), self._cubes(cubes), self._problem, overwrite)
+
+    def to_zarr(self, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False) -> None:
+        """Write everything but the data as a zarr store, which `ndfit.read` and xarray read; see `to_fits`."""
+        from ndfit.output.store import write_zarr
+
+        write_zarr(Path(path), self._contents(source), self._cubes(cubes), self._problem, overwrite)
+
+    def to_xarray(self, *, cubes: Iterable[str] = ()) -> Any:
+        """The maps as an `xarray.Dataset`, with coordinates of the positions; `cubes` stay lazy."""
+        from ndfit.output.store import to_dataset
+
+        return to_dataset(self._contents(None), self._cubes(cubes), self._problem)
+
+    def diagnostics(self) -> Any:
+        """Everything known of each position, as an `astropy.table.Table` with a row a position."""
+        from ndfit.output.table import diagnostics_table
+
+        return diagnostics_table(self)
+
+    def _contents(self, source: Any) -> Contents:
+        call = self._call.with_source(source)
+        record = record_of(self._problem, call, self.engine, self.reason, self._absolute_sigma)
+        layers = layers_of(self._problem, self._maps, Uncertainties(self._errors, self._covariance))
+        return Contents(record, layers, self._maps.messages, self.wcs)
+
+    def _cubes(self, names: Iterable[str]) -> dict[str, Any]:
+        known = {"model": self.evaluate, "residual": self.residual}
+        unknown = set(names := tuple(names)) - set(known)
+        if unknown:
+            raise ValueError(f"cubes should be some of {', '.join(known)}, got {', '.join(sorted(unknown))}")
+        return {name: known[name](lazy=True) for name in names}
+
+    def report(self, path: Any, *, overwrite: bool = False) -> None:
+        """Write one HTML page that shows the result, and needs no network.
+
+        What was fitted, how the fits ended and what to do about it, maps, distributions, and the worst, the median and
+        random fits. A click on a position of a map shows its samples, model and numbers: the samples of every position
+        are in the page for up to 100,000 positions and 64 MB of them, beyond that those of the examples alone, as the
+        page says; so it does where the result was read from a file without its data.
+
+        Parameters
+        ----------
+        path : of the file; it appears whole or not at all
+        overwrite : replace what is there
+
+        Raises
+        ------
+        FileExistsError
+            There is something at `path`, and `overwrite` is False.
+        """
+        from ndfit.output.report.write import write_report
+
+        record = record_of(self._problem, self._call, self.engine, self.reason, self._absolute_sigma)
+        write_report(self, record, Path(path), overwrite)
 
     def summary(self) -> str:
         """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""

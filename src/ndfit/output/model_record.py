@@ -1,0 +1,188 @@
+"""A model as data: classes of astropy by name, operators, and the arguments that are no parameters.
+
+Flows in: an astropy model. Flows out: a tree of JSON values, an expression for people; and from a tree the model again.
+No code is stored and none is run: names are looked up in `astropy.modeling.models`, and operators in a table. Models of
+people's own are recorded by name, and whoever reads the file brings them along.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.modeling import CompoundModel, Model, fix_inputs, models
+
+from ndfit.output.values import exact, parse_exact
+
+__all__ = ["CannotRebuild", "LostTie", "build", "describe", "describe_tie", "expression", "why_not_rebuilt"]
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "|": operator.or_,
+    "&": operator.and_,
+}
+_NOT_ARGUMENTS = ("self", "name", "meta", "n_models", "model_set_axis")
+_SOURCE_LENGTH = 400
+
+
+class CannotRebuild(ValueError):
+    """The file names a model that it cannot hold; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class LostTie:
+    """Stands where a tie was that is a Python function, which files do not hold."""
+
+    parameter: str
+    note: str
+
+    def __call__(self, model: Any) -> Any:
+        raise CannotRebuild(
+            f"'{self.parameter}' was tied by a Python function ({self.note}), which a file cannot hold: "
+            "give the model that was fitted, ndfit.read(path, model=...)"
+        )
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Tree of a model; a leaf that astropy does not ship is marked as `custom`."""
+    if isinstance(model, CompoundModel):
+        node: dict[str, Any] = {"operator": model.op, "left": describe(model.left)}
+        if model.op == "fix_inputs":
+            node["inputs"] = [[exact(key), exact(value)] for key, value in model.right.items()]
+        else:
+            node["right"] = describe(model.right)
+    else:
+        node = _describe_leaf(model)
+    return node | ({} if model.name is None else {"name": str(model.name)})
+
+
+def _describe_leaf(model: Model) -> dict[str, Any]:
+    cls = type(model)
+    if vars(models).get(cls.__name__) is not cls:
+        return {"custom": cls.__name__, "module": str(cls.__module__)}
+    arguments = {}
+    for name, argument in inspect.signature(cls.__init__).parameters.items():
+        is_variable = argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+        if is_variable or name in _NOT_ARGUMENTS or name in model.param_names or not hasattr(model, name):
+            continue
+        try:
+            arguments[name] = exact(getattr(model, name))
+        except TypeError as reason:
+            return {"custom": cls.__name__, "module": str(cls.__module__), "reason": f"{name}: {reason}"}
+    return {"class": cls.__name__, "arguments": arguments}
+
+
+def expression(tree: Mapping[str, Any]) -> str:
+    """Class names and operators, for people."""
+    if "operator" not in tree:
+        arguments = ", ".join(f"{name}={_short(value)}" for name, value in tree.get("arguments", {}).items() if value)
+        return tree.get("custom") or f"{tree['class']}{f'({arguments})' if arguments else ''}"
+    left = _bracketed(tree["left"], tree["operator"])
+    if tree["operator"] == "fix_inputs":
+        fixed = ", ".join(f"{parse_exact(key)}: {_short(value)}" for key, value in tree["inputs"])
+        return f"fix_inputs({expression(tree['left'])}, {{{fixed}}})"
+    return f"{left} {tree['operator']} {_bracketed(tree['right'], tree['operator'], right=True)}"
+
+
+def _bracketed(tree: Mapping[str, Any], outer: str, right: bool = False) -> str:
+    """Brackets around every compound but a chain of the same operator on the left, or sums at the left of a sum."""
+    text, inner = expression(tree), tree.get("operator")
+    plain = inner in (None, "fix_inputs") or (not right and inner == outer and outer != "**")
+    return text if plain else f"({text})"
+
+
+def _short(value: Any) -> str:
+    parsed = parse_exact(value)
+    return f"array{parsed.shape}" if isinstance(parsed, np.ndarray) else str(parsed)
+
+
+def build(tree: Mapping[str, Any]) -> Model:
+    """Model of a tree, with default parameters.
+
+    Raises
+    ------
+    CannotRebuild
+        A class that is not astropy's, an operator that is not in the table, arguments the class does not take.
+    """
+    if "operator" in tree:
+        model = _build_compound(tree)
+    else:
+        cls = _class_of(tree)
+        try:
+            model = cls(**{name: parse_exact(value) for name, value in tree["arguments"].items()})
+        except (TypeError, ValueError) as error:
+            raise CannotRebuild(f"astropy's {tree['class']} cannot be made from the record: {error}") from error
+    if "name" in tree:
+        model.name = tree["name"]
+    return model
+
+
+def _build_compound(tree: Mapping[str, Any]) -> Model:
+    left = build(tree["left"])
+    if tree["operator"] == "fix_inputs":
+        return fix_inputs(left, {parse_exact(key): parse_exact(value) for key, value in tree["inputs"]})
+    if tree["operator"] not in _OPERATORS:
+        raise CannotRebuild(f"the record has an operator {tree['operator']!r} that is not one of astropy's")
+    return _OPERATORS[tree["operator"]](left, build(tree["right"]))
+
+
+def _class_of(tree: Mapping[str, Any]) -> type:
+    if "custom" in tree:
+        reason = f" ({tree['reason']})" if "reason" in tree else ""
+        raise CannotRebuild(
+            f"the model '{tree['custom']}' of {tree['module']} is not one that a file can hold{reason}: "
+            "give the model that was fitted, ndfit.read(path, model=...)"
+        )
+    cls = vars(models).get(tree["class"])
+    if not (inspect.isclass(cls) and issubclass(cls, Model)):
+        raise CannotRebuild(f"there is no model '{tree['class']}' in this version of astropy.modeling.models")
+    return cls
+
+
+def why_not_rebuilt(model: Model, tree: Mapping[str, Any]) -> str:
+    """Why the tree does not make the model again; empty where it does.
+
+    The two are compared at a few numbers: arguments that the class keeps under another name would be lost unseen.
+    """
+    try:
+        again = build(tree)
+    except CannotRebuild as reason:
+        return str(reason)
+    same_names = again.param_names == model.param_names and again.n_inputs == model.n_inputs
+    if not same_names or not np.array_equal(_sample(model, model), _sample(again, model), equal_nan=True):
+        return "the model made from the record differs: give the model that was fitted, ndfit.read(path, model=...)"
+    return ""
+
+
+def _sample(model: Model, values_of: Model) -> Any:
+    """The model at a few numbers, without units; NaN where it cannot be evaluated there."""
+    inputs = [np.linspace(0.4, 1.6, 5) + 0.1 * axis for axis in range(model.n_inputs)]
+    parameters = [np.ravel(getattr(values_of, name).value)[0] for name in values_of.param_names]
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(model.evaluate(*inputs, *parameters), dtype=float)
+    except Exception:  # a model may raise anything where it is not defined
+        return np.nan
+
+
+def describe_tie(tie: Any) -> dict[str, str] | None:
+    """What is known of a tie: its expression where it has one, else its source or name, as a note."""
+    if not tie:
+        return None
+    written = getattr(tie, "expression", None)
+    if isinstance(written, str):
+        return {"expression": written}
+    try:
+        note = textwrap.dedent(inspect.getsource(tie)).strip()
+    except (OSError, TypeError):
+        note = str(getattr(tie, "__qualname__", type(tie).__qualname__))
+    return {"python": note[:_SOURCE_LENGTH]}

@@ -1,0 +1,189 @@
+"""What is needed to repeat a run, as strict JSON.
+
+Flows in: the arguments of the call, FitProblem and the engine. Flows out: the record that stands in every file; and
+from a record the model and its constraints again (`ndfit.reading` makes a FitProblem of them).
+
+    layout       version of the files' layout
+    engine       name and reason
+    options      arguments of `ndfit.fit`; objects by their class, arrays by their shape
+    versions     of ndfit, astropy, numpy, numba and Python
+    date         of the fit, UTC
+    source       name, size and SHA-256 of the file the data came from, where it was told
+    data         shape, dtype, unit and, of arrays in memory, SHA-256 of the data; which inputs came with them
+    axes         fitting_axes, and the shape of the maps
+    absolute_sigma, filter_non_finite
+    model        expression, tree, whether the tree makes the model again, domains set by a linear fit
+    parameters   name, unit, start, bounds, fixed, tied of each
+    map_wcs      why there is no WCS of the maps, where there is none
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.output.layers import constraint
+from ndfit.output.model import DOMAIN_NAMES
+from ndfit.output.model_record import describe, describe_tie, expression, why_not_rebuilt
+from ndfit.output.units_text import unit_text
+from ndfit.output.values import described, exact, number
+from ndfit.problem.types import FitProblem
+
+__all__ = ["LAYOUT", "Call", "data_checksum", "record_of", "source_of"]
+
+LAYOUT = 1
+_ELSEWHERE = ("model", "data", "data_unit", "fitting_axes", "bounds", "progress")
+_PACKAGES = ("ndfit", "astropy", "numpy", "numba")
+_SLAB = 2**24
+_HASHED = 2**30  # bytes; a second or two
+
+
+@dataclass(frozen=True)
+class Call:
+    """The call that made a result, as JSON values.
+
+    Attributes
+    ----------
+    options : the arguments that are not part of the FitProblem
+    versions : package -> version
+    date : when the fit was made
+    source : of the data, None where it was not told
+    data : of a result that was read from a file, what the file says of the data
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    date: str = ""
+    source: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> Call:
+        """The call made now with these arguments."""
+        options = {name: described(value) for name, value in arguments.items() if name not in _ELSEWHERE}
+        return cls(options, _versions(), datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Call:
+        """The call that a record tells of."""
+        return cls(*(record[name] for name in ("options", "versions", "date", "source", "data")))
+
+    def with_source(self, path: Any) -> Call:
+        """The same with the file that the data came from; None leaves what is known."""
+        return self if path is None else replace(self, source=source_of(Path(path)))
+
+
+def record_of(problem: FitProblem, call: Call, engine: str, reason: str, absolute_sigma: bool) -> dict[str, Any]:
+    """The record of a run; see the module's docstring."""
+    tree = describe(problem.original)
+    return {
+        "layout": LAYOUT,
+        "engine": {"name": engine, "reason": reason},
+        "options": dict(call.options),
+        "versions": dict(call.versions),
+        "date": call.date,
+        "source": call.source,
+        "data": _describe_data(problem) if call.data is None else call.data,
+        "axes": {"fitting_axes": list(problem.axes.fitting), "maps": list(problem.axes.iterating_shape)},
+        "absolute_sigma": absolute_sigma,
+        "filter_non_finite": problem.filter_non_finite,
+        "model": {
+            "expression": expression(tree),
+            "tree": tree,
+            "not_rebuilt": why_not_rebuilt(problem.original, tree),
+            "domains": _domains(problem),
+            "transform": exact(problem.transform),
+        },
+        "parameters": _parameters(problem),
+        "map_wcs": problem.map_wcs_note,
+    }
+
+
+def _parameters(problem: FitProblem) -> list[dict[str, Any]]:
+    """Starting values in the unit that the caller gave them in, `factor` times which are those of the fit."""
+    params = problem.params
+    starts, given_units = constraint(problem, "start")
+    return [
+        {
+            "name": name,
+            "unit": unit_text(problem.units[index]),
+            "start": _number_or_map(starts[index]),
+            "start_unit": unit_text(given_units[index]),
+            "lower": _number_or_map(params.lower[index]),
+            "upper": _number_or_map(params.upper[index]),
+            "fixed": params.fixed[index],
+            "tied": describe_tie(problem.original.tied[name]),
+            "even": bool(params.even[index]),
+        }
+        for index, name in enumerate(params.names)
+    ]
+
+
+def _number_or_map(values: NDArray[Any]) -> float | str:
+    return number(values.item()) if values.size == 1 else "map"
+
+
+def _domains(problem: FitProblem) -> dict[str, Any]:
+    """Ranges of polynomials that the fit has set."""
+    set_by_fit = {name: getattr(problem.model, name, None) for name in DOMAIN_NAMES}
+    return {
+        name: exact(value)
+        for name, value in set_by_fit.items()
+        if value is not None and value != getattr(problem.original, name, None)
+    }
+
+
+def _describe_data(problem: FitProblem) -> dict[str, Any]:
+    return {
+        "shape": list(problem.axes.shape),
+        "dtype": str(problem.data.dtype.newbyteorder("=")),
+        "unit": unit_text(problem.data_unit),
+        "sha256": data_checksum(problem.data),
+        "with": [name for name in ("weights", "mask", "wcs") if getattr(problem, name) is not None],
+    }
+
+
+def data_checksum(data: Any) -> str | None:
+    """SHA-256 of the numbers in C order and the machine's byte order.
+
+    None for lazy arrays, which would be loaded, and for those of more than a gigabyte, which may be mapped from disk.
+    """
+    if not isinstance(data, np.ndarray) or data.nbytes > _HASHED:
+        return None
+    digest = hashlib.sha256()
+    native = data.dtype.newbyteorder("=")
+    rows = max(1, _SLAB // max(1, data[:1].size))
+    for start in range(0, len(data), rows):
+        digest.update(np.ascontiguousarray(data[start : start + rows], dtype=native).tobytes())
+    return digest.hexdigest()
+
+
+def source_of(path: Path) -> dict[str, Any]:
+    """Name, size and SHA-256 of a file."""
+    with path.open("rb") as file:
+        return {
+            "name": path.name,
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+        }
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,180 @@
+"""Results as xarray and zarr.
+
+Flows in: Contents, and lazy cubes. Flows out: an xarray Dataset; a zarr store that is whole or not there; and from such
+a store Contents again, bit for bit. docs/files.md describes the layout.
+
+A layer is a variable; its attributes `ndfit_layer` and `ndfit_parameter` say what it is. The record is JSON text among
+the attributes of the dataset, as are the messages and the WCS of the maps, as the text of a FITS header.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from ndfit.atomic import refuse_existing, replacing_folder
+from ndfit.output.fits_wcs import wcs_cards, wcs_of_header
+from ndfit.output.layers import KINDS, Contents, Key, Layer
+from ndfit.output.world import world_axes
+from ndfit.problem.types import Axes, FitProblem
+
+__all__ = ["is_zarr", "read_zarr", "to_dataset", "write_zarr"]
+
+_KIND, _PARAMETER = "ndfit_layer", "ndfit_parameter"
+_RECORD, _MESSAGES, _WCS = "ndfit_record", "ndfit_messages", "ndfit_map_wcs"
+_CHUNK = 2**20  # samples of a map in one chunk
+
+
+def to_dataset(contents: Contents, cubes: Mapping[str, Any], problem: FitProblem) -> Any:
+    """The dataset: dimensions are called after the axes of the data, `axis_0` and so on.
+
+    Parameters
+    ----------
+    cubes : name -> dask array on the data's axes
+
+    Raises
+    ------
+    ModuleNotFoundError
+        xarray is not installed.
+    """
+    xarray = _import("xarray")
+    axes = problem.axes
+    variables = {
+        name: (_dims(layer, axes), layer.values, _attributes(layer)) for name, layer in _named(contents).items()
+    }
+    variables |= {
+        name: (tuple(f"axis_{axis}" for axis in range(cube.ndim)), cube, {"units": _text(problem.data_unit)})
+        for name, cube in cubes.items()
+    }
+    coords = _coords(contents, axes, "covariance" in variables)
+    return xarray.Dataset(variables, coords, _dataset_attributes(contents, axes))
+
+
+def _named(contents: Contents) -> dict[str, Layer]:
+    """Layers by the name of their variable; where two would have the same, the later one is told by its kind."""
+    named: dict[str, Layer] = {}
+    for layer in contents.layers.values():
+        named[layer.name if layer.name not in named else f"{layer.kind}:{layer.name}"] = layer
+    return named
+
+
+def _dims(layer: Layer, axes: Axes) -> tuple[str, ...]:
+    extra = ("row", "column") if layer.kind == "covariance" else ()
+    return extra + tuple(f"axis_{axis}" for axis in axes.iterating)
+
+
+def _attributes(layer: Layer) -> dict[str, str]:
+    attributes = {_KIND: layer.kind, _PARAMETER: layer.parameter, "long_name": KINDS[layer.kind].meaning}
+    return attributes | ({} if layer.unit is None else {"units": _text(layer.unit)})
+
+
+def _coords(contents: Contents, axes: Axes, with_covariance: bool) -> dict[str, Any]:
+    """Pixels of the iterating axes, world coordinates of the positions, names of the covariance's rows."""
+    dims = tuple(f"axis_{axis}" for axis in axes.iterating)
+    coords: dict[str, Any] = {
+        dim: (dim, np.arange(size), {"long_name": f"pixel along axis {axis} of the data"})
+        for dim, axis, size in zip(dims, axes.iterating, axes.iterating_shape, strict=True)
+    }
+    for axis in world_axes(contents.map_wcs, axes.iterating_shape):
+        kept = [dim for dim, size in zip(dims, axis.values.shape, strict=True) if size != 1]
+        attributes = {"long_name": axis.physical_type or axis.name, "units": _text(axis.unit)}
+        coords[axis.name] = (kept, axis.values.reshape([size for size in axis.values.shape if size != 1]), attributes)
+    if with_covariance:
+        free = [row["name"] for row in contents.record["parameters"] if not (row["fixed"] or row["tied"])]
+        coords |= {"row": free, "column": free}
+    return coords
+
+
+def _dataset_attributes(contents: Contents, axes: Axes) -> dict[str, str]:
+    header, _ = wcs_cards(contents.map_wcs, axes.iterating_shape)
+    messages = [[list(position), text] for position, text in contents.messages.items()]
+    return {
+        "title": contents.record["model"]["expression"],
+        _RECORD: json.dumps(contents.record, indent=1, allow_nan=False),
+        _MESSAGES: json.dumps(messages),
+        _WCS: header.tostring(sep="\n"),
+    }
+
+
+def write_zarr(path: Path, contents: Contents, cubes: Mapping[str, Any], problem: FitProblem, overwrite: bool) -> None:
+    """Write the dataset as a zarr store; cubes are computed chunk by chunk.
+
+    Raises
+    ------
+    FileExistsError
+        There is something at `path`, and `overwrite` is False or it is no store of ndfit's.
+    ModuleNotFoundError
+        zarr or xarray is not installed.
+    """
+    _import("zarr")
+    refuse_existing(path, overwrite)
+    if path.exists() and not is_zarr(path):
+        raise FileExistsError(f"{path} is no zarr store, and is left alone: choose another name, or remove it yourself")
+    dataset = to_dataset(contents, cubes, problem)
+    encoding = {name: {"chunks": _chunks(dataset[name].shape)} for name in _named(contents)}
+    with replacing_folder(path) as partial:
+        dataset.to_zarr(partial, mode="w", encoding=encoding, consolidated=False, zarr_format=3)
+
+
+def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Whole trailing axes as long as they fit."""
+    chosen, room = [], _CHUNK
+    for size in reversed(shape):
+        chosen.append(max(1, min(size, room)))
+        room //= chosen[-1]
+    return tuple(reversed(chosen))
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr store."""
+    return (path / "zarr.json").is_file()
+
+
+def read_zarr(path: Path) -> Contents:
+    """Contents of a zarr store of results.
+
+    Raises
+    ------
+    ValueError
+        A store that is none of ndfit's.
+    ModuleNotFoundError
+        zarr is not installed.
+    """
+    group = _import("zarr").open_group(path, mode="r")
+    if _RECORD not in group.attrs:
+        raise ValueError(f"{path} is a zarr store, but not one of ndfit's results: it has no record of a fit")
+    record = json.loads(group.attrs[_RECORD])
+    header = fits.Header.fromstring(group.attrs[_WCS], sep="\n")
+    return Contents(
+        record,
+        _read_layers(group),
+        {tuple(position): text for position, text in json.loads(group.attrs[_MESSAGES])},
+        wcs_of_header(header, tuple(record["axes"]["maps"])),
+    )
+
+
+def _read_layers(group: Any) -> dict[Key, Layer]:
+    layers = {}
+    for _, array in group.arrays():
+        if _KIND in array.attrs:
+            layer = Layer(array.attrs[_KIND], array.attrs[_PARAMETER], np.asarray(array[...]))
+            layers[layer.key] = layer
+    return layers
+
+
+def _text(unit: Any) -> str:
+    return "" if unit is None else str(unit)
+
+
+def _import(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f'this needs {name}, which is not installed: pip install "ndfit[io]"') from error

@@ -1,0 +1,77 @@
+"""The diagnostics table.
+
+Flows in: a FitResult. Flows out: an astropy table with a row a position, for sorting and filtering.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from ndfit.output.world import world_axes
+from ndfit.problem.types import FLAGS, STATUS
+
+if TYPE_CHECKING:
+    from ndfit.output.result import FitResult
+
+__all__ = ["diagnostics_table"]
+
+
+def diagnostics_table(result: FitResult) -> QTable:
+    """Everything known of each position.
+
+    Columns: `axis_0` and so on, the position along the iterating axes of the data; world coordinates, where the WCS of
+    the positions is known; `status`, its name and meaning; names of the flags; chi-square, reduced chi-square, samples
+    and evaluations; each parameter and, as `NAME_err`, its standard error; and the last line of what went wrong.
+    """
+    columns: dict[str, Any] = {
+        f"axis_{axis}": index.ravel()
+        for axis, index in zip(result._problem.axes.iterating, np.indices(result.shape), strict=True)
+    }
+    for axis in world_axes(result.wcs, result.shape):
+        values = np.broadcast_to(axis.values, result.shape).ravel()
+        columns[axis.name] = values if axis.unit is None else u.Quantity(values, axis.unit)
+    status = result.status.ravel()
+    columns |= {
+        "status": status,
+        "status_name": _looked_up(status, {code: row.status.name for code, row in STATUS.items()}),
+        "converged": result.success.ravel(),
+        "meaning": _looked_up(status, {code: row.meaning for code, row in STATUS.items()}),
+        "flags": _looked_up(result.flags.ravel(), _flag_names()),
+        "chi_square": result.chi_square.ravel(),
+        "reduced_chi_square": result.reduced_chi_square.ravel(),
+        "n_samples": result.n_samples.ravel(),
+        "nfev": result.nfev.ravel(),
+    }
+    errors = result.errors if result.has_errors else {}
+    for name, values in result.parameters.items():
+        columns |= {name: values.ravel()} | ({f"{name}_err": errors[name].ravel()} if errors else {})
+    return QTable(columns | {"message": _messages(result)})
+
+
+def _looked_up(codes: NDArray[Any], names: dict[int, str]) -> NDArray[np.str_]:
+    """The text of each code; text columns are as wide as the longest that occurs."""
+    found, places = np.unique(codes, return_inverse=True)
+    return np.array([names[int(code)] for code in found], dtype=str)[places]
+
+
+def _flag_names() -> dict[int, str]:
+    """Names of the flags in every combination."""
+    everything = sum(FLAGS)
+    return {
+        bits: " ".join(str(row.flag.name) for flag, row in FLAGS.items() if bits & flag)
+        for bits in range(everything + 1)
+    }
+
+
+def _messages(result: FitResult) -> NDArray[np.str_]:
+    last_lines = {position: text.strip().splitlines()[-1:] for position, text in result._maps.messages.items()}
+    width = max((len(line) for lines in last_lines.values() for line in lines), default=1)
+    messages = np.zeros(result.shape, dtype=f"U{width}")
+    for position, lines in last_lines.items():
+        messages[position] = "".join(lines)
+    return messages.ravel()
