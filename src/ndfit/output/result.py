@@ -111,6 +111,11 @@ class FitResult:
         return self._problem.map_wcs
 
     @property
+    def record(self) -> Mapping[str, Any]:
+        """What is needed to repeat the run, as JSON values; docs/files.md describes it."""
+        return record_of(self._problem, self._call, self.engine, self.reason, self._absolute_sigma)
+
+    @property
     def success(self) -> NDArray[np.bool_]:
         """Positions that converged."""
         return self._maps.converged
@@ -361,8 +366,7 @@ class FitResult:
         """
         from ndfit.output.report.write import write_report
 
-        record = record_of(self._problem, self._call, self.engine, self.reason, self._absolute_sigma)
-        write_report(self, record, Path(path), overwrite)
+        write_report(self, self.record, Path(path), overwrite)
 
     def summary(self) -> str:
         """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""
