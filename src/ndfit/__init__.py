@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ndfit.errors import AllFitsFailed, FitWarning
     from ndfit.output.result import FitResult
     from ndfit.problem.types import FLAGS, STATUS
-    from ndfit.reading import read
+    from ndfit.reading.read import read
 
 __all__ = [
     "FLAGS",
@@ -37,7 +37,7 @@ _HOME = {
     "FitWarning": "ndfit.errors",
     "fit": "ndfit.api",
     "parallel_fit_dask": "ndfit.api",
-    "read": "ndfit.reading",
+    "read": "ndfit.reading.read",
 }
 
 

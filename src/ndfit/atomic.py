@@ -62,4 +62,5 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(f".{path.name}.{ending}")
+    """A hidden name that keeps its suffix, by which writers choose the format."""
+    return path.with_name(f".{ending}-{path.name}")

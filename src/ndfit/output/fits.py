@@ -43,9 +43,15 @@ def write_fits(path: Path, contents: Contents, cubes: Mapping[str, Any], problem
     Raises
     ------
     FileExistsError
-        There is something at `path`, and `overwrite` is False.
+        There is something at `path`, and `overwrite` is False or it is a folder.
+    ValueError
+        Cubes are to go into a compressed file, which cannot be written chunk by chunk.
     """
     refuse_existing(path, overwrite)
+    if path.is_dir():
+        raise FileExistsError(f"{path} is a folder, and a FITS file cannot replace it: choose another name")
+    if cubes and path.suffix == ".gz":
+        raise ValueError(f"cubes cannot be written to a compressed file: leave .gz off {path.name}, or leave them out")
     hdus = fits.HDUList([_primary(contents), *_images(contents), *_tables(contents)])
     with replacing(path) as partial:
         hdus.writeto(partial, overwrite=True, checksum=True, output_verify="exception")
@@ -81,7 +87,8 @@ def _images(contents: Contents) -> list[fits.ImageHDU]:
         name = _ascii(layer.name).upper()
         hdu.name = name
         names[name] = hdu.ver = names.get(name, 0) + 1
-        hdu.header[_KIND] = (layer.kind, KINDS[layer.kind].meaning)
+        hdu.header[_KIND] = layer.kind
+        hdu.header["COMMENT"] = KINDS[layer.kind].meaning
         if layer.parameter:
             hdu.header[_PARAMETER] = _ascii(layer.parameter)
         if layer.kind == "covariance":

@@ -8,7 +8,7 @@ The KINDS table says what the layers are; a new map is a new row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -61,6 +61,10 @@ class Layer:
     def name(self) -> str:
         """What the layer is called in a file; two layers may have the same."""
         return KINDS[self.kind].name.format(self.parameter)
+
+    def name_beside(self, taken: Container[str]) -> str:
+        """The name, with the kind before it where it is taken already."""
+        return self.name if self.name not in taken else f"{self.kind}:{self.name}"
 
 
 @dataclass(frozen=True)

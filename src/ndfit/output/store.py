@@ -27,6 +27,7 @@ __all__ = ["is_zarr", "read_zarr", "to_dataset", "write_zarr"]
 
 _KIND, _PARAMETER = "ndfit_layer", "ndfit_parameter"
 _RECORD, _MESSAGES, _WCS = "ndfit_record", "ndfit_messages", "ndfit_map_wcs"
+_PARAMETER_AXES = ("row", "column")
 _CHUNK = 2**20  # samples of a map in one chunk
 
 
@@ -44,27 +45,24 @@ def to_dataset(contents: Contents, cubes: Mapping[str, Any], problem: FitProblem
     """
     xarray = _import("xarray")
     axes = problem.axes
-    variables = {
-        name: (_dims(layer, axes), layer.values, _attributes(layer)) for name, layer in _named(contents).items()
-    }
-    variables |= {
-        name: (tuple(f"axis_{axis}" for axis in range(cube.ndim)), cube, {"units": _text(problem.data_unit)})
+    coords = _coords(contents, axes)
+    variables: dict[str, Any] = {
+        name: (tuple(f"axis_{axis}" for axis in range(cube.ndim)), _even(cube), {"units": _text(problem.data_unit)})
         for name, cube in cubes.items()
     }
-    coords = _coords(contents, axes, "covariance" in variables)
+    for layer in contents.layers.values():
+        name = layer.name_beside({*coords, *variables})
+        variables[name] = (_dims(layer, axes), layer.values, _attributes(layer))
     return xarray.Dataset(variables, coords, _dataset_attributes(contents, axes))
 
 
-def _named(contents: Contents) -> dict[str, Layer]:
-    """Layers by the name of their variable; where two would have the same, the later one is told by its kind."""
-    named: dict[str, Layer] = {}
-    for layer in contents.layers.values():
-        named[layer.name if layer.name not in named else f"{layer.kind}:{layer.name}"] = layer
-    return named
+def _even(cube: Any) -> Any:
+    """The cube in chunks of one size, as zarr needs them."""
+    return cube.rechunk(tuple(max(sizes) for sizes in cube.chunks))
 
 
 def _dims(layer: Layer, axes: Axes) -> tuple[str, ...]:
-    extra = ("row", "column") if layer.kind == "covariance" else ()
+    extra = _PARAMETER_AXES if layer.kind == "covariance" else ()
     return extra + tuple(f"axis_{axis}" for axis in axes.iterating)
 
 
@@ -73,7 +71,7 @@ def _attributes(layer: Layer) -> dict[str, str]:
     return attributes | ({} if layer.unit is None else {"units": _text(layer.unit)})
 
 
-def _coords(contents: Contents, axes: Axes, with_covariance: bool) -> dict[str, Any]:
+def _coords(contents: Contents, axes: Axes) -> dict[str, Any]:
     """Pixels of the iterating axes, world coordinates of the positions, names of the covariance's rows."""
     dims = tuple(f"axis_{axis}" for axis in axes.iterating)
     coords: dict[str, Any] = {
@@ -84,9 +82,9 @@ def _coords(contents: Contents, axes: Axes, with_covariance: bool) -> dict[str, 
         kept = [dim for dim, size in zip(dims, axis.values.shape, strict=True) if size != 1]
         attributes = {"long_name": axis.physical_type or axis.name, "units": _text(axis.unit)}
         coords[axis.name] = (kept, axis.values.reshape([size for size in axis.values.shape if size != 1]), attributes)
-    if with_covariance:
+    if ("covariance", "") in contents.layers:
         free = [row["name"] for row in contents.record["parameters"] if not (row["fixed"] or row["tied"])]
-        coords |= {"row": free, "column": free}
+        coords |= {axis: (axis, free) for axis in _PARAMETER_AXES}
     return coords
 
 
@@ -115,8 +113,9 @@ def write_zarr(path: Path, contents: Contents, cubes: Mapping[str, Any], problem
     refuse_existing(path, overwrite)
     if path.exists() and not is_zarr(path):
         raise FileExistsError(f"{path} is no zarr store, and is left alone: choose another name, or remove it yourself")
-    dataset = to_dataset(contents, cubes, problem)
-    encoding = {name: {"chunks": _chunks(dataset[name].shape)} for name in _named(contents)}
+    # Names of parameters stand in the record; zarr has no settled type for text yet.
+    dataset = to_dataset(contents, cubes, problem).drop_vars(_PARAMETER_AXES, errors="ignore")
+    encoding = {name: {"chunks": _chunks(variable.shape)} for name, variable in dataset.items() if name not in cubes}
     with replacing_folder(path) as partial:
         dataset.to_zarr(partial, mode="w", encoding=encoding, consolidated=False, zarr_format=3)
 

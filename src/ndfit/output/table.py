@@ -26,7 +26,7 @@ def diagnostics_table(result: FitResult) -> QTable:
 
     Columns: `axis_0` and so on, the position along the iterating axes of the data; world coordinates, where the WCS of
     the positions is known; `status`, its name and meaning; names of the flags; chi-square, reduced chi-square, samples
-    and evaluations; each parameter and, as `NAME_err`, its standard error; and the last line of what went wrong.
+    and evaluations; the last line of what went wrong; each parameter and, as `NAME_err`, its standard error.
     """
     columns: dict[str, Any] = {
         f"axis_{axis}": index.ravel()
@@ -48,9 +48,17 @@ def diagnostics_table(result: FitResult) -> QTable:
         "nfev": result.nfev.ravel(),
     }
     errors = result.errors if result.has_errors else {}
+    columns["message"] = _messages(result)
     for name, values in result.parameters.items():
-        columns |= {name: values.ravel()} | ({f"{name}_err": errors[name].ravel()} if errors else {})
-    return QTable(columns | {"message": _messages(result)})
+        columns[_free(name, columns)] = values.ravel()
+        if errors:
+            columns[_free(f"{name}_err", columns)] = errors[name].ravel()
+    return QTable(columns)
+
+
+def _free(name: str, columns: dict[str, Any]) -> str:
+    """The name of a parameter's column, told from another column of that name."""
+    return name if name not in columns else f"parameter:{name}"
 
 
 def _looked_up(codes: NDArray[Any], names: dict[int, str]) -> NDArray[np.str_]:

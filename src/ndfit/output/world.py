@@ -55,8 +55,9 @@ def world_axes(wcs: Any, shape: tuple[int, ...]) -> tuple[WorldAxis, ...]:
 
 
 def _reduced(values: FloatArray, along: Any) -> FloatArray:
+    """One value along the axes that the WCS does not claim to vary along, unless it does."""
     reduced: FloatArray = values[tuple(slice(None) if varies else slice(0, 1) for varies in along)]
-    return reduced
+    return reduced if np.array_equal(np.broadcast_to(reduced, values.shape), values, equal_nan=True) else values
 
 
 def _names(wcs: Any) -> list[str]:

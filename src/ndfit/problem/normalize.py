@@ -72,7 +72,7 @@ def normalize(
     wcs = low_level(raw.world)
     map_wcs, map_wcs_note = wcs_of_maps(wcs, axes)
     return FitProblem(
-        original=model,
+        original=model.copy(),
         model=bare,
         units=tuple(plan.parameters[name] for name in params.names),
         params=params,

@@ -293,7 +293,7 @@ class FitProblem:
 
     Attributes
     ----------
-    original : the caller's model, never modified.
+    original : copy of the caller's model, which may change once the call has returned; never modified.
     model : the same without units, with scalar parameters at their first starting values; owned by ndfit.
     units : P units (or None) that the fitted numbers are in.
     params : ParamTable

@@ -17,23 +17,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from astropy import units as u
-from astropy.modeling import Model
 
 from ndfit.output.fits import is_fits, read_fits
 from ndfit.output.layers import Contents, maps_of
-from ndfit.output.model_record import CannotRebuild, LostTie, build
 from ndfit.output.record import LAYOUT, Call, data_checksum
 from ndfit.output.result import FitResult
 from ndfit.output.store import is_zarr, read_zarr
-from ndfit.output.tie_text import ExpressionTie
-from ndfit.output.units_text import parse_unit, unit_text
-from ndfit.output.values import parse_exact
-from ndfit.problem.constraints import bare_model, scalar_model
+from ndfit.output.units_text import unit_text
 from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import weights_of
-from ndfit.problem.types import Axes, FitProblem, FloatArray, ParamTable
-from ndfit.problem.units import UnitPlan
+from ndfit.problem.types import FitProblem
+from ndfit.reading.rebuild import problem_of
 from ndfit.run.evaluate import evaluate_everywhere
 from ndfit.run.inspect import look_up_fit
 
@@ -84,7 +78,7 @@ def read(
     """
     path = Path(path)
     contents = _read_contents(path)
-    problem = _problem_of(contents, model)
+    problem = problem_of(contents, model)
     evaluable = data is not None
     if evaluable:
         given = {"data_unit": data_unit, "world": world, "mask": mask, "equivalencies": equivalencies}
@@ -117,16 +111,6 @@ class _NeedsData:
         )
 
 
-@dataclass(frozen=True)
-class _NoModel:
-    """Stands where a model should be that the file does not hold."""
-
-    reason: str
-
-    def copy(self) -> NoReturn:
-        raise CannotRebuild(self.reason)
-
-
 def _read_contents(path: Path) -> Contents:
     if not path.exists():
         raise FileNotFoundError(f"there is nothing at {path}: expected a FITS file or a zarr store written by ndfit")
@@ -142,111 +126,6 @@ def _read_contents(path: Path) -> Contents:
             f"{path} has layout {layout}, of a newer ndfit, and this one reads up to {LAYOUT}: update ndfit"
         )
     return contents
-
-
-def _problem_of(contents: Contents, model: Any) -> FitProblem:
-    """The problem that was solved, without its data."""
-    record, rows = contents.record, contents.record["parameters"]
-    names = tuple(row["name"] for row in rows)
-    units = tuple(parse_unit(row["unit"]) for row in rows)
-    limits = {name: (_values(contents, row, "lower"), _values(contents, row, "upper")) for name, row in _by_name(rows)}
-    original = _original(contents, model, names)
-    factors = {
-        name: _factor(unit, parse_unit(row["start_unit"])) for name, unit, row in zip(names, units, rows, strict=True)
-    }
-    starts = tuple(_values(contents, row, "start") * factors[row["name"]] for row in rows)
-    bare: Any = original
-    if isinstance(original, Model):
-        bare = _bare(original, UnitPlan(dict(zip(names, units, strict=True)), factors), limits, record["model"])
-    fitting = tuple(record["axes"]["fitting_axes"])
-    return FitProblem(
-        original=original,
-        model=bare,
-        units=units,
-        params=ParamTable(
-            names=names,
-            start=starts,
-            lower=tuple(limits[name][0] for name in names),
-            upper=tuple(limits[name][1] for name in names),
-            fixed=tuple(row["fixed"] for row in rows),
-            tied=tuple(row["tied"] is not None for row in rows),
-            even=tuple(row["even"] for row in rows),
-        ),
-        axes=Axes(tuple(record["data"]["shape"]), fitting),
-        data=None,
-        weights=None,
-        mask=None,
-        coords=(),
-        filter_non_finite=record["filter_non_finite"],
-        absolute_sigma="weights" in record["data"]["with"],
-        transform=parse_exact(record["model"]["transform"]),
-        data_unit=parse_unit(record["data"]["unit"]),
-        map_wcs=contents.map_wcs,
-        map_wcs_note=record["map_wcs"],
-    )
-
-
-def _by_name(rows: list[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(row["name"], row) for row in rows]
-
-
-def _values(contents: Contents, row: Mapping[str, Any], what: str) -> FloatArray:
-    """Starting values or bounds: a number of the record, or a map."""
-    if row[what] == "map":
-        return contents.layers[what, row["name"]].values
-    return np.asarray(float(row[what]))
-
-
-def _factor(unit: Any, start_unit: Any) -> float:
-    return 1.0 if unit is None or start_unit is None else float(start_unit.to(unit))
-
-
-def _original(contents: Contents, model: Any, names: tuple[str, ...]) -> Any:
-    """The caller's model with its starting values and constraints, or what stands for it."""
-    if model is None:
-        reason = contents.record["model"]["not_rebuilt"]
-        if reason:
-            return _NoModel(reason)
-        model = build(contents.record["model"]["tree"])
-    elif not isinstance(model, Model) or tuple(model.param_names) != names:
-        raise ValueError(
-            f"model should be the one that was fitted, with the parameters {', '.join(names)}; got {model!r}"
-        )
-    original = model.copy()
-    quantities = {}
-    for name, row in _by_name(contents.record["parameters"]):
-        parameter, unit = getattr(original, name), parse_unit(row["start_unit"])
-        start = _values(contents, row, "start")
-        parameter._set_unit(unit, force=True)
-        quantities[name] = start if unit is None else u.Quantity(start, unit)
-        parameter.fixed = row["fixed"]
-        parameter.bounds = (None, None)
-        parameter.tied = _tie(name, row["tied"], parameter.tied)
-    original._reset_parameters(**quantities)
-    original.sync_constraints = True
-    return original
-
-
-def _tie(name: str, recorded: Mapping[str, str] | None, given: Any) -> Any:
-    if recorded is None:
-        return False
-    if given:
-        return given
-    return ExpressionTie(recorded["expression"]) if "expression" in recorded else LostTie(name, recorded["python"])
-
-
-def _bare(original: Model, plan: UnitPlan, limits: Mapping[str, Any], record: Mapping[str, Any]) -> Model:
-    """The model that was fitted: without units, with the bounds of the fit and the domains that it set."""
-    scalar = scalar_model(original)
-    lost = {name: tie for name, tie in original.tied.items() if isinstance(tie, LostTie)}
-    for name in lost:
-        getattr(scalar, name).tied = False
-    bare = bare_model(scalar, plan, limits)
-    for name, tie in lost.items():
-        getattr(bare, name).tied = tie
-    for name, value in record["domains"].items():
-        setattr(bare, name, parse_exact(value))
-    return bare
 
 
 def _with_data(problem: FitProblem, record: Mapping[str, Any], data: Any, given: Mapping[str, Any]) -> FitProblem:

@@ -1,0 +1,1 @@
+"""Files of results -> FitResult, with the data and models that files do not hold given back."""

@@ -1,0 +1,149 @@
+"""The problem that was solved, from its record.
+
+Flows in: Contents of a file, and the model where the file cannot hold it. Flows out: FitProblem without data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from astropy import units as u
+from astropy.modeling import Model
+
+from ndfit.output.layers import Contents
+from ndfit.output.model_record import CannotRebuild, LostTie, build
+from ndfit.output.tie_text import ExpressionTie
+from ndfit.output.units_text import parse_unit
+from ndfit.output.values import parse_exact
+from ndfit.problem.constraints import Limits, bare_model, scalar_model
+from ndfit.problem.types import Axes, FitProblem, FloatArray, ParamTable
+from ndfit.problem.units import UnitPlan
+
+__all__ = ["problem_of"]
+
+
+@dataclass(frozen=True)
+class _NoModel:
+    """Stands where a model should be that the file does not hold."""
+
+    reason: str
+
+    def copy(self) -> NoReturn:
+        raise CannotRebuild(self.reason)
+
+
+def problem_of(contents: Contents, model: Any) -> FitProblem:
+    """The problem that was solved, without its data.
+
+    Parameters
+    ----------
+    model : the model that was fitted, or None for that of the record; where that cannot be made, whatever needs it
+        raises CannotRebuild
+
+    Raises
+    ------
+    ValueError
+        `model` is another one.
+    """
+    record, rows = contents.record, contents.record["parameters"]
+    names = tuple(row["name"] for row in rows)
+    by_name = dict(zip(names, rows, strict=True))
+    units = tuple(parse_unit(row["unit"]) for row in rows)
+    limits = {name: (_values(contents, row, "lower"), _values(contents, row, "upper")) for name, row in by_name.items()}
+    original = _original(contents, model, names)
+    factors = {
+        name: _factor(unit, parse_unit(row["start_unit"])) for name, unit, row in zip(names, units, rows, strict=True)
+    }
+    starts = tuple(_values(contents, row, "start") * factors[row["name"]] for row in rows)
+    bare: Any = original
+    if isinstance(original, Model):
+        bare = _bare(original, UnitPlan(dict(zip(names, units, strict=True)), factors), limits, record["model"])
+    fitting = tuple(record["axes"]["fitting_axes"])
+    return FitProblem(
+        original=original,
+        model=bare,
+        units=units,
+        params=ParamTable(
+            names=names,
+            start=starts,
+            lower=tuple(limits[name][0] for name in names),
+            upper=tuple(limits[name][1] for name in names),
+            fixed=tuple(row["fixed"] for row in rows),
+            tied=tuple(row["tied"] is not None for row in rows),
+            even=tuple(row["even"] for row in rows),
+        ),
+        axes=Axes(tuple(record["data"]["shape"]), fitting),
+        data=None,
+        weights=None,
+        mask=None,
+        coords=(),
+        filter_non_finite=record["filter_non_finite"],
+        absolute_sigma="weights" in record["data"]["with"],
+        transform=parse_exact(record["model"]["transform"]),
+        data_unit=parse_unit(record["data"]["unit"]),
+        map_wcs=contents.map_wcs,
+        map_wcs_note=record["map_wcs"],
+    )
+
+
+def _values(contents: Contents, row: Mapping[str, Any], what: str) -> FloatArray:
+    """Starting values or bounds: a number of the record, or a map."""
+    if row[what] == "map":
+        return contents.layers[what, row["name"]].values
+    return np.asarray(float(row[what]))
+
+
+def _factor(unit: Any, start_unit: Any) -> float:
+    return 1.0 if unit is None or start_unit is None else float(start_unit.to(unit))
+
+
+def _original(contents: Contents, model: Any, names: tuple[str, ...]) -> Any:
+    """The caller's model with its starting values and constraints, or what stands for it."""
+    if model is None:
+        reason = contents.record["model"]["not_rebuilt"]
+        if reason:
+            return _NoModel(reason)
+        model = build(contents.record["model"]["tree"])
+    elif not isinstance(model, Model) or tuple(model.param_names) != names:
+        raise ValueError(
+            f"model should be the one that was fitted, with the parameters {', '.join(names)}; got {model!r}"
+        )
+    original = model.copy()
+    quantities = {}
+    for row in contents.record["parameters"]:
+        name, unit = row["name"], parse_unit(row["start_unit"])
+        parameter = getattr(original, name)
+        start = _values(contents, row, "start")
+        parameter._set_unit(unit, force=True)
+        quantities[name] = start if unit is None else u.Quantity(start, unit)
+        parameter.fixed = row["fixed"]
+        parameter.bounds = (None, None)
+        parameter.tied = _tie(name, row["tied"], parameter.tied)
+    original._reset_parameters(**quantities)
+    original.sync_constraints = True
+    return original
+
+
+def _tie(name: str, recorded: Mapping[str, str] | None, given: Any) -> Any:
+    if recorded is None:
+        return False
+    if given:
+        return given
+    return ExpressionTie(recorded["expression"]) if "expression" in recorded else LostTie(name, recorded["python"])
+
+
+def _bare(original: Model, plan: UnitPlan, limits: Limits, record: Mapping[str, Any]) -> Model:
+    """The model that was fitted: without units, with the bounds of the fit and the domains that it set."""
+    scalar = scalar_model(original)
+    lost = {name: tie for name, tie in original.tied.items() if isinstance(tie, LostTie)}
+    for name in lost:
+        getattr(scalar, name).tied = False
+    bare = bare_model(scalar, plan, limits)
+    for name, tie in lost.items():
+        getattr(bare, name).tied = tie
+    for name, value in record["domains"].items():
+        setattr(bare, name, parse_exact(value))
+    return bare
