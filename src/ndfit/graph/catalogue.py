@@ -23,7 +23,7 @@ from ndfit.graph.reasons import NotCompilable
 from ndfit.graph.trace import trace
 from ndfit.graph.verify import verify
 
-__all__ = ["CatalogueRow", "catalogue", "example", "page"]
+__all__ = ["CatalogueRow", "catalogue", "example", "fittable_classes", "page", "row_of"]
 
 _LINE = np.linspace(0.4, 9.4, 61)
 _PLANE = tuple(array.ravel() for array in np.mgrid[-4.0:4.0:9j, -5.0:5.0:11j])
@@ -72,14 +72,20 @@ def example(cls: type) -> tuple[Any, tuple[NDArray[np.float64], ...]]:
     return model, (_LINE,) if model.n_inputs == 1 else _PLANE
 
 
-def catalogue() -> tuple[CatalogueRow, ...]:
+def fittable_classes() -> tuple[type, ...]:
     """Every fittable class in `astropy.modeling.models`, and tabulated templates, in alphabetical order."""
     fittable = {cls for cls in vars(models).values() if inspect.isclass(cls) and issubclass(cls, FittableModel)}
     concrete = {cls for cls in fittable if not inspect.isabstract(cls)} - {models.OrthoPolynomialBase}
-    return tuple(_row(cls) for cls in sorted(concrete | {models.Tabular1D}, key=lambda cls: cls.__name__))
+    return tuple(sorted(concrete | {models.Tabular1D}, key=lambda cls: cls.__name__))
 
 
-def _row(cls: type) -> CatalogueRow:
+def catalogue() -> tuple[CatalogueRow, ...]:
+    """A row for each of `fittable_classes`."""
+    return tuple(row_of(cls) for cls in fittable_classes())
+
+
+def row_of(cls: type) -> CatalogueRow:
+    """Trace and verify an example of a class."""
     model, coords = example(cls)
     free = tuple(range(len(model.param_names)))
     try:

@@ -20,7 +20,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from ndfit.problem.types import Axes
 
-__all__ = ["RawSamples", "Samples", "is_lazy", "place_samples", "unpack", "weights_of"]
+__all__ = ["RawSamples", "Samples", "is_lazy", "place", "place_samples", "unpack", "weights_of"]
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def place_samples(raw: RawSamples, axes: Axes) -> Samples:
     TypeError
         A mask that is not boolean, weights that are not real numbers, an uncertainty of unknown kind.
     """
-    weights = None if raw.weights is None else _place(_parse_weights(raw.weights, raw.unit), axes, "weights")
-    masks = [_place(_parse_mask(mask), axes, "mask") for mask in raw.masks]
+    weights = None if raw.weights is None else place(_parse_weights(raw.weights, raw.unit), axes, "weights")
+    masks = [place(_parse_mask(mask), axes, "mask") for mask in raw.masks]
     return Samples(raw.data, weights, functools.reduce(np.logical_or, masks) if masks else None)
 
 
@@ -215,7 +215,7 @@ def _parse_mask(mask: Any) -> Any:
     return mask if mask.dtype.kind == "b" else mask != 0
 
 
-def _place(array: Any, axes: Axes, name: str) -> Any:
+def place(array: Any, axes: Axes, name: str) -> Any:
     """Insert axes of length one so that the array has the data's axes.
 
     A shape is first read as that of the data, then as that of the iterating axes, of the fitting axes, and last by

@@ -1,0 +1,120 @@
+"""Options in a TOML file.
+
+Flows in: a file whose keys are the long options without their dashes, or the options of a run. Flows out: defaults for
+the command line, or such a file. Options that may be given several times are tables (`[bounds]` with the line
+`mean = "3:6km/s"`) or arrays (`fixed = ["theta"]`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import tomli_w
+from click.core import ParameterSource
+
+from ndfit.atomic import replacing
+from ndfit.cli.errors import BadInput, suggestion
+
+__all__ = ["check_output", "load_into", "save"]
+
+# Of the run, not of the fit.
+_NOT_SAVED = frozenset({"config", "save_config", "overwrite", "quiet"})
+
+_GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+
+
+def load_into(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    """Make the options of a file the defaults of a command.
+
+    Raises
+    ------
+    BadInput
+        The file is missing or no TOML, or has a key that is no option.
+    """
+    if path is None:
+        return
+    options = {option.name: option for option in context.command.params if option.name not in _NOT_SAVED}
+    keys = {_key(str(name)): option for name, option in options.items()}
+    defaults = {}
+    for key, value in _read(path).items():
+        if key not in keys:
+            raise BadInput(f"{path} has the key '{key}', which is no option. {suggestion(key, keys)}")
+        defaults[str(keys[key].name)] = _as_option(path, key, value, keys[key])
+    context.default_map = defaults
+
+
+def save(path: Path, context: click.Context) -> None:
+    """Write the options that were given, by the command line or by a file."""
+    table: dict[str, Any] = {}
+    for option in context.command.params:
+        name = str(option.name)
+        if name not in _NOT_SAVED and context.get_parameter_source(name) in _GIVEN:
+            table[_key(name)] = _as_toml(context.params[name])
+    with replacing(path) as partial:
+        partial.write_text(tomli_w.dumps(table), encoding="utf-8")
+
+
+def check_output(path: Path | None, overwrite: bool) -> None:
+    """Check that an output may be written.
+
+    Raises
+    ------
+    BadInput
+        It exists and may not be replaced, or its folder does not exist.
+    """
+    if path is None:
+        return
+    if path.exists() and not overwrite:
+        raise BadInput(f"{path} exists already: give --overwrite to replace it, or choose another name.")
+    if not path.absolute().parent.is_dir():
+        raise BadInput(f"The folder {path.absolute().parent} for {path.name} does not exist: make it first.")
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"There is no file {path}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{path} cannot be read as TOML: {error}.") from error
+
+
+def _as_option(path: Path, key: str, value: Any, option: click.Parameter) -> Any:
+    """What click takes as the default of an option: text, a flag, or several of them."""
+    several = isinstance(option, click.Option) and option.multiple
+    if isinstance(value, Mapping) and several:
+        return [f"{name}={_text(path, key, entry)}" for name, entry in value.items()]
+    if isinstance(value, list) and several:
+        return [_text(path, key, entry) for entry in value]
+    return [_text(path, key, value)] if several else _plain(path, key, value)
+
+
+def _plain(path: Path, key: str, value: Any) -> Any:
+    return value if isinstance(value, bool) else _text(path, key, value)
+
+
+def _text(path: Path, key: str, value: Any) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise BadInput(f"{path}: '{key}' should be text or a number, got {value!r}.")
+
+
+def _as_toml(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if not isinstance(value, tuple):
+        return value
+    pairs = [entry.partition("=") for entry in value]
+    return _table(pairs) if all(equals for _, equals, _ in pairs) else list(value)
+
+
+def _table(pairs: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "-")

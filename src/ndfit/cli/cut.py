@@ -1,0 +1,122 @@
+"""Window and region: which part of the data is fitted.
+
+Flows in: ranges of the fitting coordinates in world units, and of the positions in pixels. Flows out: Cut, slices of
+every axis and, where the coordinates differ from position to position, the samples outside the window.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from numpy.typing import NDArray
+
+from ndfit.cli.errors import BadInput, PointedError
+from ndfit.cli.quantities import Amount, parse_range
+from ndfit.cli.world import World
+from ndfit.problem.types import Axes
+
+__all__ = ["Cut", "cut_out"]
+
+_PIXELS = re.compile(r"\s*(\d*)\s*:\s*(\d*)\s*$")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is kept.
+
+    Attributes
+    ----------
+    slices : one an axis of the data
+    outside : samples outside the window, broadcastable to the cut data; None where the slices say all
+    """
+
+    slices: tuple[slice, ...]
+    outside: NDArray[np.bool_] | None = None
+
+    def apply(self, array: Any) -> Any:
+        """The part of an array with the data's axes, or size 1 along them, that is kept."""
+        return array[
+            tuple(kept if size > 1 else slice(None) for kept, size in zip(self.slices, array.shape, strict=True))
+        ]
+
+
+def cut_out(axes: Axes, world: World, window: str | None, region: str | None) -> Cut:
+    """Read window and region.
+
+    Parameters
+    ----------
+    window : `low:high` in the unit of the fit or another, in pixels with the unit pix; one for each fitting axis,
+        separated by commas. Both limits are inside.
+    region : `first:last+1` in pixels counted from 0, one for each axis of the positions, separated by commas, in
+        numpy's order
+
+    Raises
+    ------
+    BadInput
+        A text that cannot be read, or nothing inside.
+    """
+    slices = [slice(0, size) for size in axes.shape]
+    if region is not None:
+        for axis, part in zip(axes.iterating, _regions(region, axes), strict=True):
+            slices[axis] = part
+    outside: NDArray[np.bool_] | None = None
+    if window is not None:
+        for number, limits in enumerate(_windows(window, len(axes.fitting))):
+            axis = axes.fitting[number]
+            inside = _inside(axes, world, number, limits)
+            if inside.size == inside.shape[axis]:
+                kept = np.flatnonzero(inside)
+                slices[axis] = slice(int(kept[0]), int(kept[-1]) + 1)
+            else:
+                outside = ~inside if outside is None else outside | ~inside
+    cut = Cut(tuple(slices))
+    return cut if outside is None else Cut(cut.slices, cut.apply(outside))
+
+
+def _regions(text: str, axes: Axes) -> list[slice]:
+    parts = text.split(",")
+    shape = axes.iterating_shape
+    if len(parts) != len(shape):
+        raise BadInput(
+            f"--region expects {len(shape)} ranges of pixels, one for each axis of the positions {shape}, got '{text}'."
+        )
+    slices, position = [], 0
+    for part, size in zip(parts, shape, strict=True):
+        match = _PIXELS.match(part)
+        if match is None:
+            raise PointedError("Expected a range of pixels, such as 25:75.", text, position)
+        start, stop = int(match[1] or 0), int(match[2] or size)
+        if not 0 <= start < stop <= size:
+            raise PointedError(f"There is nothing in {start}:{stop} of an axis of {size} pixels.", text, position)
+        slices.append(slice(start, stop))
+        position += len(part) + 1
+    return slices
+
+
+def _windows(text: str, n_axes: int) -> list[tuple[Amount | None, Amount | None]]:
+    parts = text.split(",")
+    if len(parts) != n_axes:
+        raise BadInput(f"--window expects {n_axes} range(s), one for each input of the model, got '{text}'.")
+    starts = np.cumsum([0, *(len(part) + 1 for part in parts)])
+    return [parse_range(part, text, int(start)) for part, start in zip(parts, starts, strict=False)]
+
+
+def _inside(axes: Axes, world: World, number: int, limits: tuple[Amount | None, Amount | None]) -> NDArray[np.bool_]:
+    """Samples within the window along one fitting axis, with the shape of its coordinate."""
+    axis, values, unit = axes.fitting[number], world.values[number], world.units[number]
+    if any(limit is not None and limit.unit == u.pix for limit in limits):
+        shape = [axes.shape[axis] if other == axis else 1 for other in range(len(axes.shape))]
+        values, unit = np.arange(axes.shape[axis], dtype=float).reshape(shape), u.pix
+    low, high = (
+        none if limit is None else limit.to(unit, "The window")
+        for limit, none in zip(limits, (-np.inf, np.inf), strict=True)
+    )
+    inside = np.asarray((values >= low) & (values <= high))
+    if not inside.any():
+        runs = f"{np.nanmin(values):g} to {np.nanmax(values):g} {unit or ''}".rstrip()
+        raise BadInput(f"No sample lies in the window; the coordinate of axis {axis} runs from {runs}.")
+    return inside

@@ -1,0 +1,52 @@
+"""`ndfit fit`: a cube in, a FITS file and a report out.
+
+Flows in: the options. Flows out: files, a summary on standard output, notes on standard error. Everything that was
+typed is checked before the first fit.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ndfit.cli.configuration import check_output, save
+from ndfit.cli.errors import INTERRUPTED
+from ndfit.cli.job import prepare_job, tell
+from ndfit.cli.options import fit_options
+from ndfit.cli.settings import Settings
+
+__all__ = ["fit"]
+
+_NOTHING = "Nothing is written: give --out, --report or both."
+
+
+@click.command()
+@click.argument("cube", type=click.Path(path_type=Path))
+@fit_options
+@click.pass_context
+def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> None:
+    """Fit a model at every position of CUBE, a FITS file."""
+    settings = Settings.of(values)
+    for path in (settings.out, settings.report, save_config):
+        check_output(path, settings.overwrite)
+    job = prepare_job(settings)
+    if save_config is not None:
+        save(save_config, context)
+    if not settings.quiet:
+        click.echo(job.describe())
+        tell(job.notes)
+    began = time.perf_counter()
+    try:
+        result = job.run()
+        seconds = time.perf_counter() - began
+        outputs = list(job.write(result))
+    except KeyboardInterrupt:
+        click.echo("Interrupted: nothing is written.", err=True)
+        context.exit(INTERRUPTED)
+    if not settings.quiet:
+        click.echo(result.summary())
+        click.echo(f"Fitted in {seconds:.1f} s.")
+        click.echo("\n".join(f"Written: {path}" for path in outputs) or _NOTHING)

@@ -1,0 +1,87 @@
+"""The options of `ndfit fit`, one row each.
+
+Flows in: a function. Flows out: the same with the options declared, for click.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ndfit.cli.configuration import load_into
+from ndfit.cli.world import CONVENTIONS
+from ndfit.engine.select import ENGINES
+
+__all__ = ["fit_options"]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--model", {"required": True, "help": "Model, such as 'Gaussian1D + Const1D'."}),
+    ("--hdu", {"help": "EXTNAME or number of the image; by default the first one that suits the model."}),
+    ("--axes", {"help": "Axes to fit along, as numpy counts them: 0, or -1,-2; by default the spectral axis."}),
+    ("--world", {"help": "HDU with the coordinate of the fitting axis, in place of the WCS."}),
+    ("--world-unit", {"help": "Unit to fit and report coordinates in; by default the header's."}),
+    ("--rest", {"help": "Rest frequency or wavelength, for velocities; by default the header's."}),
+    ("--convention", {"type": click.Choice(list(CONVENTIONS)), "help": "Doppler convention, for velocities."}),
+    ("--redshift", {"help": "Number or HDU; coordinates are divided by one plus it."}),
+    ("--pixels", {"is_flag": True, "help": "Fit in pixels, whatever the WCS says."}),
+    ("--data-unit", {"help": "Unit of the data, in place of BUNIT."}),
+    ("--mask", {"help": "HDU in which anything but 0 marks samples to ignore."}),
+    ("--missing", {"type": float, "help": "Value of the data that marks samples to ignore; NaN always does."}),
+    ("--std", {"help": "HDU with the standard deviation of the data."}),
+    ("--variance", {"help": "HDU with their variance."}),
+    ("--ivar", {"help": "HDU with their inverse variance."}),
+    ("--window", {"help": "Range of the coordinate to fit: 4:6km/s; in pixels: 10:40pix."}),
+    ("--region", {"help": "Positions to fit, in pixels from 0, in numpy's order, end excluded: 25:75,35:85."}),
+    ("--start", {"multiple": True, "help": "Starting value: mean=4km/s."}),
+    ("--bounds", {"multiple": True, "help": "Bounds: mean=3:6km/s, amplitude=0:."}),
+    ("--fixed", {"multiple": True, "help": "Parameter to keep: theta, or theta=30deg."}),
+    ("--tied", {"multiple": True, "help": "Tie: stddev_1=stddev_0, mean_1='mean_0 + 20km/s'."}),
+    (
+        "--guess",
+        {
+            "type": click.Choice(["auto", "none"]),
+            "help": "Estimate starting values at each position; by default where none is given and it is possible.",
+        },
+    ),
+    (
+        "--refine",
+        {
+            "type": click.Choice(["neighbours", "none"]),
+            "default": "none",
+            "show_default": True,
+            "help": "Fit again from the neighbours' solutions what stands out.",
+        },
+    ),
+    ("--starts", {"type": click.IntRange(1), "default": 1, "show_default": True, "help": "Starting points to try."}),
+    ("--seed", {"type": click.IntRange(0), "default": 0, "show_default": True, "help": "Of the random ones."}),
+    ("--max-evaluations", {"type": click.IntRange(1), "help": "Of the model, at each position."}),
+    ("--engine", {"type": click.Choice(ENGINES), "default": "auto", "show_default": True, "help": "See ndfit models."}),
+    ("--workers", {"type": click.IntRange(1), "help": "Threads or processes; by default one a core."}),
+    ("--out", {"type": _FILE, "help": "FITS file of the results."}),
+    ("--report", {"type": _FILE, "help": "Page of the results, HTML."}),
+    ("--overwrite", {"is_flag": True, "help": "Replace outputs that exist."}),
+    ("--quiet", {"is_flag": True, "help": "Say nothing but what goes wrong."}),
+    (
+        "--config",
+        {
+            "type": _FILE,
+            "is_eager": True,
+            "expose_value": False,
+            "callback": load_into,
+            "help": "TOML file with options; those of the command line come first.",
+        },
+    ),
+    ("--save-config", {"type": _FILE, "help": "Write the options given to a TOML file."}),
+)
+
+
+def fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare the options, in the order of the table."""
+    for name, attributes in reversed(_OPTIONS):
+        command = click.option(name, **attributes)(command)
+    return command

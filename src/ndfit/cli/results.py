@@ -1,0 +1,32 @@
+"""A file of results, opened for a command.
+
+Flows in: a path, and what `ndfit.read` takes beside it. Flows out: FitResult, or one sentence.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import ndfit
+from ndfit.cli.errors import BadInput
+
+__all__ = ["open_result"]
+
+
+def open_result(path: Path, **given: Any) -> ndfit.FitResult:
+    """Read results.
+
+    Raises
+    ------
+    BadInput
+        There is no such file, it is none of ndfit's, or the data are others than those that were fitted.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # other data: a report would show them beside the wrong fits
+            return ndfit.read(path, **given)
+    except (OSError, ValueError, TypeError, UserWarning) as error:
+        text = str(error)
+        raise BadInput(f"{text[:1].upper()}{text[1:]}.") from error

@@ -1,0 +1,88 @@
+"""A text read from left to right.
+
+Flows in: what a person typed. Flows out: its parts, each with the position where it stands; or an error that points at
+the character.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from ndfit.cli.errors import PointedError
+
+__all__ = ["NUMBER", "Scanner"]
+
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_NUMBER = re.compile(NUMBER)
+_BLANKS = re.compile(r"\s*")
+_MAX_DEPTH = 50
+
+
+class Scanner:
+    """The text and how far it is read."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self._depth = 0
+
+    def fail(self, message: str, position: int | None = None) -> NoReturn:
+        """Raise an error that points at `position`, or at where reading has got to."""
+        raise PointedError(message, self.text, self.position if position is None else position)
+
+    def skip_blanks(self) -> None:
+        self.position += len(self._match(_BLANKS) or "")
+
+    def at_end(self) -> bool:
+        self.skip_blanks()
+        return self.position >= len(self.text)
+
+    def next_of(self, symbols: tuple[str, ...]) -> str | None:
+        """The first of the symbols that comes next, without reading it."""
+        self.skip_blanks()
+        return next((symbol for symbol in symbols if self.text.startswith(symbol, self.position)), None)
+
+    def take(self, symbol: str) -> bool:
+        """Read the symbol, if it comes next."""
+        found = self.next_of((symbol,)) is not None
+        self.position += len(symbol) if found else 0
+        return found
+
+    def name(self) -> str | None:
+        return self._read(_NAME)
+
+    def number(self) -> str | None:
+        return self._read(_NUMBER)
+
+    def found(self) -> str:
+        """What comes next, for messages."""
+        return "the end" if self.at_end() else f"'{self.text[self.position]}'"
+
+    @contextmanager
+    def nested(self) -> Iterator[None]:
+        """One level deeper; a text nested without end is no expression of a person's."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            self.fail(f"The expression is nested more than {_MAX_DEPTH} deep.")
+        yield
+        self._depth -= 1
+
+    def close(self) -> None:
+        """Read the closing parenthesis."""
+        if not self.take(")"):
+            self.fail(f"Expected ')', found {self.found()}.")
+
+    def _read(self, pattern: re.Pattern[str]) -> str | None:
+        self.skip_blanks()
+        text = self._match(pattern)
+        self.position += len(text or "")
+        return text
+
+    def _match(self, pattern: re.Pattern[str]) -> str | None:
+        match = pattern.match(self.text, self.position)
+        return match.group() if match else None

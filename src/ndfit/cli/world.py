@@ -1,0 +1,182 @@
+"""The coordinates that a fit is made in.
+
+Flows in: a Source and what was typed of its coordinates. Flows out: World: the coordinates for `ndfit.fit`, their units
+in the fit, and their values for windows.
+
+The unit of the fit is the one asked for, else the one that the header states (Angstrom, where wcslib would change it to
+m), else the coordinate's own. Frequencies and wavelengths become velocities by the Doppler convention and the rest
+frequency or wavelength that are given or stand in the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from numpy.typing import NDArray
+
+from ndfit.cli.errors import BadInput
+from ndfit.cli.quantities import parse_amount, parse_unit
+from ndfit.cli.source import Source, open_plane
+from ndfit.problem.coords import Coordinate, coordinates
+from ndfit.problem.types import Axes
+
+__all__ = ["CONVENTIONS", "World", "WorldOptions", "open_world"]
+
+CONVENTIONS: Mapping[str, Callable[[u.Quantity], Any]] = {
+    "radio": u.doppler_radio,
+    "optical": u.doppler_optical,
+    "relativistic": u.doppler_relativistic,
+}
+
+_VELOCITY = u.km / u.s
+
+
+@dataclass(frozen=True)
+class WorldOptions:
+    """What was typed of the coordinates.
+
+    Attributes
+    ----------
+    hdu : HDU of the coordinate of the fitting axis, in place of the WCS
+    unit : of the fit
+    redshift : a number or an HDU; coordinates are divided by one plus it
+    rest : rest frequency or wavelength
+    convention : key of CONVENTIONS
+    """
+
+    hdu: str | None = None
+    unit: str | None = None
+    redshift: str | None = None
+    rest: str | None = None
+    convention: str | None = None
+
+
+@dataclass(frozen=True)
+class World:
+    """Coordinates of the fitting axes.
+
+    Attributes
+    ----------
+    given : what `ndfit.fit` takes for `world`
+    values : of each fitting axis, in its unit of the fit, with the data's number of axes and broadcastable to it
+    units : of the fit, None for plain numbers
+    equivalencies : that convert what is given to those units, empty where none are needed
+    notes : what had to be assumed
+    """
+
+    given: Any
+    values: tuple[NDArray[np.float64], ...]
+    units: tuple[u.UnitBase | None, ...]
+    equivalencies: tuple[Any, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def open_world(source: Source, options: WorldOptions) -> World:
+    """Find the coordinates.
+
+    Raises
+    ------
+    BadInput
+        There are none of the shape of the data, or their unit cannot be converted.
+    """
+    axes = Axes(source.data.shape, source.fitting)
+    given: Any = source.wcs
+    if options.hdu is not None:
+        given = _from_hdu(source, options.hdu)
+    if options.redshift is not None:
+        given = _at_rest(source, axes, given, options.redshift)
+    try:
+        found = coordinates(given, axes)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"The coordinates cannot be used: {error}.") from error
+    equivalencies = _equivalencies(source, found, options)
+    units = tuple(
+        _unit_of_fit(coordinate, source.stated_units[axis] if given is source.wcs else None, options, equivalencies)
+        for coordinate, axis in zip(found, source.fitting, strict=True)
+    )
+    values = tuple(
+        coordinate.values
+        if coordinate.unit is None or unit is None
+        else coordinate.unit.to(unit, coordinate.values, equivalencies=list(equivalencies))
+        for coordinate, unit in zip(found, units, strict=True)
+    )
+    return World(given, values, units, equivalencies)
+
+
+def _from_hdu(source: Source, reference: str) -> Any:
+    if len(source.fitting) != 1:
+        raise BadInput("--world holds the coordinate of one axis, and the model has several inputs.")
+    plane = open_plane(reference, source)
+    values = plane.values.astype(float)
+    return (values if plane.unit is None else u.Quantity(values, plane.unit),)
+
+
+def _at_rest(source: Source, axes: Axes, given: Any, text: str) -> Any:
+    """Coordinates over one plus the redshift, as arrays."""
+    if len(source.fitting) != 1:
+        raise BadInput("--redshift is for models with one input.")
+    try:
+        redshift: Any = float(text)
+    except ValueError:
+        plane = open_plane(text, source)
+        redshift = np.expand_dims(plane.values.astype(float), source.fitting[0])
+        if plane.values.shape != axes.iterating_shape:
+            raise BadInput(
+                f"--redshift {text} has shape {plane.values.shape}, and the positions have {axes.iterating_shape}."
+            ) from None
+    try:
+        (coordinate,) = coordinates(given, axes)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"The coordinates cannot be used: {error}.") from error
+    values = coordinate.values / (1.0 + redshift)
+    return (values if coordinate.unit is None else u.Quantity(values, coordinate.unit),)
+
+
+def _equivalencies(source: Source, found: tuple[Coordinate, ...], options: WorldOptions) -> tuple[Any, ...]:
+    """What turns frequencies or wavelengths into velocities, where that is asked for."""
+    own = found[0].unit
+    target = None if options.unit is None else parse_unit(options.unit)
+    wanted = options.rest is not None or options.convention is not None
+    if target is not None and own is not None and not own.is_equivalent(target) and target.is_equivalent(_VELOCITY):
+        wanted = True
+    if not wanted:
+        return ()
+    if target is None or not target.is_equivalent(_VELOCITY):
+        raise BadInput("--rest and --convention are for velocities: give --world-unit km/s as well.")
+    if own is None or not own.is_equivalent(u.Hz, u.spectral()):
+        raise BadInput(f"The coordinate is in '{own or 'plain numbers'}', and has no velocity: see --world-unit.")
+    rest = _rest(source, options)
+    convention = options.convention or ("radio" if own.is_equivalent(u.Hz) else "optical")
+    return tuple(CONVENTIONS[convention](rest))
+
+
+def _rest(source: Source, options: WorldOptions) -> u.Quantity:
+    if options.rest is not None:
+        amount = parse_amount(options.rest)
+        if amount.unit is None or not amount.unit.is_equivalent(u.Hz, u.spectral()):
+            raise BadInput(f"--rest expects a frequency or wavelength, such as 115.27GHz, got '{options.rest}'.")
+        return u.Quantity(amount.value, amount.unit)
+    wcs = source.wcs
+    if wcs is not None and wcs.wcs.restfrq:
+        return u.Quantity(wcs.wcs.restfrq, u.Hz)
+    if wcs is not None and wcs.wcs.restwav:
+        return u.Quantity(wcs.wcs.restwav, u.m)
+    raise BadInput("A velocity needs the line's rest frequency or wavelength: give --rest, such as --rest 115.27GHz.")
+
+
+def _unit_of_fit(
+    coordinate: Coordinate, stated: u.UnitBase | None, options: WorldOptions, equivalencies: tuple[Any, ...]
+) -> u.UnitBase | None:
+    own = coordinate.unit
+    if options.unit is not None:
+        unit = parse_unit(options.unit)
+        if own is None and coordinate.name == "pixel":
+            raise BadInput(f"The coordinates are pixels, and cannot be in '{unit}' (--world-unit).")
+        if own is not None and not own.is_equivalent(unit, list(equivalencies)):
+            raise BadInput(f"The coordinate is in '{own}', which cannot be converted to '{unit}' (--world-unit).")
+        return unit
+    return stated if stated is not None and own is not None and own.is_equivalent(stated) else own
