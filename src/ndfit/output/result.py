@@ -366,7 +366,7 @@ class FitResult:
         """
         from ndfit.output.report.write import write_report
 
-        write_report(self, self.record, Path(path), overwrite)
+        write_report(self, Path(path), overwrite)
 
     def summary(self) -> str:
         """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""

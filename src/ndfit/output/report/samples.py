@@ -1,0 +1,128 @@
+"""The samples that a report embeds.
+
+Flows in: FitResult, and which positions. Flows out: Samples, data and model of those positions side by side.
+
+Either every position is embedded, from whole arrays at once, or only some, looked up one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.output.model import reported_model
+from ndfit.problem.types import Axes, FitProblem, FloatArray
+
+if TYPE_CHECKING:
+    from ndfit.output.result import FitResult
+
+__all__ = ["MOST_BYTES", "MOST_POSITIONS", "Samples", "fits_into_page", "samples_everywhere", "samples_of"]
+
+MOST_POSITIONS = 100_000
+MOST_BYTES = 64_000_000  # of samples, before they are written as text, which makes them a third longer
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of R positions. What all positions share has one row.
+
+    Attributes
+    ----------
+    data, model : shape (R, M), float32; NaN where there are none
+    used : shape (R, M), samples that entered the fit
+    sigma : shape (R, M) or (1, M), float32, one over the weights; None where none were given
+    coords : K arrays of shape (R, M) or (1, M), float64
+    """
+
+    data: NDArray[np.float32]
+    model: NDArray[np.float32]
+    used: NDArray[np.bool_]
+    sigma: NDArray[np.float32] | None
+    coords: tuple[FloatArray, ...]
+
+
+def fits_into_page(problem: FitProblem) -> bool:
+    """Whether the samples of every position are few enough to be embedded."""
+    axes = problem.axes
+    varying = [array for array in (*problem.coords, problem.weights) if array is not None and not _shared(array, axes)]
+    n_bytes = axes.n_fits * axes.n_samples * (8 + 8 * len(varying))
+    return axes.n_fits <= MOST_POSITIONS and n_bytes <= MOST_BYTES
+
+
+def samples_everywhere(result: FitResult) -> Samples:
+    """Samples of every position, in the order of the maps."""
+    problem = result._problem
+    axes = problem.axes
+    data = _rows(problem.data, axes)
+    coords = tuple(_rows(values, axes) for values in problem.coords)
+    used = np.isfinite(data)
+    for values in coords:
+        used &= np.isfinite(values)
+    if problem.mask is not None:
+        used &= ~_rows(problem.mask, axes).astype(bool)
+    sigma = None
+    if problem.weights is not None:
+        weights = np.abs(_rows(problem.weights, axes).astype(float))
+        used &= np.isfinite(weights) & (weights > 0)
+        sigma = _sigma(weights)
+    return Samples(_float32(data), _float32(_rows(result.evaluate(), axes)), used, sigma, coords)
+
+
+def samples_of(result: FitResult, positions: Sequence[tuple[int, ...]]) -> Samples:
+    """Samples of some positions, in their order."""
+    fits = [result[position] for position in positions]
+    model = reported_model(result._problem)
+    parameters = np.stack([_numbers(values) for values in result.parameters.values()])
+    with np.errstate(all="ignore"):
+        values = [
+            np.broadcast_to(model.evaluate(*one.world, *_at(parameters, position)), one.data.shape)
+            for one, position in zip(fits, positions, strict=True)
+        ]
+    has_weights = result._problem.weights is not None
+    return Samples(
+        data=_float32(_stack([one.data for one in fits])),
+        model=_float32(_stack(values)),
+        used=_stack([one.used for one in fits]),
+        sigma=_sigma(np.abs(_stack([one.weights for one in fits]))) if has_weights else None,
+        coords=tuple(_stack([one.world[axis] for one in fits]) for axis in range(len(result._problem.coords))),
+    )
+
+
+def _stack(arrays: Sequence[Any]) -> Any:
+    return np.stack([np.ravel(array) for array in arrays])
+
+
+def _at(parameters: Any, position: tuple[int, ...]) -> Any:
+    """Parameters, shape (P,), of one position."""
+    return parameters[(slice(None), *position)]
+
+
+def _numbers(values: Any) -> Any:
+    return np.asarray(getattr(values, "value", values))
+
+
+def _shared(array: Any, axes: Axes) -> bool:
+    return all(array.shape[axis] == 1 for axis in axes.iterating)
+
+
+def _rows(array: Any, axes: Axes) -> Any:
+    """Positions by samples: (R, M), or (1, M) where all positions share them."""
+    values = np.transpose(np.asarray(array), axes.iterating + axes.fitting)
+    leading = (1,) * len(axes.iterating) if _shared(array, axes) else axes.iterating_shape
+    return np.broadcast_to(values, leading + axes.fitting_shape).reshape(-1, axes.n_samples)
+
+
+def _float32(values: Any) -> NDArray[np.float32]:
+    """Single precision, which is more than a drawing shows; what is beyond its range is not drawn."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=np.float32)
+
+
+def _sigma(weights: Any) -> NDArray[np.float32]:
+    """One over the weights; infinite weights and zero leave the sample out, and have none."""
+    known = np.isfinite(weights) & (weights > 0)
+    return _float32(np.divide(1.0, weights, out=np.full(np.shape(weights), np.nan), where=known))
