@@ -12,8 +12,11 @@ from typing import Any
 
 from astropy.modeling.fitting import TRFLSQFitter
 
+from ndfit.engine.bootstrap import parse_bootstrap
+from ndfit.engine.clipping import parse_clip
 from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.select import select_engine, solve_options
+from ndfit.engine.loss import parse_loss
+from ndfit.engine.select import clip_beside, select_engine, solve_options
 from ndfit.engine.starting import parse_refine, parse_starting
 from ndfit.output.diagnostics import parse_diagnostics
 from ndfit.output.errors import error_maps
@@ -27,6 +30,7 @@ from ndfit.problem.samples import weights_of
 from ndfit.run.evaluate import evaluate_everywhere
 from ndfit.run.inspect import look_up_fit, look_up_position
 from ndfit.run.solve import Schedule, solve
+from ndfit.run.work import Work
 
 __all__ = ["fit", "parallel_fit_dask"]
 
@@ -147,7 +151,12 @@ def parallel_fit_dask(
     maps = solve(
         problem,
         choice,
-        solve_options(choice, call, wanted),
+        Work.of(
+            problem,
+            choice.engine,
+            solve_options(choice, call, wanted),
+            clip=clip_beside(choice, call, len(problem.params.free)),
+        ),
         Schedule(scheduler, chunk_n_max, preserve_native_chunks, progress, warn_if_slow=engine == "auto"),
         keep_info=keep_info,
         on_region=None if folders is None else partial(folders.write, look_up=partial(look_up_position, problem)),
@@ -173,8 +182,14 @@ def fit(
     equivalencies: Any = None,
     fitter: Any = None,
     fitter_kwargs: Mapping[str, Any] | None = None,
+    loss: str = "linear",
+    f_scale: float = 1.0,
+    statistic: str = "chi2",
+    clip: float | None = None,
     covariance: bool = True,
     absolute_sigma: bool | None = None,
+    bootstrap: int = 0,
+    resample: str | None = None,
     guess: str | None = None,
     starts: int = 1,
     seed: int = 0,
@@ -200,11 +215,26 @@ def fit(
         Least squares with bounds (`TRFLSQFitter`) by default.
     fitter_kwargs : dict, optional
         Keywords of each fit, such as `maxiter` and `acc`.
+    loss : 'linear', 'huber', 'soft_l1', 'cauchy' or 'arctan'
+        What a squared residual counts, as in `scipy.optimize.least_squares`.
+    f_scale : float
+        Weighted residual from which on `loss` counts less than the square: in standard deviations where uncertainties
+        are given, else in the unit of the data.
+    statistic : 'chi2' or 'cash'
+        'cash' takes the data for counts and maximises their Poisson likelihood. Uncertainties have no place in it.
+    clip : float, optional
+        Leave out samples whose weighted residual is further than this many standard deviations of all of them from
+        their median, and fit again, until no more are, ten times at most.
     covariance : bool
         Compute the covariance, from which standard errors come.
     absolute_sigma : bool, optional
         Take uncertainties as they are; False scales the covariance by the reduced chi-square, as
         `scipy.optimize.curve_fit` does. By default True where uncertainties or weights are given.
+    bootstrap : int
+        Fits of drawn data at each position, from which the covariance comes; 0 for the covariance at the solution.
+    resample : None, 'parametric' or 'residual'
+        How data are drawn: from the fitted model and the errors' distribution, the default where their size is known;
+        or from the position's own residuals, the default elsewhere.
     guess : None or 'auto'
         Estimate starting values from each position's own samples, for sums of line profiles and polynomials. The
         model's own values stay where the samples say nothing. See the documentation's page on starting values.
@@ -212,7 +242,7 @@ def fit(
         Starting points to try at each position, of which the best fit is kept: the first is the guess, or the model's
         values; the others are drawn between finite bounds or around the first.
     seed : int
-        Of those draws, which depend on it and on the position alone.
+        Of those draws and of the bootstrap's, which depend on it and on the position alone.
     refine : None or 'neighbours'
         Fit again, from the solutions of their neighbours, the positions whose cost stands out, until nothing improves.
 
@@ -247,19 +277,32 @@ def fit(
         linear=call.linear,
         filter_non_finite=True,
     )
-    choice = select_engine(problem, call, engine, ())
-    options = replace(solve_options(choice, call, ()), covariance=covariance)
-    schedule = Schedule(scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto")
+    objective = parse_loss(
+        loss, f_scale, statistic, weighted=problem.weights is not None, absolute_sigma=absolute_sigma
+    )
+    known = problem.absolute_sigma if absolute_sigma is None else absolute_sigma
+    choice = select_engine(problem, call, engine, (), objective)
     starting = parse_starting(problem, choice, guess, starts, seed)
-    maps = solve(problem, choice, options, schedule, starting=starting, refine=parse_refine(refine))
+    free = problem.params.free
+    drawing = parse_bootstrap(bootstrap, resample, seed, free, objective.name, known)
+    work = Work.of(
+        problem,
+        choice.engine,
+        replace(solve_options(choice, call, (), objective), covariance=covariance or drawing is not None),
+        starting=starting,
+        clip=parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free)),
+        bootstrap=drawing,
+    )
+    schedule = Schedule(scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto")
+    maps = solve(problem, choice, work, schedule, refine=parse_refine(refine))
     report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
     return FitResult(
         problem,
         maps,
         choice.engine.name,
         choice.reason,
-        problem.absolute_sigma if absolute_sigma is None else absolute_sigma,
-        partial(look_up_fit, problem, maps),
+        known,
+        partial(look_up_fit, problem, maps, work=work),
         partial(evaluate_everywhere, problem, maps.parameters),
         Call.of(asked | {"fitter": call.fitter}),
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ndfit.engine.draws import philox, uniform
+from ndfit.engine.kernel.draws import philox, uniform
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,8 @@ from ndfit.engine.draws import philox, uniform
 def test_known_answers_of_philox(
     counter: tuple[int, ...], key: tuple[int, int], expected: tuple[int, int, int, int]
 ) -> None:
-    first, second, third, fourth = (np.array([word], dtype=np.uint64) for word in counter)
-    words = philox((first, second, third, fourth), key)
-    assert tuple(int(word[0]) for word in words) == expected
+    words = philox(*(np.uint64(word) for word in (*counter, *key)))
+    assert tuple(int(word) for word in words) == expected
 
 
 def test_numbers_belong_to_seed_position_and_start() -> None:
@@ -31,6 +30,12 @@ def test_numbers_belong_to_seed_position_and_start() -> None:
     for row, position in enumerate(positions):
         assert_array_equal(uniform(7, np.array([position]), 3, 5)[0], numbers[row])
     assert len(np.unique(np.stack([numbers, uniform(8, positions, 3, 5), uniform(7, positions, 4, 5)]))) == 45
+
+
+def test_numbers_are_those_of_the_generator() -> None:
+    words = philox(*(np.uint64(word) for word in (5, 2, 3, 1, 7, 0)))
+    expected = [((int(a) << 21) | (int(b) >> 11)) * 2.0**-53 for a, b in (words[:2], words[2:])]
+    assert_array_equal(uniform(7, np.array([2**33 + 5]), 3, 4)[0, 2:], expected)
 
 
 def test_numbers_are_uniform() -> None:

@@ -77,7 +77,10 @@ class OwnFitter(TRFLSQFitter):
 REASONS = [
     ({"fitter": OwnFitter()}, "OwnFitter is not one of"),
     ({"fitter": SLSQPLSQFitter()}, "SLSQPLSQFitter is not one of"),
-    ({"fitter": FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip)}, "FittingWithOutlierRemoval is not one of"),
+    ({"fitter": FittingWithOutlierRemoval(TRFLSQFitter(), np.ma.masked_invalid)}, "another function than"),
+    ({"fitter": FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, axis=0)}, "'axis' of sigma_clip"),
+    ({"fitter": FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip), "wanted": ("nfev",)}, "known to it only"),
+    ({"fitter": FittingWithOutlierRemoval(SLSQPLSQFitter(), sigma_clip)}, "SLSQPLSQFitter is not one of"),
     ({"fitter": LinearLSQFitter(), "model": Linear1D(), "fitter_kwargs": {"rcond": 1e-9}}, "'rcond'"),
     ({"fitter": LinearLSQFitter()}, "linear in every free parameter"),
     ({"wanted": ("nfev", "jac")}, "fit_info 'jac'"),

@@ -22,8 +22,9 @@ from astropy.modeling.fitting import (
     TRFLSQFitter,
 )
 
+from ndfit.engine.clipping import Clip, clip_of
 from ndfit.engine.compiled import CompiledEngine
-from ndfit.engine.fitters import FitterCall
+from ndfit.engine.fitters import FitterCall, innermost
 from ndfit.engine.linear import LinearEngine
 from ndfit.engine.loss import SQUARE, Loss
 from ndfit.engine.reference import ReferenceEngine
@@ -36,7 +37,7 @@ from ndfit.graph.verify import verify
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import Engine, EngineChoice, FitProblem, FloatArray, ParamTable, SolveOptions
 
-__all__ = ["ENGINES", "METHODS", "WantedInfo", "select_engine", "solve_options"]
+__all__ = ["ENGINES", "METHODS", "WantedInfo", "clip_beside", "select_engine", "solve_options"]
 
 ENGINES = ("auto", "compiled", "reference")
 
@@ -100,7 +101,7 @@ def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo, lo
     """
     asked = wanted is None or "param_cov" in wanted
     covariance = call.calc_uncertainties or (asked and choice.engine.name != ReferenceEngine.name)
-    defaults = METHODS.get(type(call.fitter), _LEAST_SQUARES)
+    defaults = METHODS.get(type(innermost(call.fitter)), _LEAST_SQUARES)
     given = {
         field: call.kwargs[keyword]
         for keyword, field in _KEYWORDS.items()
@@ -109,6 +110,11 @@ def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo, lo
     # An accuracy finer than the other tolerances asks for a minimum that is converged by every test.
     finer = {name: min(getattr(defaults, name), given["xtol"]) for name in ("ftol", "gtol") if "xtol" in given}
     return replace(defaults, **given, **finer, covariance=covariance, loss=loss.name, f_scale=loss.scale)
+
+
+def clip_beside(choice: EngineChoice, call: FitterCall, n_free: int) -> Clip | None:
+    """How outliers are to be left out beside the engine's fits, where the caller's fitter leaves some out."""
+    return None if choice.engine.name == ReferenceEngine.name else clip_of(call.fitter, n_free)
 
 
 def _choose(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo, loss: Loss) -> EngineChoice:
@@ -163,7 +169,13 @@ def _has_bounds(params: ParamTable, index: int) -> bool:
 
 
 def _check_call(call: FitterCall, wanted: WantedInfo) -> None:
-    fitter = type(call.fitter)
+    fitter = type(innermost(call.fitter))
+    try:
+        removes_outliers = clip_of(call.fitter, 0) is not None
+    except ValueError as error:
+        raise NotCompilable(str(error)) from None
+    if removes_outliers and wanted != ():
+        raise NotCompilable("what FittingWithOutlierRemoval reports of each fit is known to it only")
     if fitter not in METHODS:
         raise NotCompilable(f"{fitter.__name__} is not one of {', '.join(kind.__name__ for kind in METHODS)}")
     for keyword in call.kwargs:

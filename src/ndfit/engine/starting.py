@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.engine.compiled import CompiledEngine
-from ndfit.engine.draws import uniform
 from ndfit.engine.guess.estimate import Guess, SetTied
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term, parse_terms
+from ndfit.engine.kernel.draws import uniform
 from ndfit.engine.signs import update_ties
 from ndfit.problem.types import Block, EngineChoice, FitProblem, FloatArray
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FloatArray, SolveOptions, Status
 
-__all__ = ["best_of", "better"]
+__all__ = ["best_of", "better", "take_rows"]
 
 _USABLE = [code for code, row in STATUS.items() if row.usable]
 _STARTABLE = [Status.READY, Status.NON_FINITE_START]
@@ -48,7 +48,11 @@ def better(first: BlockResult, second: BlockResult) -> BlockResult:
     """Row by row the result of the lower cost, the first of equals; `nfev` counts both."""
     one, other = (np.where(np.isin(each.status, _USABLE), each.cost, np.inf) for each in (first, second))
     unknown = (first.status == Status.NON_FINITE_START) & ~np.isfinite(other)
-    taken = (other < one) | unknown
+    return take_rows(first, replace(second, nfev=first.nfev + second.nfev), (other < one) | unknown)
+
+
+def take_rows(first: BlockResult, second: BlockResult, taken: NDArray[np.bool_]) -> BlockResult:
+    """The second result in the rows that are taken, the first in the others; `nfev` is the second's everywhere."""
 
     def pick(left: Any, right: Any) -> Any:
         if left is None:
@@ -59,7 +63,7 @@ def better(first: BlockResult, second: BlockResult) -> BlockResult:
         first,
         parameters=pick(first.parameters, second.parameters),
         status=pick(first.status, second.status),
-        nfev=first.nfev + second.nfev,
+        nfev=second.nfev,
         cost=pick(first.cost, second.cost),
         covariance=pick(first.covariance, second.covariance),
         errors=_of_rows(first.errors, ~taken) | _of_rows(second.errors, taken),

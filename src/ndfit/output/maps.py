@@ -37,6 +37,7 @@ class Maps:
     flags : shape B, uint8, see FLAGS
     covariance : shape (*B, F, F), or None
     info : shape B, objects, or None
+    absolute : the covariance is what it is, and never scaled
     messages : position -> what went wrong, for the first failures
     """
 
@@ -49,9 +50,10 @@ class Maps:
     covariance: FloatArray | None
     info: NDArray[np.object_] | None
     messages: dict[tuple[int, ...], str] = field(default_factory=dict)
+    absolute: bool = False
 
     @classmethod
-    def empty(cls, problem: FitProblem, covariance: bool, info: bool) -> Maps:
+    def empty(cls, problem: FitProblem, covariance: bool, info: bool, absolute: bool = False) -> Maps:
         """Maps in which nothing is fitted yet."""
         shape, n_params, n_free = problem.axes.iterating_shape, len(problem.params.names), len(problem.params.free)
         return cls(
@@ -63,6 +65,7 @@ class Maps:
             flags=np.zeros(shape, dtype=np.uint8),
             covariance=np.full((*shape, n_free, n_free), np.nan) if covariance else None,
             info=np.full(shape, None, dtype=object) if info else None,
+            absolute=absolute,
         )
 
     def store(self, region: tuple[slice, ...], result: BlockResult) -> None:
@@ -87,15 +90,20 @@ class Maps:
         with np.errstate(invalid="ignore"):
             lower = result.cost.reshape(shape) < self.cost[region] * (1.0 - _WORTH_TAKING)
         better = _usable(result.status.reshape(shape)) & (lower | ~_usable(self.status[region]))
+        self.take(region, result, better)
+        for row in np.flatnonzero(better):
+            self.messages.pop(position_of(region, shape, int(row)), None)
+        return better
+
+    def take(self, region: tuple[slice, ...], result: BlockResult, taken: NDArray[np.bool_]) -> None:
+        """Put some positions of a region's results in their place, and count the evaluations of all."""
+        shape = self.status[region].shape
         nfev = self.nfev[region] + result.nfev.reshape(shape)
         for target, values in self._places(region, result):
             # Of the covariance the positions are the first axes, of the parameters the last.
             inner = 0 if values.shape[-len(shape) :] == shape else target.ndim - len(shape)
-            np.copyto(target, values, where=better.reshape(shape + (1,) * inner))
+            np.copyto(target, values, where=taken.reshape(shape + (1,) * inner))
         self.nfev[region] = nfev
-        for row in np.flatnonzero(better):
-            self.messages.pop(position_of(region, shape, int(row)), None)
-        return better
 
     def _places(self, region: tuple[slice, ...], result: BlockResult) -> Iterator[tuple[Any, Any]]:
         """Views of the region in each map, and the results that belong there."""
@@ -142,9 +150,10 @@ class Maps:
         """Covariance, scaled by chi-square over the degrees of freedom where `absolute_sigma` is False.
 
         That is the meaning of `absolute_sigma` in `scipy.optimize.curve_fit`; astropy takes it for True where weights
-        are given. NaN where there are no more samples than free parameters.
+        are given. The covariance of another loss, and of a bootstrap, is never scaled. NaN where there are no more
+        samples than free parameters.
         """
-        if self.covariance is None or absolute_sigma:
+        if self.covariance is None or absolute_sigma or self.absolute:
             return self.covariance
         degrees = self.n_samples - self.covariance.shape[-1]
         variance = np.divide(2 * self.cost, degrees, out=np.full(self.cost.shape, np.nan), where=degrees > 0)

@@ -5,6 +5,7 @@ Flows in: FitProblem, what was fitted, and a position. Flows out: PositionData o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from ndfit.output.maps import Maps
 from ndfit.output.model import filled_model, reported_model
 from ndfit.output.result import OneFit
 from ndfit.problem.types import STATUS, BlockResult, FitProblem
-from ndfit.run.load import Inputs, inputs_of, load, make_block
+from ndfit.run.load import Inputs, inputs_of, load
+from ndfit.run.work import Work, samples_used
 
 __all__ = ["look_up_fit", "look_up_position"]
 
@@ -40,16 +42,16 @@ def look_up_position(problem: FitProblem, position: tuple[int, ...], result: Blo
     )
 
 
-def look_up_fit(problem: FitProblem, maps: Maps, position: tuple[int, ...]) -> OneFit:
+def look_up_fit(problem: FitProblem, maps: Maps, position: tuple[int, ...], work: Work | None = None) -> OneFit:
     """Everything of one position, with the model that was fitted there, in its units.
 
     Parameters
     ----------
     maps : with the parameters that are reported
     position : index in the iterating axes
+    work : that made the fits, where it may have left outliers out
     """
     inputs = _load_position(problem, position)
-    block = make_block(inputs)
     world = tuple(_whole(values, inputs) for values in inputs.coords)
     data = _whole(inputs.data, inputs)
     everywhere: Any = (slice(None), *position)
@@ -58,13 +60,14 @@ def look_up_fit(problem: FitProblem, maps: Maps, position: tuple[int, ...]) -> O
     if maps.usable[position]:
         model = filled_model(problem, values)
         residual = data - np.asarray(reported_model(problem).evaluate(*world, *values), dtype=float)
-    used = np.full(data.shape, True) if block.valid is None else block.valid.reshape(data.shape)
+        solution = values if problem.transform is None else np.linalg.solve(problem.transform, values)
+        inputs = replace(inputs, trials=solution.reshape(1, -1, *inputs.shape))
     return OneFit(
         model=model,
         world=world,
         data=data,
         weights=None if inputs.weights is None else _whole(inputs.weights, inputs),
-        used=used,
+        used=samples_used(inputs, work).reshape(data.shape),
         residual=residual,
         status=int(maps.status[position]),
     )

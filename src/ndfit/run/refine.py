@@ -29,7 +29,7 @@ from ndfit.run.execute import Workers, solve_regions
 from ndfit.run.load import Inputs, inputs_of
 from ndfit.run.work import Work
 
-__all__ = ["refine_from_neighbours"]
+__all__ = ["from_solutions", "refine_from_neighbours"]
 
 Step = tuple[int, ...]
 
@@ -67,6 +67,18 @@ def refine_from_neighbours(
         tried |= pending
         improved = _fit_again(maps, pending, steps, work, problem, regions, workers)
         tried &= ~neighbours(improved, steps, False)
+
+
+def from_solutions(maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], workers: Workers) -> None:
+    """Do the work from the solutions that are there, in place; positions without one stay as they are."""
+    solutions, usable = maps.parameters.copy(), maps.usable
+
+    def cut(region: Region) -> Inputs:
+        everywhere: Any = (slice(None), *region)
+        return replace(inputs_of(problem, region), trials=solutions[everywhere][np.newaxis])
+
+    for region, result in solve_regions(work, cut, regions, workers):
+        maps.take(region, result, usable[region])
 
 
 def neighbour_steps(n_axes: int) -> tuple[Step, ...]:

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ndfit.engine.starting import Starting
 from ndfit.errors import FitWarning
 from ndfit.output.maps import Maps
 from ndfit.problem.arrange import Region
-from ndfit.problem.types import BlockResult, EngineChoice, FitProblem, SolveOptions
+from ndfit.problem.types import BlockResult, EngineChoice, FitProblem
 from ndfit.run.estimate import estimate_seconds
 from ndfit.run.execute import Workers, resolve_workers, solve_regions
 from ndfit.run.load import inputs_of
 from ndfit.run.plan import plan_regions
 from ndfit.run.progress import Progress
-from ndfit.run.refine import refine_from_neighbours
+from ndfit.run.refine import from_solutions, refine_from_neighbours
 from ndfit.run.work import Work
 
 __all__ = ["Schedule", "solve"]
@@ -48,10 +47,9 @@ class Schedule:
 def solve(
     problem: FitProblem,
     choice: EngineChoice,
-    options: SolveOptions,
+    work: Work,
     schedule: Schedule,
     *,
-    starting: Starting | None = None,
     refine: bool = False,
     keep_info: bool = False,
     on_region: Callable[[Region, BlockResult], None] | None = None,
@@ -60,14 +58,12 @@ def solve(
 
     Parameters
     ----------
-    starting : where fits start, by default from the problem's starting values
+    work : how
     refine : fit again, from their neighbours' solutions, the positions that stand out
     keep_info : keep what the caller's fitter reports of each fit
     on_region : called in this thread with each region's results
     """
-    starting = Starting() if starting is None else starting
-    work = Work(choice.engine, options, problem.params, problem.model, problem.filter_non_finite, starting)
-    workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits * starting.count)
+    workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits * work.starting.count)
     plan = plan_regions(
         problem,
         n_most=choice.engine.chunk_size,
@@ -77,15 +73,19 @@ def solve(
     )
     if schedule.warn_if_slow:
         _warn_if_slow(choice, work, problem, workers)
-    maps = Maps.empty(problem, covariance=options.covariance, info=keep_info)
+    maps = Maps.empty(problem, work.options.covariance, keep_info, work.errors_are_final)
+    # What stands out among its neighbours is told by costs, which have to count the same samples everywhere.
+    first = work.bare if refine else work
     with Progress(problem.axes.n_fits, schedule.progress) as bar:
-        for region, result in solve_regions(work, partial(inputs_of, problem), plan.regions, workers):
+        for region, result in solve_regions(first, partial(inputs_of, problem), plan.regions, workers):
             maps.store(region, result)
             bar.update(*maps.count(region))
             if on_region is not None:
                 on_region(region, result)
     if refine:
-        refine_from_neighbours(maps, work, problem, plan.regions, workers)
+        refine_from_neighbours(maps, first, problem, plan.regions, workers)
+        if work != first:
+            from_solutions(maps, work, problem, plan.regions, workers)
     return maps.transformed(problem.transform)
 
 

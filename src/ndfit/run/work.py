@@ -10,15 +10,29 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ndfit.engine.bootstrap import Bootstrap
+from ndfit.engine.clipping import Clip
 from ndfit.engine.finish import finish
+from ndfit.engine.loss import SQUARE
 from ndfit.engine.signs import positive_widths
 from ndfit.engine.starting import Starting
 from ndfit.engine.trials import best_of
-from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FloatArray, ParamTable, SolveOptions, Status
+from ndfit.problem.types import (
+    STATUS,
+    Block,
+    BlockResult,
+    Engine,
+    FitProblem,
+    FloatArray,
+    ParamTable,
+    SolveOptions,
+    Status,
+)
 from ndfit.run.load import Inputs, make_block
 
-__all__ = ["Work"]
+__all__ = ["Work", "samples_used"]
 
 _LIMIT = STATUS[Status.EVALUATION_LIMIT]
 _LEFT_OUT = "Non-finite input data has been left out of the fit."
@@ -26,7 +40,13 @@ _LEFT_OUT = "Non-finite input data has been left out of the fit."
 
 @dataclass(frozen=True)
 class Work:
-    """How to solve any region of one problem."""
+    """How to solve any region of one problem: what fits, where it starts, what is done to its fits.
+
+    Attributes
+    ----------
+    clip : leave outliers out
+    bootstrap : the covariance comes from fits of drawn data
+    """
 
     engine: Engine
     options: SolveOptions
@@ -34,13 +54,57 @@ class Work:
     model: Any
     filter_non_finite: bool
     starting: Starting
+    clip: Clip | None = None
+    bootstrap: Bootstrap | None = None
+
+    @classmethod
+    def of(
+        cls,
+        problem: FitProblem,
+        engine: Engine,
+        options: SolveOptions,
+        *,
+        starting: Starting | None = None,
+        clip: Clip | None = None,
+        bootstrap: Bootstrap | None = None,
+    ) -> Work:
+        """The work of a problem; fits start from the problem's starting values unless told otherwise."""
+        starting = Starting() if starting is None else starting
+        finite = problem.filter_non_finite
+        return cls(engine, options, problem.params, problem.model, finite, starting, clip, bootstrap)
+
+    @property
+    def bare(self) -> Work:
+        """The same fits with nothing done to them."""
+        return replace(self, clip=None, bootstrap=None)
+
+    @property
+    def errors_are_final(self) -> bool:
+        """The covariance is what it is, and not to be scaled by chi-square."""
+        return self.bootstrap is not None or self.options.loss != SQUARE
 
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
         starts = self.starting(block) if inputs.trials is None else self._trials(block, inputs.trials)
-        result = positive_widths(best_of(self.engine, block, self.options, starts), self.params, self.model)
-        result = replace(finish(result, block, self.params), warnings=_with_limits(result))
+        clipped, result = self._clipped(block, best_of(self.engine, block, self.options, starts))
+        result = positive_widths(result, self.params, self.model)
+        result = replace(finish(result, clipped, self.params), warnings=_with_limits(result))
+        if self.bootstrap is not None:
+            result = self.bootstrap(self._refit, self.engine.values, clipped, self.options, result)
         return _note_left_out(result, block, inputs) if self.filter_non_finite else result
+
+    def kept(self, block: Block, inputs: Inputs) -> Block:
+        """The block without the samples that are left out of the fits that end at the only one of `inputs.trials`."""
+        if self.clip is None or inputs.trials is None:
+            return block
+        starts = self._trials(block, inputs.trials)
+        return self._clipped(block, best_of(self.engine, block, self.options, starts))[0]
+
+    def _clipped(self, block: Block, result: BlockResult) -> tuple[Block, BlockResult]:
+        return (block, result) if self.clip is None else self.clip(self.engine, block, self.options, result)
+
+    def _refit(self, block: Block, options: SolveOptions) -> BlockResult:
+        return positive_widths(self.engine(block, options), self.params, self.model)
 
     def _trials(self, block: Block, trials: FloatArray) -> Iterator[FloatArray]:
         """Tables of starting values, with the block's own values of what is not free."""
@@ -64,3 +128,17 @@ def _note_left_out(result: BlockResult, block: Block, inputs: Inputs) -> BlockRe
     rows = np.flatnonzero(~finite.all(axis=1) & (block.status == Status.READY))
     warned = {int(row): (*result.warnings.get(int(row), ()), _LEFT_OUT) for row in rows}
     return replace(result, warnings={**result.warnings, **warned})
+
+
+def samples_used(inputs: Inputs, work: Work | None) -> NDArray[np.bool_]:
+    """Which samples enter the fits, shape (N, M).
+
+    Parameters
+    ----------
+    inputs : in memory; the solutions are its only `trials`, None where there are none
+    work : that made the fits, where it may have left outliers out
+    """
+    block = make_block(inputs)
+    if work is not None:
+        block = work.kept(block, inputs)
+    return np.ones(block.data.shape, dtype=bool) if block.valid is None else block.valid

@@ -1,0 +1,115 @@
+"""Outliers are left out, and the rest is fitted again.
+
+Flows in: a Block and its fits. Flows out: the Block without the outliers, and the fits to what remains.
+
+The rounds are those of `astropy.modeling.fitting.FittingWithOutlierRemoval`: residuals are clipped by
+`astropy.stats.sigma_clip`, what was left out stays out, and rounds end when nothing more is. A position whose samples
+did not change is not fitted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from astropy.modeling.fitting import FittingWithOutlierRemoval
+from astropy.stats import sigma_clip
+from numpy.typing import NDArray
+
+from ndfit.engine.trials import take_rows
+from ndfit.problem.types import STATUS, Block, BlockResult, Engine, SolveOptions, Status
+
+__all__ = ["Clip", "clip_of", "parse_clip"]
+
+_USABLE = [code for code, row in STATUS.items() if row.usable]
+# Of `sigma_clip`, those that do not change what its result is.
+_KEYWORDS = frozenset({"sigma", "sigma_lower", "sigma_upper", "maxiters", "cenfunc", "stdfunc", "grow"})
+_ROUNDS = 10
+
+
+@dataclass(frozen=True)
+class Clip:
+    """How outliers are found.
+
+    Attributes
+    ----------
+    keywords : of `astropy.stats.sigma_clip`
+    rounds : at most
+    weighted : clip residuals times weights, not bare residuals
+    n_free : free parameters, which take as many samples
+    """
+
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    rounds: int = _ROUNDS
+    weighted: bool = True
+    n_free: int = 0
+
+    def __call__(
+        self, engine: Engine, block: Block, options: SolveOptions, result: BlockResult
+    ) -> tuple[Block, BlockResult]:
+        """Clip and fit again; `nfev` counts every evaluation."""
+        valid = np.ones(block.data.shape, dtype=bool) if block.valid is None else block.valid
+        for _ in range(self.rounds):
+            kept = valid & ~self._outliers(engine, block, valid, result)
+            changed = (kept != valid).any(axis=1)
+            if not changed.any():
+                break
+            valid = kept
+            block = replace(block, valid=valid, data=np.where(valid, block.data, 0.0))
+            again = engine(self._started(block, result, changed), options)
+            result = take_rows(result, replace(again, nfev=result.nfev + again.nfev), changed)
+        return block, result
+
+    def _outliers(self, engine: Engine, block: Block, valid: NDArray[np.bool_], result: BlockResult) -> Any:
+        fitted = np.isin(result.status, _USABLE)[:, np.newaxis]
+        with np.errstate(all="ignore"):
+            residual = block.data - engine.values(result.parameters, block.coords)
+        if self.weighted and block.weights is not None:
+            residual = residual * block.weights
+        known = valid & fitted & np.isfinite(residual)
+        clipped = sigma_clip(np.ma.array(np.where(known, residual, 0.0), mask=~known), axis=1, **self.keywords)
+        return np.ma.getmaskarray(clipped) & known
+
+    def _started(self, block: Block, result: BlockResult, changed: NDArray[np.bool_]) -> Block:
+        """The block, from the solutions, with nothing to do but where samples changed."""
+        enough = block.valid.sum(axis=1) >= self.n_free if block.valid is not None else True
+        status = np.where(enough, Status.READY, Status.TOO_FEW_SAMPLES)
+        status = np.where(changed, status, Status.NO_DATA).astype(np.int16)
+        return replace(block, start=np.clip(result.parameters, block.lower, block.upper), status=status)
+
+
+def clip_of(fitter: Any, n_free: int) -> Clip | None:
+    """What a `FittingWithOutlierRemoval` does, None for any other fitter.
+
+    Raises
+    ------
+    ValueError
+        It finds outliers in a way that is not known here.
+    """
+    if type(fitter) is not FittingWithOutlierRemoval:
+        return None
+    if fitter.outlier_func is not sigma_clip:
+        raise ValueError("outliers are found by another function than astropy.stats.sigma_clip")
+    unknown = set(fitter.outlier_kwargs) - _KEYWORDS
+    if unknown:
+        raise ValueError(f"the keyword '{min(unknown)}' of sigma_clip has no compiled counterpart")
+    return Clip(dict(fitter.outlier_kwargs), fitter.niter, weighted=False, n_free=n_free)
+
+
+def parse_clip(clip: Any, fitter: Any, n_free: int) -> Clip | None:
+    """Check how far the caller lets residuals be.
+
+    Raises
+    ------
+    ValueError
+        Something else than a positive number or None, or a fitter that removes outliers itself.
+    """
+    if clip is None:
+        return None
+    if isinstance(clip, bool) or not isinstance(clip, (int, float, np.number)) or not 0.0 < clip < np.inf:
+        raise ValueError(f"clip should be a positive number of standard deviations, or None, got {clip!r}")
+    if isinstance(fitter, FittingWithOutlierRemoval):
+        raise ValueError("FittingWithOutlierRemoval removes outliers itself: give either it or clip")
+    return Clip({"sigma": float(clip), "maxiters": 1}, n_free=n_free)
