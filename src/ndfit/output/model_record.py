@@ -30,7 +30,10 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "|": operator.or_,
     "&": operator.and_,
 }
-_NOT_ARGUMENTS = ("self", "name", "meta", "n_models", "model_set_axis")
+# `cov_matrix` is an argument of Gaussian2D, which it turns into parameters, and what a fitter leaves on any model.
+_NOT_ARGUMENTS = frozenset(
+    {"self", "name", "meta", "n_models", "model_set_axis", "bounds", "fixed", "tied", "cov_matrix"}
+)
 _SOURCE_LENGTH = 400
 
 
@@ -84,13 +87,19 @@ def _describe_leaf(model: Model) -> dict[str, Any]:
 def expression(tree: Mapping[str, Any]) -> str:
     """Class names and operators, for people."""
     if "operator" not in tree:
-        arguments = ", ".join(f"{name}={_short(value)}" for name, value in tree.get("arguments", {}).items() if value)
-        return tree.get("custom") or f"{tree['class']}{f'({arguments})' if arguments else ''}"
+        return tree.get("custom") or f"{tree['class']}{_required(tree)}"
     left = _bracketed(tree["left"], tree["operator"])
     if tree["operator"] == "fix_inputs":
         fixed = ", ".join(f"{parse_exact(key)}: {_short(value)}" for key, value in tree["inputs"])
         return f"fix_inputs({expression(tree['left'])}, {{{fixed}}})"
     return f"{left} {tree['operator']} {_bracketed(tree['right'], tree['operator'], right=True)}"
+
+
+def _required(tree: Mapping[str, Any]) -> str:
+    """The arguments that the class has no default for, such as the degree of a polynomial."""
+    signature = inspect.signature(vars(models)[tree["class"]].__init__).parameters
+    needed = {name: value for name, value in tree["arguments"].items() if signature[name].default is inspect.Parameter.empty}
+    return f"({', '.join(f'{name}={_short(value)}' for name, value in needed.items())})" if needed else ""
 
 
 def _bracketed(tree: Mapping[str, Any], outer: str, right: bool = False) -> str:
@@ -181,6 +190,8 @@ def describe_tie(tie: Any) -> dict[str, str] | None:
     written = getattr(tie, "expression", None)
     if isinstance(written, str):
         return {"expression": written}
+    if isinstance(tie, LostTie):
+        return {"python": tie.note}
     try:
         note = textwrap.dedent(inspect.getsource(tie)).strip()
     except (OSError, TypeError):
