@@ -32,7 +32,8 @@ def spoken(unit: Any) -> str:
 def coordinate_units(problem: FitProblem) -> tuple[Any, ...]:
     """Unit of the coordinates of each fitting axis, None where they are plain numbers."""
     model = problem.original
-    units = model.input_units or {}
+    has_units = any(unit is not None for unit in (*problem.units, problem.data_unit))
+    units = (model.input_units if has_units else None) or {}
     return tuple(units.get(name) for name in model.inputs)
 
 

@@ -15,14 +15,15 @@ function numberText(value, digits = 6) {
   return withMinus(value.toPrecision(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "").replace(/e\+/, "e"));
 }
 
-// A value and its standard error to the second digit of the error.
+// A value and its standard error, both to the second digit of the error; without an error nine digits.
 function valueAndError(value, error) {
   if (!Number.isFinite(value)) return ["\u2013", ""];
-  if (!(error > 0) || !Number.isFinite(error)) return [numberText(value), error === 0 ? "fixed" : "\u2013"];
+  if (!(error > 0) || !Number.isFinite(error)) return [numberText(value, 9), error === 0 ? "fixed" : "\u2013"];
+  const decimals = Math.max(0, 1 - Math.floor(Math.log10(error)));
   const size = Math.abs(value);
-  const decimals = 1 - Math.floor(Math.log10(error));
-  if (decimals < 0 || decimals > 9 || size >= 1e9) return [numberText(value), withMinus(error.toExponential(1))];
-  return [withMinus(value.toFixed(decimals)), error.toFixed(decimals)];
+  if (decimals <= 9 && size < 1e15 && error < 1e7) return [withMinus(value.toFixed(decimals)), error.toFixed(decimals)];
+  const digits = size > error ? Math.floor(Math.log10(size)) - Math.floor(Math.log10(error)) + 1 : 1;
+  return [withMinus(value.toExponential(Math.min(digits, 15))), withMinus(error.toExponential(1))];
 }
 
 function withUnit(text, unit) {

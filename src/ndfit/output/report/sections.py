@@ -62,12 +62,27 @@ def _errors_text(result: FitResult, record: Mapping[str, Any]) -> str:
 def _parameter_table(result: FitResult, record: Mapping[str, Any]) -> str:
     rows = []
     for parameter in record["parameters"]:
-        constraint = "fixed" if parameter["fixed"] else f"tied: {parameter['tied']}" if parameter["tied"] else "free"
         start, lower, upper = (_text(parameter[key]) for key in ("start", "lower", "upper"))
         unit = parameter["start_unit"] or ""
-        rows.append((parameter["name"], f"{start} {unit}".strip(), lower, upper, parameter["unit"] or "", constraint))
+        rows.append(
+            (
+                parameter["name"],
+                f"{start} {unit}".strip(),
+                lower,
+                upper,
+                parameter["unit"] or "",
+                _constraint(parameter),
+            )
+        )
     headers = ("parameter", "start", "lower bound", "upper bound", "unit of the fit", "constraint")
     return table("Parameters and their constraints", headers, rows, numeric=(1, 2, 3))
+
+
+def _constraint(parameter: Mapping[str, Any]) -> str:
+    if parameter["fixed"]:
+        return "fixed"
+    tied = parameter["tied"]
+    return "free" if tied is None else f"tied: {tied.get('expression') or tied['python']}"
 
 
 def _text(value: Any) -> str:
