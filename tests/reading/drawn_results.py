@@ -51,10 +51,7 @@ PLAIN = (
 def results(draw: Any) -> ndfit.FitResult:
     """A result of 0 to 4 iterating axes, with every kind of number in its maps."""
     x_unit, y_unit = draw(st.sampled_from([None, *WORLD_UNITS])), draw(st.sampled_from(DATA_UNITS))
-    if x_unit is None:
-        model = draw(st.sampled_from(PLAIN))()
-    else:
-        model = draw(st.sampled_from(WITH_UNITS))(x_unit, y_unit)
+    model = draw(st.sampled_from(PLAIN))() if x_unit is None else draw(st.sampled_from(WITH_UNITS))(x_unit, y_unit)
     shape = tuple(draw(st.lists(st.integers(1, 3), max_size=4)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     bounds = _constrain(draw, model, shape, rng)

@@ -20,8 +20,9 @@ import numpy as np
 
 from ndfit.output.fits import is_fits, read_fits
 from ndfit.output.layers import Contents, maps_of
+from ndfit.output.maps import Maps
 from ndfit.output.record import LAYOUT, Call, data_checksum
-from ndfit.output.result import FitResult
+from ndfit.output.result import FitResult, OneFit
 from ndfit.output.store import is_zarr, read_zarr
 from ndfit.output.units_text import unit_text
 from ndfit.problem.normalize import normalize
@@ -91,11 +92,23 @@ def read(
         engine["name"],
         engine["reason"],
         contents.record["absolute_sigma"],
-        partial(look_up_fit, problem, maps) if evaluable else _NeedsData(path.name),
+        partial(_look_up, problem, maps) if evaluable else _NeedsData(path.name),
         partial(evaluate_everywhere, problem, maps.parameters) if evaluable else _NeedsData(path.name),
         _call=Call.read(contents.record),
         _reported=uncertainties,
     )
+
+
+def _look_up(problem: FitProblem, maps: Maps, position: tuple[int, ...]) -> OneFit:
+    one = look_up_fit(problem, maps, position)
+    if maps.usable[position] and np.count_nonzero(one.used) != maps.n_samples[position]:
+        warnings.warn(
+            f"{maps.n_samples[position]} samples entered the fit at {position}, fewer than mask and weights leave: "
+            "outliers were left out, and the file does not tell which",
+            UserWarning,
+            stacklevel=3,
+        )
+    return one
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,8 @@ def _values(contents: Contents, row: Mapping[str, Any], what: str) -> FloatArray
 
 
 def _factor(unit: Any, start_unit: Any) -> float:
-    return 1.0 if unit is None or start_unit is None else float(start_unit.to(unit))
+    same = unit is None or start_unit is None or start_unit == unit
+    return 1.0 if same else float(start_unit.to(unit))
 
 
 def _original(contents: Contents, model: Any, names: tuple[str, ...]) -> Any:
