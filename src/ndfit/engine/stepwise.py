@@ -64,7 +64,8 @@ def _find_stepwise(
 ) -> tuple[int, ...]:
     """An edge may start right on a sample, where it seems to have a derivative: it is tried beside it too."""
     first = start[list(free)]
-    sizes = np.where(first == 0.0, min(span, 1.0), np.abs(first))
+    # A wavelength of 2796 in a range of 16 is moved by a part of the range, not of itself.
+    sizes = np.where(first == 0.0, min(span, 1.0), np.minimum(np.abs(first), span))
     moves = [with_free(start, first + part * sizes, free, model) for part in _BESIDE]
     jacobians = [jacobian_at(lambda parameters: value(parameters[list(free)]), moved, free, model) for moved in moves]
     reacts = np.all([jacobian.any(axis=0) for jacobian in jacobians], axis=0)
