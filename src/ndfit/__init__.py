@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ndfit.api import fit, parallel_fit_dask
+    from ndfit.api import fit, parallel_fit_dask, select
     from ndfit.errors import AllFitsFailed, FitWarning
     from ndfit.output.result import FitResult
+    from ndfit.output.selection import Selection
     from ndfit.problem.types import FLAGS, STATUS
     from ndfit.reading.read import read
 
@@ -21,10 +22,12 @@ __all__ = [
     "AllFitsFailed",
     "FitResult",
     "FitWarning",
+    "Selection",
     "__version__",
     "fit",
     "parallel_fit_dask",
     "read",
+    "select",
 ]
 
 __version__ = "0.1.0"
@@ -35,9 +38,11 @@ _HOME = {
     "STATUS": "ndfit.problem.types",
     "FitResult": "ndfit.output.result",
     "FitWarning": "ndfit.errors",
+    "Selection": "ndfit.output.selection",
     "fit": "ndfit.api",
     "parallel_fit_dask": "ndfit.api",
     "read": "ndfit.reading.read",
+    "select": "ndfit.api",
 }
 
 

@@ -24,6 +24,7 @@ from ndfit.output.fit_info import gather_fit_info
 from ndfit.output.model import fitted_model
 from ndfit.output.record import Call
 from ndfit.output.result import FitResult
+from ndfit.output.selection import CRITERIA, Selection
 from ndfit.output.summary import report_failures
 from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import weights_of
@@ -32,7 +33,7 @@ from ndfit.run.inspect import look_up_fit, look_up_position
 from ndfit.run.solve import Schedule, solve
 from ndfit.run.work import Work
 
-__all__ = ["fit", "parallel_fit_dask"]
+__all__ = ["fit", "parallel_fit_dask", "select"]
 
 
 def parallel_fit_dask(
@@ -306,6 +307,46 @@ def fit(
         partial(evaluate_everywhere, problem, maps.parameters),
         Call.of(asked | {"fitter": call.fitter}),
     )
+
+
+def select(
+    models: Iterable[Any], data: Any, *, criterion: str = "bic", margin: float = 6.0, **keywords: Any
+) -> Selection:
+    """Fit several models, and find which of them describes each position best.
+
+    Parameters
+    ----------
+    models : iterable of astropy.modeling.Model
+        The candidates, such as one with no line, one with one line and one with two.
+    data, **keywords
+        As in `fit`, for every candidate.
+    criterion : 'bic' or 'aic'
+        What is least for the best model: Schwarz's criterion, which finds the right one as samples grow in number, or
+        Akaike's, which takes a more complicated one more readily.
+    margin : float
+        How much lower the criterion of a model with more free parameters has to be for it to be chosen. 6 is strong
+        evidence; 0 takes the least criterion as it is, and finds lines in noise.
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    ValueError
+        No candidates, an unknown criterion, a negative margin, or `clip`, which would compare fits of different
+        samples; and what `fit` raises.
+    """
+    candidates = tuple(models)
+    if not candidates:
+        raise ValueError("select needs at least one model to choose from, got none")
+    if criterion not in CRITERIA:
+        raise ValueError(f"criterion should be one of {', '.join(CRITERIA)}, got {criterion!r}")
+    if not margin >= 0.0:
+        raise ValueError(f"margin should be a number that is not negative, got {margin!r}")
+    if keywords.get("clip") is not None:
+        raise ValueError("clip leaves out other samples for other models, which cannot be compared: mask them instead")
+    return Selection(tuple(fit(model, data, **keywords) for model in candidates), criterion, margin)
 
 
 def _parse_fit_info(fit_info: Any) -> tuple[str, ...] | None:
