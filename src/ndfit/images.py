@@ -88,7 +88,9 @@ def without_axis(wcs: WCS | None, axis: int) -> WCS | None:
 def unit_of(header: fits.Header) -> u.UnitBase | None:
     """The unit that BUNIT states, dimensionless where it states none; None where it is not understood."""
     try:
-        return u.Unit(str(header.get("BUNIT", "")).strip())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", u.UnitsWarning)  # spellings that the standard discourages
+            return u.Unit(str(header.get("BUNIT", "")).strip())
     except ValueError:
         return None
 

@@ -43,6 +43,17 @@ class Cut:
             tuple(kept if size > 1 else slice(None) for kept, size in zip(self.slices, array.shape, strict=True))
         ]
 
+    def spans(self, world: World) -> tuple[tuple[float, float], ...]:
+        """Least and greatest coordinate of what is kept, along each fitting axis."""
+        spans = []
+        for values in world.values:
+            kept = np.asarray(self.apply(values))
+            if self.outside is not None:
+                kept = np.where(self.outside, np.nan, kept)
+            finite = kept[np.isfinite(kept)]
+            spans.append((float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0))
+        return tuple(spans)
+
 
 def cut_out(axes: Axes, world: World, window: str | None, region: str | None) -> Cut:
     """Read window and region.

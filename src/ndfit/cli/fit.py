@@ -16,11 +16,13 @@ from ndfit.cli.configuration import check_output, save
 from ndfit.cli.errors import INTERRUPTED
 from ndfit.cli.job import prepare_job, tell
 from ndfit.cli.options import fit_options
+from ndfit.cli.outputs import check_outputs, write_outputs
 from ndfit.cli.settings import Settings
+from ndfit.cli.words import in_words_of_the_command
 
 __all__ = ["fit"]
 
-_NOTHING = "Nothing is written: give --out, --report or both."
+_NOTHING = "Nothing is written: give --out, --report or --plot."
 
 
 @click.command()
@@ -30,8 +32,8 @@ _NOTHING = "Nothing is written: give --out, --report or both."
 def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> None:
     """Fit a model at every position of CUBE, a FITS file."""
     settings = Settings.of(values)
-    for path in (settings.out, settings.report, save_config):
-        check_output(path, settings.overwrite)
+    check_outputs(settings)
+    check_output(save_config, settings.overwrite)
     job = prepare_job(settings)
     if save_config is not None:
         save(save_config, context)
@@ -42,11 +44,11 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
     try:
         result = job.run()
         seconds = time.perf_counter() - began
-        outputs = list(job.write(result))
+        outputs = list(write_outputs(settings, result))
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing is written.", err=True)
         context.exit(INTERRUPTED)
     if not settings.quiet:
-        click.echo(result.summary())
+        click.echo(in_words_of_the_command(result.summary()))
         click.echo(f"Fitted in {seconds:.1f} s.")
         click.echo("\n".join(f"Written: {path}" for path in outputs) or _NOTHING)

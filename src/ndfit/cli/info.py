@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ndfit.cli.results import open_result
+from ndfit.cli.words import in_words_of_the_command
 
 __all__ = ["info"]
 
@@ -25,7 +26,7 @@ def info(results: Path) -> None:
     record = result.record
     click.echo("\n".join(_facts(record)))
     click.echo("\n".join(_parameter_lines(record["parameters"])))
-    click.echo(result.summary())
+    click.echo(in_words_of_the_command(result.summary()))
 
 
 def _facts(record: Mapping[str, Any]) -> Iterable[str]:

@@ -1,31 +1,31 @@
 """A fit with every input checked.
 
-Flows in: Settings. Flows out: Job, which knows what `ndfit.fit` will be given, makes the fits and writes the outputs.
+Flows in: Settings. Flows out: Job, which knows what `ndfit.fit` will be given, and makes the fits.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 from astropy import units as u
-from astropy.utils.exceptions import AstropyWarning
 
 import ndfit
 from ndfit.cli.cut import cut_out
 from ndfit.cli.errors import BadInput, FitFailed
 from ndfit.cli.expression import parse_expression
+from ndfit.cli.lines import can_guess
 from ndfit.cli.parameters import Prepared, parameter_units, prepare
 from ndfit.cli.quantities import parse_unit
 from ndfit.cli.samples import Samples, gather
 from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, open_source
+from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
-from ndfit.engine.guess.terms import parse_terms
 from ndfit.errors import AllFitsFailed, FitWarning
 from ndfit.problem.types import Axes
 from ndfit.run.workers import using_workers
@@ -87,49 +87,22 @@ class Job:
             No position has a result.
         """
         settings = self.settings
-        limit = {} if settings.max_evaluations is None else {"maxiter": settings.max_evaluations}
-        with warnings.catch_warnings(record=True) as caught, using_workers(settings.workers):
-            warnings.simplefilter("ignore", AstropyWarning)
-            warnings.simplefilter("always", FitWarning)
+        with _telling(), using_workers(settings.workers):
             try:
                 result = ndfit.fit(
                     self.prepared.model,
                     fitting_axes=self.source.fitting,
                     bounds=self.prepared.bounds,
-                    fitter_kwargs=limit,
                     guess=self.guess,
-                    starts=settings.starts,
-                    seed=settings.seed,
-                    refine=None if settings.refine == "none" else settings.refine,
-                    engine=settings.engine,
                     progress=False if settings.quiet else None,
+                    **settings.keywords,
                     **self.inputs,
                 )
             except AllFitsFailed as error:
-                raise FitFailed(_sentence(error)) from error
+                raise FitFailed(sentence(error)) from error
             except (TypeError, ValueError, u.UnitsError) as error:
-                raise BadInput(_sentence(error)) from error
-        tell(str(warning.message) for warning in caught)
+                raise BadInput(sentence(error)) from error
         return result
-
-    def write(self, result: ndfit.FitResult) -> Iterator[Path]:
-        """Write the outputs that are asked for.
-
-        Raises
-        ------
-        FitFailed
-            One cannot be written.
-        """
-        settings = self.settings
-        try:
-            if settings.out is not None:
-                result.to_fits(settings.out, source=settings.cube, overwrite=settings.overwrite)
-                yield settings.out
-            if settings.report is not None:
-                result.report(settings.report, overwrite=settings.overwrite)
-                yield settings.report
-        except OSError as error:
-            raise FitFailed(f"The fits are made, and the output cannot be written: {error}.") from error
 
 
 def prepare_job(settings: Settings) -> Job:
@@ -142,18 +115,27 @@ def prepare_job(settings: Settings) -> Job:
     """
     expression = parse_expression(settings.model)
     n_inputs = expression.build().n_inputs
-    source = open_source(settings.cube, settings.hdu, settings.axes, n_inputs, settings.pixels)
+    source = open_source(
+        settings.cube,
+        settings.hdu,
+        settings.axes,
+        n_inputs,
+        with_wcs=not (settings.pixels or settings.coordinates.hdu),
+    )
     world = open_world(source, settings.coordinates)
     data_unit = source.unit if settings.data_unit is None else parse_unit(settings.data_unit)
-    prepared = prepare(expression, settings.constraints, parameter_units(expression, world.units, data_unit))
+    cut = cut_out(Axes(source.data.shape, source.fitting), world, settings.window, settings.region)
+    units = parameter_units(expression, world.units, data_unit)
+    prepared = prepare(expression, settings.constraints, units, cut.spans(world))
     samples = gather(
         source,
         world,
-        cut_out(Axes(source.data.shape, source.fitting), world, settings.window, settings.region),
+        cut,
         data_unit=data_unit,
         mask=settings.mask,
         missing=settings.missing,
         uncertainties=settings.uncertainties,
+        uncertainty_unit=None if settings.uncertainty_unit is None else parse_unit(settings.uncertainty_unit),
     )
     guess, notes = _guess(settings, prepared)
     return Job(settings, source, world, prepared, samples, guess, (*source.notes, *notes))
@@ -165,19 +147,24 @@ def tell(notes: Iterable[str]) -> None:
         click.echo(f"Note: {note}", err=True)
 
 
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell what ndfit warns of at once, in the words of the command line; others' warnings are for programmers."""
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, FitWarning):
+            tell([in_words_of_the_command(str(message))])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FitWarning)
+        warnings.showwarning = show
+        yield
+
+
 def _guess(settings: Settings, prepared: Prepared) -> tuple[str | None, tuple[str, ...]]:
     """Whether to guess: as asked for, else where no starting value is given and the model can be guessed for."""
     if settings.guess is not None:
         return (None if settings.guess == "none" else settings.guess), ()
     if prepared.has_start:
         return None, ()
-    try:
-        parse_terms(prepared.model)
-    except ValueError:
-        return None, (_UNGUESSED,)
-    return "auto", ()
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    return ("auto", ()) if can_guess(prepared.model) else (None, (_UNGUESSED,))

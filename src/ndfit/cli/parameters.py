@@ -22,6 +22,7 @@ from astropy.modeling import Model
 from ndfit.cli.arithmetic import inlined, parse_arithmetic, tie_of
 from ndfit.cli.errors import BadInput, PointedError, suggestion
 from ndfit.cli.expression import Expression
+from ndfit.cli.lines import line_defaults
 from ndfit.cli.quantities import Amount, parse_amount, parse_range
 from ndfit.output.tie_text import ExpressionTie
 
@@ -61,12 +62,18 @@ class Prepared:
     has_start: bool
 
 
-def prepare(expression: Expression, constraints: Constraints, units: Mapping[str, u.UnitBase | None]) -> Prepared:
+def prepare(
+    expression: Expression,
+    constraints: Constraints,
+    units: Mapping[str, u.UnitBase | None],
+    spans: tuple[tuple[float, float], ...],
+) -> Prepared:
     """Put values and constraints on the model.
 
     Parameters
     ----------
     units : of the parameters in the fit, by name, see `parameter_units`
+    spans : least and greatest coordinate of the samples along each fitting axis, in the unit of the fit
 
     Raises
     ------
@@ -84,7 +91,8 @@ def prepare(expression: Expression, constraints: Constraints, units: Mapping[str
     _check_once("--tied", ties, fixed)
     numbers = {name: amount.to(units[name], f"The value of '{name}'") for name, amount in amounts.items()}
     limits = _bounds(constraints.bounds, names, units)
-    model = expression.build(_with_units(expression.build(), numbers, limits, units))
+    numbers = _defaults(expression.build(), limits, units, spans) | numbers
+    model = expression.build({name: _quantity(number, units[name]) for name, number in numbers.items()})
     for name in fixed:
         model.fixed[name] = True
         getattr(model, name).fixed = True
@@ -169,17 +177,20 @@ def _check_once(option: str, given: Iterable[str], other: Iterable[str]) -> None
         raise BadInput(f"'{min(both)}' is given by {option} and by --fixed; a parameter takes one of them.")
 
 
-def _with_units(
-    model: Model, numbers: Mapping[str, float], limits: Mapping[str, Limits], units: Mapping[str, u.UnitBase | None]
-) -> dict[str, Any]:
-    """Value of each parameter, a Quantity where the fit has units; where none was given, the class's, within bounds."""
-    values: dict[str, Any] = {}
+def _defaults(
+    model: Model,
+    limits: Mapping[str, Limits],
+    units: Mapping[str, u.UnitBase | None],
+    spans: tuple[tuple[float, float], ...],
+) -> dict[str, float]:
+    """Values that nobody gave, within bounds: the class's, but lines lie among the samples."""
+    values = {}
     for name in model.param_names:
         parameter, unit = getattr(model, name), units[name]
         own = parameter.value if parameter.unit is None or unit is None else parameter.quantity.to_value(unit)
-        value = numbers[name] if name in numbers else _within(float(np.asarray(own)), limits.get(name, (None, None)))
-        values[name] = _quantity(value, unit)
-    return values
+        values[name] = float(np.asarray(own))
+    values |= line_defaults(model, spans)
+    return {name: _within(value, limits.get(name, (None, None))) for name, value in values.items()}
 
 
 def _within(value: float, limits: Limits) -> float:

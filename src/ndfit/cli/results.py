@@ -11,6 +11,7 @@ from typing import Any
 
 import ndfit
 from ndfit.cli.errors import BadInput
+from ndfit.cli.words import sentence
 
 __all__ = ["open_result"]
 
@@ -28,5 +29,4 @@ def open_result(path: Path, **given: Any) -> ndfit.FitResult:
             warnings.simplefilter("error", UserWarning)  # other data: a report would show them beside the wrong fits
             return ndfit.read(path, **given)
     except (OSError, ValueError, TypeError, UserWarning) as error:
-        text = str(error)
-        raise BadInput(f"{text[:1].upper()}{text[1:]}.") from error
+        raise BadInput(sentence(error)) from error

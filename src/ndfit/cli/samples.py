@@ -51,6 +51,7 @@ def gather(
     mask: str | None,
     missing: float | None,
     uncertainties: Mapping[str, str | None],
+    uncertainty_unit: u.UnitBase | None,
 ) -> Samples:
     """Open what comes with the data, and cut all of it.
 
@@ -59,6 +60,7 @@ def gather(
     mask : HDU in which what is not zero marks samples to ignore
     missing : value of the data that marks samples to ignore
     uncertainties : key of UNCERTAINTIES -> HDU, or None
+    uncertainty_unit : of that HDU, None for what it states, or what belongs to the data's
 
     Raises
     ------
@@ -77,7 +79,7 @@ def gather(
         data,
         data_unit,
         np.logical_or.reduce(np.broadcast_arrays(*masks)) if masks else None,
-        _uncertainty(source, axes, cut, data_unit, uncertainties),
+        _uncertainty(source, axes, cut, data_unit, uncertainties, uncertainty_unit),
         _cut_world(world.given, axes, cut),
     )
 
@@ -90,7 +92,12 @@ def _placed(plane: Plane, axes: Axes, name: str) -> Any:
 
 
 def _uncertainty(
-    source: Source, axes: Axes, cut: Cut, data_unit: u.UnitBase | None, uncertainties: Mapping[str, str | None]
+    source: Source,
+    axes: Axes,
+    cut: Cut,
+    data_unit: u.UnitBase | None,
+    uncertainties: Mapping[str, str | None],
+    stated: u.UnitBase | None,
 ) -> Any:
     given = {kind: hdu for kind, hdu in uncertainties.items() if hdu is not None}
     if not given:
@@ -101,13 +108,16 @@ def _uncertainty(
     cls, power = UNCERTAINTIES[kind]
     plane = open_plane(hdu, source)
     values = cut.apply(_placed(plane, axes, kind)).astype(float)
-    if data_unit is None or plane.unit is None:
+    unit = plane.unit if stated is None else stated
+    if data_unit is None or unit is None:
         return cls(values, copy=False)
-    if not plane.unit.is_equivalent(data_unit**power):
+    target = data_unit**power
+    if not unit.is_equivalent(target):
         raise BadInput(
-            f"{hdu} is in '{plane.unit}', and --{kind} of data in '{data_unit}' should be in '{data_unit**power}'."
+            f"{hdu} is in '{unit}', which cannot be converted to '{target}' of the {kind} of data in '{data_unit}': "
+            "if its header is wrong, give --uncertainty-unit."
         )
-    return cls(values * plane.unit.to(data_unit**power), copy=False)
+    return cls(values * unit.to(target), copy=False)
 
 
 def _cut_world(given: Any, axes: Axes, cut: Cut) -> Any:

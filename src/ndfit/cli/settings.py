@@ -16,9 +16,18 @@ from ndfit.cli.world import WorldOptions
 __all__ = ["Settings"]
 
 
+# Options that `ndfit.fit` takes as they are, under the same name.
+_KEYWORDS = ("starts", "seed", "loss", "f_scale", "statistic", "clip", "bootstrap", "engine")
+
+
 @dataclass(frozen=True)
 class Settings:
-    """Options of `ndfit fit` by the name they have there, with underscores."""
+    """Options of `ndfit fit`, most of them by the name they have there, with underscores.
+
+    Attributes
+    ----------
+    keywords : of `ndfit.fit`
+    """
 
     cube: Path
     model: str
@@ -32,16 +41,14 @@ class Settings:
     region: str | None
     coordinates: WorldOptions
     uncertainties: Mapping[str, str | None]
+    uncertainty_unit: str | None
     constraints: Constraints
     guess: str | None
-    refine: str
-    starts: int
-    seed: int
-    engine: str
     workers: int | None
-    max_evaluations: int | None
+    keywords: Mapping[str, Any]
     out: Path | None
     report: Path | None
+    plot: Path | None
     overwrite: bool
     quiet: bool
 
@@ -49,11 +56,18 @@ class Settings:
     def of(cls, values: Mapping[str, Any]) -> Settings:
         """Settings from the options as the command line has read them."""
         own = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        limit = values["max_evaluations"]
+        keywords = {name: values[name] for name in _KEYWORDS} | {
+            "refine": None if values["refine"] == "none" else values["refine"],
+            "absolute_sigma": False if values["scale_errors"] else None,
+            "fitter_kwargs": {} if limit is None else {"maxiter": limit},
+        }
         return cls(
             **own,
             coordinates=WorldOptions(
                 values["world"], values["world_unit"], values["redshift"], values["rest"], values["convention"]
             ),
             uncertainties={kind: values[kind] for kind in ("std", "variance", "ivar")},
+            keywords=keywords,
             constraints=Constraints(values["start"], values["fixed"], values["tied"], values["bounds"]),
         )

@@ -82,14 +82,14 @@ class Source:
         return replace(plane, values=values)
 
 
-def open_source(path: Path, hdu: str | None, axes: str | None, n_inputs: int, in_pixels: bool) -> Source:
+def open_source(path: Path, hdu: str | None, axes: str | None, n_inputs: int, with_wcs: bool) -> Source:
     """Open the image to fit.
 
     Parameters
     ----------
     hdu : EXTNAME or number, None for the first image with as many axes as the model has inputs
     axes : axes to fit along, as numpy counts them; None for the spectral axis, or the last two of images
-    in_pixels : leave the WCS alone
+    with_wcs : take the coordinates from the WCS
 
     Raises
     ------
@@ -114,7 +114,7 @@ def open_source(path: Path, hdu: str | None, axes: str | None, n_inputs: int, in
     if unit is None:
         source = source.noting(f"The data unit {header['BUNIT']!r} is not understood and is left out; see --data-unit.")
     fitting, notes = _fitting_axes(source, header, axes, n_inputs)
-    return _without_surplus(_with_coordinates(replace(source, fitting=fitting).noting(*notes), header, in_pixels))
+    return _without_surplus(_with_coordinates(replace(source, fitting=fitting).noting(*notes), header, with_wcs))
 
 
 def open_plane(reference: str, source: Source) -> Plane:
@@ -204,9 +204,9 @@ def _typed_axes(text: str, shape: Sequence[int], n_inputs: int) -> tuple[int, ..
     return positive
 
 
-def _with_coordinates(source: Source, header: fits.Header, in_pixels: bool) -> Source:
+def _with_coordinates(source: Source, header: fits.Header, with_wcs: bool) -> Source:
     """Leave the WCS out where it says nothing of the fitting axes."""
-    if in_pixels:
+    if not with_wcs:
         return replace(source, wcs=None, stated_units=(None,) * source.data.ndim)
     ndim = source.data.ndim
     if source.wcs is None:

@@ -1,0 +1,32 @@
+"""What ndfit says to programmers, in the words of the command line.
+
+Flows in: messages that name arguments of `ndfit.fit`. Flows out: the same with the options that stand for them.
+"""
+
+from __future__ import annotations
+
+__all__ = ["in_words_of_the_command", "sentence"]
+
+_WORDS = (
+    ("fitter_kwargs={'maxiter': ...}", "--max-evaluations"),
+    (". diagnostics='error' with a diagnostics_path writes a folder for each of them", "."),
+    ("see the message: diagnostics='error' keeps the traceback of each position", "see the table MESSAGES of the file"),
+    ("guess='auto'", "--guess auto"),
+    ("engine='auto'", "--engine auto"),
+    ("engine='compiled'", "--engine compiled"),
+    ("pass data_unit", "give --data-unit"),
+    ("statistic='chi2'", "--statistic chi2"),
+)
+
+
+def in_words_of_the_command(text: str) -> str:
+    """Name options where arguments are named."""
+    for argument, option in _WORDS:
+        text = text.replace(argument, option)
+    return text
+
+
+def sentence(error: Exception) -> str:
+    """An error as a sentence."""
+    text = in_words_of_the_command(str(error)).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
