@@ -84,13 +84,13 @@ def _images(contents: Contents) -> list[fits.ImageHDU]:
     hdus = []
     for layer in contents.layers.values():
         hdu = fits.ImageHDU(np.atleast_1d(layer.values), _wcs_header(contents, shape, layer.values.ndim))
-        name = _ascii(layer.name).upper()
+        name = layer.name.upper()
         hdu.name = name
         names[name] = hdu.ver = names.get(name, 0) + 1
         hdu.header[_KIND] = layer.kind
         hdu.header["COMMENT"] = KINDS[layer.kind].meaning
         if layer.parameter:
-            hdu.header[_PARAMETER] = _ascii(layer.parameter)
+            hdu.header[_PARAMETER] = layer.parameter
         if layer.kind == "covariance":
             _name_rows(hdu.header, contents.record)
         else:
@@ -114,7 +114,7 @@ def _name_rows(header: fits.Header, record: Mapping[str, Any]) -> None:
     """The last two axes of the covariance: the free parameters, in units of which its elements are products."""
     free = [row["name"] for row in record["parameters"] if not (row["fixed"] or row["tied"])]
     for number, name in enumerate(free, start=1):
-        header[f"COVPAR{number}"] = (_ascii(name), "row and column")
+        header[f"COVPAR{number}"] = (name, "row and column")
 
 
 def _tables(contents: Contents) -> list[fits.BinTableHDU]:
@@ -186,13 +186,12 @@ def read_fits(path: Path) -> Contents:
 
 
 def _read_layers(hdus: fits.HDUList, record: Mapping[str, Any]) -> dict[Key, Layer]:
-    names = {_ascii(row["name"]): row["name"] for row in record["parameters"]}
     scalar = not record["axes"]["maps"]
     layers = {}
     for hdu in hdus:
         if _KIND in hdu.header:
             values = np.asarray(hdu.data, dtype=hdu.data.dtype.newbyteorder("="))
-            parameter = names.get(hdu.header.get(_PARAMETER, ""), "")
+            parameter = hdu.header.get(_PARAMETER, "")
             layer = Layer(hdu.header[_KIND], parameter, values[..., 0] if scalar and values.ndim == 1 else values)
             layers[layer.key] = layer
     return layers

@@ -8,7 +8,7 @@ The KINDS table says what the layers are; a new map is a new row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -62,9 +62,10 @@ class Layer:
         """What the layer is called in a file; two layers may have the same."""
         return KINDS[self.kind].name.format(self.parameter)
 
-    def name_beside(self, taken: Container[str]) -> str:
-        """The name, with the kind before it where it is taken already."""
-        return self.name if self.name not in taken else f"{self.kind}:{self.name}"
+    def name_beside(self, taken: Iterable[str]) -> str:
+        """The name, with the kind before it where it is taken already; some file systems know no capitals."""
+        is_taken = self.name.casefold() in {name.casefold() for name in taken}
+        return f"{self.kind}.{self.name}" if is_taken else self.name
 
 
 @dataclass(frozen=True)

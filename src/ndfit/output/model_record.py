@@ -97,8 +97,9 @@ def expression(tree: Mapping[str, Any]) -> str:
 
 def _required(tree: Mapping[str, Any]) -> str:
     """The arguments that the class has no default for, such as the degree of a polynomial."""
-    signature = inspect.signature(vars(models)[tree["class"]].__init__).parameters
-    needed = {name: value for name, value in tree["arguments"].items() if signature[name].default is inspect.Parameter.empty}
+    known = inspect.signature(vars(models)[tree["class"]].__init__).parameters
+    empty = inspect.Parameter.empty
+    needed = {name: value for name, value in tree["arguments"].items() if known[name].default is empty}
     return f"({', '.join(f'{name}={_short(value)}' for name, value in needed.items())})" if needed else ""
 
 

@@ -58,7 +58,7 @@ def diagnostics_table(result: FitResult) -> QTable:
 
 def _free(name: str, columns: dict[str, Any]) -> str:
     """The name of a parameter's column, told from another column of that name."""
-    return name if name not in columns else f"parameter:{name}"
+    return name if name not in columns else f"parameter.{name}"
 
 
 def _looked_up(codes: NDArray[Any], names: dict[int, str]) -> NDArray[np.str_]:
@@ -77,9 +77,10 @@ def _flag_names() -> dict[int, str]:
 
 
 def _messages(result: FitResult) -> NDArray[np.str_]:
-    last_lines = {position: text.strip().splitlines()[-1:] for position, text in result._maps.messages.items()}
-    width = max((len(line) for lines in last_lines.values() for line in lines), default=1)
-    messages = np.zeros(result.shape, dtype=f"U{width}")
-    for position, lines in last_lines.items():
-        messages[position] = "".join(lines)
-    return messages.ravel()
+    last_lines = {
+        position: text.strip().rpartition("\n")[2].strip() for position, text in result._maps.messages.items()
+    }
+    column = np.zeros(result.shape, dtype=f"U{max(map(len, last_lines.values()), default=1)}")
+    for position, line in last_lines.items():
+        column[position] = line
+    return column.ravel()

@@ -61,9 +61,15 @@ def _reduced(values: FloatArray, along: Any) -> FloatArray:
 
 
 def _names(wcs: Any) -> list[str]:
-    """The WCS's own names, or the last word of the physical types."""
+    """The WCS's own names, or what the physical types are called."""
     names: list[str] = []
     for index, (name, kind) in enumerate(zip(wcs.world_axis_names, wcs.world_axis_physical_types, strict=True)):
-        wanted = name.lower() or (kind or "").rpartition(".")[2] or f"world_{index}"
+        wanted = name.lower() or _name_of_type(kind or "") or f"world_{index}"
         names.append(wanted if wanted not in names else f"world_{index}")
     return names
+
+
+def _name_of_type(physical_type: str) -> str:
+    """`ra` of pos.eq.ra, `freq` of em.freq, `dopplerveloc_radio` of spect.dopplerVeloc.radio."""
+    first, *rest = physical_type.lower().split(".")
+    return rest[-1] if first.endswith("pos") and rest else "_".join(rest)

@@ -1,0 +1,114 @@
+"""xarray and zarr: dimensions, coordinates, units, lazy cubes, and stores that are whole or not there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from astropy.modeling import custom_model
+from astropy.modeling.models import Linear1D, Planar2D
+from numpy.testing import assert_allclose, assert_array_equal
+from tests.output.test_fits import SHAPE, cube_wcs, fitted
+
+import ndfit
+
+
+@pytest.fixture(scope="module")
+def result() -> ndfit.FitResult:
+    return fitted()
+
+
+def test_dimensions_coordinates_and_units(result: ndfit.FitResult) -> None:
+    dataset = result.to_xarray()
+    assert dict(dataset.sizes) == {"axis_1": 3, "axis_2": 4, "row": 3, "column": 3}
+    assert_array_equal(dataset["mean"], result.parameters["mean"].value)
+    assert dataset["mean"].attrs["units"] == "km / s"
+    assert "units" not in dataset["status"].attrs
+    assert_array_equal(dataset.axis_2, np.arange(4))
+    ra, dec = cube_wcs().celestial.pixel_to_world_values(*np.indices((3, 4))[::-1])
+    assert_allclose(dataset.ra, ra, rtol=1e-15)
+    assert_allclose(dataset.dec, dec, rtol=1e-15)
+    assert dataset.ra.attrs["units"] == "deg"
+    variance = dataset.covariance.sel(row="mean", column="mean")
+    assert_array_equal(variance, result.covariance[..., 1, 1])
+
+
+def test_a_spectral_axis_of_positions_has_one_dimension() -> None:
+    data = np.random.default_rng(0).normal(size=SHAPE)
+    result = ndfit.fit(Planar2D(), data, world=cube_wcs(), fitting_axes=(2, 1), engine="reference")
+    dataset = result.to_xarray()
+    assert dataset["dopplerveloc_radio"].dims == ("axis_0",)
+    assert_allclose(dataset["dopplerveloc_radio"], 1000.0 + 500.0 * np.arange(SHAPE[0]))
+
+
+def test_cubes_stay_lazy_until_they_are_written(result: ndfit.FitResult, tmp_path: Path) -> None:
+    dataset = result.to_xarray(cubes=["model"])
+    assert isinstance(dataset["model"].data, da.Array)
+    assert dataset["model"].dims == ("axis_0", "axis_1", "axis_2")
+    assert dataset["model"].attrs["units"] == "K"
+    result.to_zarr(tmp_path / "fit.zarr", cubes=["model", "residual"])
+    with xr.open_zarr(tmp_path / "fit.zarr", consolidated=False) as stored:
+        assert_array_equal(stored["model"], result.evaluate())
+        assert_array_equal(stored["residual"], result.residual())
+        assert_array_equal(stored["ra"], dataset["ra"])
+
+
+def test_cubes_of_uneven_chunks(tmp_path: Path) -> None:
+    data = da.from_array(np.random.default_rng(0).normal(size=(7, 20)), chunks=((3, 1, 3), (20,)))
+    result = ndfit.fit(Linear1D(), data, fitting_axes=1, engine="reference")
+    result.to_zarr(tmp_path / "fit.zarr", cubes=["residual"])
+    assert_array_equal(zarr.open_array(tmp_path / "fit.zarr" / "residual", mode="r")[...], result.residual())
+
+
+def test_nothing_is_replaced_unless_asked(result: ndfit.FitResult, tmp_path: Path) -> None:
+    path = tmp_path / "fit.zarr"
+    result.to_zarr(path)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        result.to_zarr(path)
+    result.to_zarr(path, overwrite=True)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_of_other_things_is_left_alone(result: ndfit.FitResult, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(FileExistsError, match="no zarr store"):
+        result.to_zarr(tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_a_failure_leaves_nothing_behind(result: ndfit.FitResult, tmp_path: Path, monkeypatch: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(xr.Dataset, "to_zarr", fail)
+    with pytest.raises(OSError, match="disk full"):
+        result.to_zarr(tmp_path / "fit.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_taken(tmp_path: Path) -> None:
+    @custom_model
+    def line(x, row=1.0, status=0.5, Status=0.1, model=0.0):
+        return row * x + status + Status * x**2 + model * x**3
+
+    data = np.random.default_rng(0).normal(size=(4, 9))
+    result = ndfit.fit(line(), data, fitting_axes=1, engine="reference")
+    result.to_zarr(tmp_path / "fit.zarr", cubes=["model"])
+    again = ndfit.read(tmp_path / "fit.zarr", model=line())
+    for name in result.param_names:
+        assert_array_equal(again.parameters[name], result.parameters[name])
+    assert_array_equal(again.status, result.status)
+    assert result.to_xarray()["parameter.row"].dims == ("axis_0",)
+
+
+@pytest.mark.parametrize("name", ["zarr", "xarray"])
+def test_without_the_extra_packages(result: ndfit.FitResult, tmp_path: Path, monkeypatch: Any, name: str) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ModuleNotFoundError, match=rf'needs {name}.* pip install "ndfit\[io\]"'):
+        result.to_zarr(tmp_path / "fit.zarr")
