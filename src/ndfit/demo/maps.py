@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from astropy import units as u
 from astropy.io import fits
 from astropy.modeling import Model
 
 from ndfit.atomic import replacing
 from ndfit.demo.cube import Cube
+from ndfit.output.units_text import bunit
 
 __all__ = ["write_maps"]
 
@@ -26,15 +26,7 @@ def write_maps(path: Path, cube: Cube, fitted: Model) -> None:
     for name in fitted.param_names:
         parameter = getattr(fitted, name)
         hdu = fits.ImageHDU(np.asarray(parameter.value), header, name=name)
-        hdu.header["BUNIT"] = _unit_text(parameter.unit)
+        hdu.header["BUNIT"] = bunit(parameter.unit)
         hdus.append(hdu)
     with replacing(path) as partial:
         hdus.writeto(partial, overwrite=True)
-
-
-def _unit_text(unit: u.UnitBase) -> str:
-    """The unit as FITS writes it, or as astropy does where the standard has no name for it (DN, electron)."""
-    try:
-        return str(unit.to_string("fits"))
-    except ValueError:
-        return str(unit)
