@@ -15,7 +15,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 from ndfit.engine.bootstrap import parse_bootstrap
 from ndfit.engine.clipping import parse_clip
 from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.loss import parse_loss
+from ndfit.engine.loss import SQUARE, parse_loss
 from ndfit.engine.select import clip_beside, select_engine, solve_options
 from ndfit.engine.starting import parse_refine, parse_starting
 from ndfit.output.diagnostics import parse_diagnostics
@@ -302,7 +302,8 @@ def fit(
         maps,
         choice.engine.name,
         choice.reason,
-        known,
+        # Other losses are likelihoods of their own, with nothing to scale.
+        known or objective.name != SQUARE,
         partial(look_up_fit, problem, maps, work=work),
         partial(evaluate_everywhere, problem, maps.parameters),
         Call.of(asked | {"fitter": call.fitter}),

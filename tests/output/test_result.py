@@ -11,6 +11,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D, Polynomial1D
 from astropy.nddata import StdDevUncertainty
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import xlogy
 
 import ndfit
 from ndfit.problem.types import Flag, Status
@@ -165,3 +166,14 @@ def test_summary_counts_each_status_with_its_remedy() -> None:
 def test_uncertainty_and_weights_exclude_each_other() -> None:
     with pytest.raises(ValueError, match="either uncertainty or weights"):
         ndfit.fit(start(), line_cube(), world=X, fitting_axes=0, uncertainty=np.ones(41), weights=np.ones(41))
+
+
+def test_criteria_of_counts_are_those_of_their_likelihood() -> None:
+    data = np.random.default_rng(12).poisson(5.0, (3, 40)).astype(float)
+    result = ndfit.fit(Const1D(4.0), data, fitting_axes=1, statistic="cash")
+    mean = data.mean(axis=1, keepdims=True)
+    deviance = 2.0 * np.sum(mean - data + xlogy(data, data / mean), axis=1)
+    assert_allclose(result.parameters["amplitude"], mean[:, 0], rtol=1e-6)
+    assert_allclose(result.aic, deviance + 2.0, rtol=1e-9)
+    assert_allclose(result.bic, deviance + np.log(40.0), rtol=1e-9)
+    assert_allclose(result.errors["amplitude"], np.sqrt(mean[:, 0] / 40.0), rtol=1e-6)
