@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -150,14 +150,26 @@ def _cube_header(name: str, shape: tuple[int, ...], problem: FitProblem) -> fits
 
 
 def _append_cube(path: Path, header: fits.Header, cube: Any) -> None:
-    """Add an image to a file; the samples are computed chunk by chunk, into the file mapped to memory."""
+    """Add an image to a file; the samples are computed and written chunk by chunk."""
     with path.open("ab") as file:
         file.write(header.tostring().encode("ascii"))
         start = file.tell()
         file.truncate(start + -(-8 * cube.size // _BLOCK) * _BLOCK)
-    target = np.memmap(path, dtype=">f8", mode="r+", offset=start, shape=cube.shape)
-    cube.store(target)
-    target.flush()
+    cube.store(_ImageInFile(path, start, cube.shape))
+
+
+class _ImageInFile(NamedTuple):
+    """An image of a file, for writing regions of it.
+
+    The file is mapped to memory for one region at a time: pages that stay mapped count as memory of the process.
+    """
+
+    path: Path
+    start: int
+    shape: tuple[int, ...]
+
+    def __setitem__(self, region: tuple[slice, ...], values: Any) -> None:
+        np.memmap(self.path, dtype=">f8", mode="r+", offset=self.start, shape=self.shape)[region] = values
 
 
 def is_fits(path: Path) -> bool:
