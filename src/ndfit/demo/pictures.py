@@ -13,17 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
-from matplotlib import colormaps, rc_context
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ndfit.atomic import replacing
 from ndfit.demo.cube import Cube
 from ndfit.demo.examples import Example, evaluate, pick_examples
 from ndfit.demo.start import Start
+from ndfit.output.pictures.labels import label
+from ndfit.output.pictures.maps import draw_map, label_sky
 
 __all__ = ["draw"]
 
@@ -40,9 +41,6 @@ STYLE = {
     "ytick.right": True,
 }
 SPECTRAL_AXES = {u.km / u.s: "velocity", u.nm: "wavelength", u.GHz: "frequency", u.keV: "energy"}
-SKY_NAMES = {"RA": "RA", "DEC": "Dec", "GLON": "Galactic longitude", "GLAT": "Galactic latitude"}
-MISSING = "0.82"
-CLIPPED_PERCENT = 1.0  # of a map's values, at either end, beyond its colour scale
 BINS = 90
 MARGIN = 0.6  # of the distance between the bounds, to either side of them in the histogram
 FINE = 8  # points of a drawn model for each channel
@@ -59,11 +57,7 @@ class Look(NamedTuple):
 
 FREE = Look("without bounds", "#f0a583", 3.2)
 BOUNDED = Look("with bounds", "#1d4e89", 1.3)
-MAPS = {
-    "amplitude": ("peak", "inferno"),
-    "mean": ("centroid", "RdYlBu_r"),
-    "stddev": ("line width (std. dev.)", "viridis"),
-}
+TITLES = {"amplitude": "peak", "mean": "centroid", "stddev": "line width (std. dev.)"}
 
 FloatArray = NDArray[np.float64]
 
@@ -73,6 +67,7 @@ def draw(path: Path, cube: Cube, start: Start, free: Model, bounded: Model) -> N
     examples = pick_examples(cube, bounded)
     with rc_context(STYLE):
         figure = Figure(figsize=(13.0, 6.8), dpi=150, layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.07)  # inches; room for exponents at the upper edge
         upper, lower = figure.subfigures(2, 1, height_ratios=(1.2, 1.0))
         _draw_maps(upper, cube, start, bounded, examples)
         _draw_means(upper.add_subplot(1, 4, 4), cube, start, free, bounded)
@@ -88,42 +83,22 @@ def draw(path: Path, cube: Cube, start: Start, free: Model, bounded: Model) -> N
 
 def _draw_maps(figure: SubFigure, cube: Cube, start: Start, fitted: Model, examples: list[Example]) -> None:
     projection = {} if cube.sky is None else {"projection": cube.sky}
-    for column, (name, (title, colours)) in enumerate(MAPS.items()):
+    for column, (name, title) in enumerate(TITLES.items()):
         parameter = getattr(fitted, start.parameter(name))
         values, unit = _shown(parameter.value, parameter.unit)
         axes = figure.add_subplot(1, 4, column + 1, **projection)
-        low, high = _limits(values)
-        colour_map = colormaps[colours].with_extremes(bad=MISSING)
-        image = axes.imshow(values, origin="lower", cmap=colour_map, vmin=low, vmax=high, interpolation="nearest")
-        bar = figure.colorbar(image, ax=axes, location="top", shrink=0.85, aspect=28, pad=0.02, extend="both")
-        bar.set_label(_label(title, unit))
-        bar.locator = MaxNLocator(5)
+        draw_map(axes, values, label(title, unit), name=name)
         _label_sky(axes, cube, is_first=column == 0)
         for number, example in enumerate(examples, start=1):
             _mark(axes, number, example, values.shape[1])
-
-
-def _limits(values: FloatArray) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = np.percentile(finite, (CLIPPED_PERCENT, 100 - CLIPPED_PERCENT))
-    return float(low), float(high)
 
 
 def _label_sky(axes: Any, cube: Cube, is_first: bool) -> None:
     """Name the axes of the sky; the maps stand side by side, so that the first alone labels the vertical axis."""
     if cube.sky is None:
         axes.set(xlabel="pixel", ylabel="pixel" if is_first else "")
-        return
-    for coordinate, code in zip(axes.coords, cube.sky.wcs.ctype, strict=True):
-        coordinate.set_axislabel(SKY_NAMES.get(code.split("-")[0], code or "pixel"))
-        coordinate.set_ticklabel(exclude_overlapping=True)
-        coordinate.display_minor_ticks(True)
-    if not is_first:
-        axes.coords[1].set_axislabel("")
-        axes.coords[1].set_auto_axislabel(False)
-        axes.coords[1].set_ticklabel_visible(False)
+    else:
+        label_sky(axes, cube.sky, is_first)
 
 
 def _mark(axes: Axes, number: int, example: Example, width: int) -> None:
@@ -182,7 +157,7 @@ def _draw_spectrum(axes: Axes, cube: Cube, example: Example, free: Model, bounde
         values = evaluate(fitted, fine, example.position)
         axes.plot(shown_fine, values, color=look.colour, linewidth=look.width, label=f"fit {look.label}")
     axes.set(xlim=(shown_channels.min(), shown_channels.max()), xlabel=_spectral_label(cube))
-    axes.set_ylabel(_label("intensity", cube.unit))
+    axes.set_ylabel(label("intensity", cube.unit))
 
 
 def _shown(values: FloatArray | Sequence[float], unit: u.UnitBase) -> tuple[FloatArray, u.UnitBase]:
@@ -193,8 +168,4 @@ def _shown(values: FloatArray | Sequence[float], unit: u.UnitBase) -> tuple[Floa
 
 def _spectral_label(cube: Cube) -> str:
     _, unit = _shown([], cube.spectral_unit)
-    return _label(SPECTRAL_AXES.get(unit, "spectral axis"), unit)
-
-
-def _label(text: str, unit: u.UnitBase) -> str:
-    return text if unit == u.dimensionless_unscaled else f"{text} [{unit.to_string('latex_inline')}]"
+    return label(SPECTRAL_AXES.get(unit, "spectral axis"), unit)

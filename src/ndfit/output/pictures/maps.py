@@ -96,7 +96,7 @@ def draw_map(axes: Any, values: Any, text: str, *, name: str = "", scale: Scale 
     beside = axes.inset_axes((0.0, 1.03, 1.0, 0.045))
     bar = axes.figure.colorbar(image, cax=beside, location="top", extend=scale.extend)
     bar.set_label(text)
-    bar.ax.locator_params(nbins=5)
+    bar.ax.locator_params(nbins=4)
     return bar
 
 

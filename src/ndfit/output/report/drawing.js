@@ -50,7 +50,7 @@ function panelOf(svg, box, xExtent, yExtent) {
   const x = (value) => box.left + (box.width * (value - xExtent[0])) / (xExtent[1] - xExtent[0]);
   const y = (value) => box.top + box.height * (1 - (value - yExtent[0]) / (yExtent[1] - yExtent[0]));
   svg.append(svgElement("rect", { class: "frame-line", x: box.left, y: box.top, width: box.width, height: box.height }));
-  for (const tick of ticksOf(yExtent, Math.max(2, box.height / 45))) {
+  for (const tick of ticksOf(yExtent, Math.max(4, box.height / 45))) {
     svg.append(svgElement("line", { class: "frame-line", x1: box.left, x2: box.left + 4, y1: y(tick), y2: y(tick) }));
     addText(svg, numberText(Number(tick.toPrecision(6))), box.left - 4, y(tick) + 4, "end");
   }
@@ -110,7 +110,7 @@ function drawLine(samples, position, small) {
   const xExtent = extentOf(coords);
   const left = small ? 42 : 58;
   const top = small ? 6 : 18;
-  const box = { left, top, width: size.width - left - 6, height: small ? size.height - 26 : 196, labelled: small };
+  const box = { left, top, width: size.width - left - 16, height: small ? size.height - 26 : 196, labelled: small };
   const upper = panelOf(svg, box, xExtent, extentOf([...samples.data, ...samples.model]));
   const shown = samples.data.map((value, i) => (samples.used[i] ? value : NaN));
   svg.append(svgElement("path", { class: "step", d: pathOf(upper, coords, shown, ordered) }));

@@ -2,6 +2,7 @@
 
 let selected = null;
 let plane = 0;
+const quality = content.maps[content.maps.length - 1];
 
 // Place on the grid of the maps, null for a position that is between its points.
 function placeOf(position) {
@@ -49,7 +50,8 @@ function showNumbers(row) {
   body.replaceChildren();
   for (const entry of content.maps) {
     const error = entry.errors === null ? NaN : arrayOf(entry.errors)[row];
-    const [value, errorText] = valueAndError(arrayOf(entry.values)[row], entry.varies ? error : 0);
+    const number = arrayOf(entry.values)[row];
+    const [value, errorText] = entry === quality ? [numberText(number, 5), ""] : valueAndError(number, entry.varies ? error : 0);
     const line = element("tr", { "data-name": entry.name });
     line.append(element("th", { scope: "row" }, entry.name));
     line.append(element("td", { class: "number" }, value));
@@ -126,11 +128,10 @@ function addExamples() {
     const list = element("div", { class: "cards" });
     for (const position of positions) {
       const card = element("button", { type: "button", class: "card", "data-position": position });
-      const quality = content.maps[content.maps.length - 1];
       card.append(element("span", {}, placeText(position)));
       const drawing = drawFit(position, true);
       if (drawing !== null) card.append(drawing);
-      const value = numberText(arrayOf(quality.values)[rowsByPosition(position)]);
+      const value = numberText(arrayOf(quality.values)[rowsByPosition(position)], 5);
       card.append(element("span", { class: "hint" }, `reduced chi-square ${value}`));
       card.addEventListener("click", () => {
         select(position);
