@@ -21,6 +21,8 @@ from ndfit.problem.types import Axes
 
 __all__ = ["Cut", "cut_out"]
 
+_ROUNDING = 1e-12
+
 _PIXELS = re.compile(r"\s*(\d*)\s*:\s*(\d*)\s*$")
 
 
@@ -126,7 +128,8 @@ def _inside(axes: Axes, world: World, number: int, limits: tuple[Amount | None, 
         none if limit is None else limit.to(unit, "The window")
         for limit, none in zip(limits, (-np.inf, np.inf), strict=True)
     )
-    inside = np.asarray((values >= low) & (values <= high))
+    rounding = _ROUNDING * np.nanmax(np.abs(values))  # wavelengths have been to metres and back
+    inside = np.asarray((values >= low - rounding) & (values <= high + rounding))
     if not inside.any():
         runs = f"{np.nanmin(values):g} to {np.nanmax(values):g} {unit or ''}".rstrip()
         raise BadInput(f"No sample lies in the window; the coordinate of axis {axis} runs from {runs}.")

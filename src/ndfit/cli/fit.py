@@ -38,7 +38,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
     if save_config is not None:
         save(save_config, context)
     if not settings.quiet:
-        click.echo(job.describe())
+        click.echo(job.headline)
         tell(job.notes)
     began = time.perf_counter()
     try:

@@ -42,39 +42,21 @@ class Job:
     Attributes
     ----------
     settings : as typed
-    source : the image
-    world : its coordinates
     prepared : the model
-    samples : what is fitted of the image, and what comes with it
+    fitting : axes of the data in the order of the model's inputs
+    inputs : the arguments of `ndfit.fit` and `ndfit.read` that describe the data
     guess : of `ndfit.fit`
+    headline : the data in one line
     notes : what had to be assumed
     """
 
     settings: Settings
-    source: Source
-    world: World
     prepared: Prepared
-    samples: Samples
+    fitting: tuple[int, ...]
+    inputs: Mapping[str, Any]
     guess: str | None
+    headline: str
     notes: tuple[str, ...]
-
-    def describe(self) -> str:
-        """The data in one line."""
-        samples, source = self.samples, self.source
-        axes = Axes(samples.data.shape, source.fitting)
-        plain = "pixels" if self.world.given is None else "plain numbers"
-        return (
-            f"{source.path.name}[{source.hdu}]: {samples.data.shape} {samples.data_unit or 'without a unit'}, "
-            f"{axes.n_fits} positions with {axes.n_samples} samples along axis {', '.join(map(str, source.fitting))}, "
-            f"in {' x '.join(str(unit or plain) for unit in self.world.units)}"
-        )
-
-    @property
-    def inputs(self) -> Mapping[str, Any]:
-        """The arguments of `ndfit.fit` and `ndfit.read` that describe the data."""
-        equivalencies = list(self.world.equivalencies)
-        names = self.prepared.model.inputs
-        return vars(self.samples) | {"equivalencies": {names[0]: equivalencies} if equivalencies else None}
 
     def run(self) -> ndfit.FitResult:
         """Make the fits.
@@ -91,7 +73,7 @@ class Job:
             try:
                 result = ndfit.fit(
                     self.prepared.model,
-                    fitting_axes=self.source.fitting,
+                    fitting_axes=self.fitting,
                     bounds=self.prepared.bounds,
                     guess=self.guess,
                     progress=False if settings.quiet else None,
@@ -126,6 +108,7 @@ def prepare_job(settings: Settings) -> Job:
     data_unit = source.unit if settings.data_unit is None else parse_unit(settings.data_unit)
     cut = cut_out(Axes(source.data.shape, source.fitting), world, settings.window, settings.region)
     units = parameter_units(expression, world.units, data_unit)
+    plain = not any(units.values()) and (data_unit is not None or any(world.units))
     prepared = prepare(expression, settings.constraints, units, cut.spans(world))
     samples = gather(
         source,
@@ -136,9 +119,39 @@ def prepare_job(settings: Settings) -> Job:
         missing=settings.missing,
         uncertainties=settings.uncertainties,
         uncertainty_unit=None if settings.uncertainty_unit is None else parse_unit(settings.uncertainty_unit),
+        plain=plain,
     )
+    equivalencies = None
+    if world.equivalencies and not plain:
+        equivalencies = {prepared.model.inputs[0]: list(world.equivalencies)}
     guess, notes = _guess(settings, prepared)
-    return Job(settings, source, world, prepared, samples, guess, (*source.notes, *notes))
+    return Job(
+        settings,
+        prepared,
+        source.fitting,
+        vars(samples) | {"equivalencies": equivalencies},
+        guess,
+        _headline(source, world, samples, data_unit),
+        (*source.notes, *notes, *((_plain_note(world, data_unit),) if plain else ())),
+    )
+
+
+def _headline(source: Source, world: World, samples: Samples, data_unit: u.UnitBase | None) -> str:
+    axes = Axes(samples.data.shape, source.fitting)
+    unstated = "pixels" if world.given is None else "plain numbers"
+    return (
+        f"{source.path.name}[{source.hdu}]: {axes.shape} {data_unit or 'without a unit'}, {axes.n_fits} position"
+        f"{'' if axes.n_fits == 1 else 's'} with {axes.n_samples} samples along axis "
+        f"{', '.join(map(str, source.fitting))}, in {' x '.join(str(unit or unstated) for unit in world.units)}"
+    )
+
+
+def _plain_note(world: World, data_unit: u.UnitBase | None) -> str:
+    coordinates = " x ".join(str(unit or "pixels") for unit in world.units)
+    return (
+        "The units of this model's parameters do not follow from those of the data, so that numbers are plain: "
+        f"coordinates in {coordinates}, data in {data_unit or 'their own unit'}."
+    )
 
 
 def tell(notes: Iterable[str]) -> None:

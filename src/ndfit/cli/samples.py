@@ -52,6 +52,7 @@ def gather(
     missing: float | None,
     uncertainties: Mapping[str, str | None],
     uncertainty_unit: u.UnitBase | None,
+    plain: bool,
 ) -> Samples:
     """Open what comes with the data, and cut all of it.
 
@@ -61,6 +62,7 @@ def gather(
     missing : value of the data that marks samples to ignore
     uncertainties : key of UNCERTAINTIES -> HDU, or None
     uncertainty_unit : of that HDU, None for what it states, or what belongs to the data's
+    plain : hand over numbers without units, coordinates in the unit of the fit
 
     Raises
     ------
@@ -77,10 +79,12 @@ def gather(
         masks.append(data == np.asarray(missing, dtype=data.dtype))
     return Samples(
         data,
-        data_unit,
+        None if plain else data_unit,
         np.logical_or.reduce(np.broadcast_arrays(*masks)) if masks else None,
         _uncertainty(source, axes, cut, data_unit, uncertainties, uncertainty_unit),
-        _cut_world(world.given, axes, cut),
+        tuple(cut.apply(values) for values in world.values)
+        if plain and world.converted
+        else _cut_world(world.given, axes, cut),
     )
 
 

@@ -12,6 +12,7 @@ _WORDS = (
     (". diagnostics='error' with a diagnostics_path writes a folder for each of them", "."),
     ("see the message: diagnostics='error' keeps the traceback of each position", "see the table MESSAGES of the file"),
     ("guess='auto'", "--guess auto"),
+    ("starts=n", "--starts n"),
     ("engine='auto'", "--engine auto"),
     ("engine='compiled'", "--engine compiled"),
     ("pass data_unit", "give --data-unit"),

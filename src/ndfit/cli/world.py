@@ -65,14 +65,14 @@ class World:
     values : of each fitting axis, in its unit of the fit, with the data's number of axes and broadcastable to it
     units : of the fit, None for plain numbers
     equivalencies : that convert what is given to those units, empty where none are needed
-    notes : what had to be assumed
+    converted : what is given is in other units
     """
 
     given: Any
     values: tuple[NDArray[np.float64], ...]
     units: tuple[u.UnitBase | None, ...]
     equivalencies: tuple[Any, ...] = ()
-    notes: tuple[str, ...] = ()
+    converted: bool = False
 
 
 def open_world(source: Source, options: WorldOptions) -> World:
@@ -104,7 +104,8 @@ def open_world(source: Source, options: WorldOptions) -> World:
         else coordinate.unit.to(unit, coordinate.values, equivalencies=list(equivalencies))
         for coordinate, unit in zip(found, units, strict=True)
     )
-    return World(given, values, units, equivalencies)
+    converted = any(coordinate.unit not in (None, unit) for coordinate, unit in zip(found, units, strict=True))
+    return World(given, values, units, equivalencies, converted)
 
 
 def _from_hdu(source: Source, reference: str) -> Any:
