@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from astropy.io import fits
 from astropy.modeling import custom_model
 from astropy.modeling.models import Linear1D, Planar2D
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.output.test_fits import SHAPE, cube_wcs, fitted
+from tests.problem.test_map_wcs import plane_gwcs
 
 import ndfit
 
@@ -45,6 +47,20 @@ def test_a_spectral_axis_of_positions_has_one_dimension() -> None:
     dataset = result.to_xarray()
     assert dataset["dopplerveloc_radio"].dims == ("axis_0",)
     assert_allclose(dataset["dopplerveloc_radio"], 1000.0 + 500.0 * np.arange(SHAPE[0]))
+
+
+def test_a_wcs_that_fits_cannot_express(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).normal(size=SHAPE)
+    result = ndfit.fit(Linear1D(), data, world=plane_gwcs(), fitting_axes=0, engine="reference")
+    dataset = result.to_xarray()
+    assert_allclose(dataset["u"], 1.0 + np.arange(4))
+    assert_allclose(dataset["v"], 3.0 * (2.0 + np.arange(3)))
+    result.to_zarr(tmp_path / "fit.zarr")
+    again = ndfit.read(tmp_path / "fit.zarr")
+    assert again.wcs is None
+    for each in (result, again):
+        each.to_fits(tmp_path / "fit.fits", overwrite=True)
+        assert "cannot be written in a FITS header" in str(fits.getheader(tmp_path / "fit.fits", "SLOPE")["HISTORY"])
 
 
 def test_cubes_stay_lazy_until_they_are_written(result: ndfit.FitResult, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.modeling.models import Multiply, Shift
 from astropy.nddata import NDDataRef
 from astropy.wcs import WCS
 from numpy.testing import assert_allclose
@@ -62,16 +65,21 @@ def test_sky_of_a_sliced_cube(item: tuple[slice | int, ...]) -> None:
     assert_allclose(part.pixel_to_world_values(1, 2), wcs.pixel_to_world_values(1, 2, 0)[:2])
 
 
-def test_a_wcs_that_fits_cannot_express() -> None:
+def plane_gwcs() -> Any:
+    """A WCS that FITS cannot express: a plane behind a spectral axis, by astropy models."""
     gwcs = pytest.importorskip("gwcs")
-    from astropy.modeling.models import Multiply, Shift
-    from gwcs import coordinate_frames as frames
-
+    frames = gwcs.coordinate_frames
     detector = frames.CoordinateFrame(3, ("PIXEL",) * 3, (0, 1, 2), unit=(u.pix,) * 3, name="detector")
-    plane = frames.CoordinateFrame(2, ("SPATIAL",) * 2, (0, 1), unit=(u.deg, u.deg), name="plane")
+    plane = frames.CoordinateFrame(
+        2, ("SPATIAL",) * 2, (0, 1), unit=(u.deg, u.deg), name="plane", axes_names=("u", "v")
+    )
     spectral = frames.SpectralFrame(axes_order=(2,), unit=u.Hz)
     transform = Shift(1.0) & (Shift(2.0) | Multiply(3.0)) & Multiply(5.0)
-    wcs = gwcs.WCS([(detector, transform), (frames.CompositeFrame([plane, spectral]), None)])
+    return gwcs.WCS([(detector, transform), (frames.CompositeFrame([plane, spectral]), None)])
+
+
+def test_a_wcs_that_fits_cannot_express() -> None:
+    wcs = plane_gwcs()
     part, note = wcs_of_maps(wcs, Axes(SHAPE, (0,)))
     assert note == ""
     assert_allclose(part.pixel_to_world_values(3, 4), wcs(3, 4, 0)[:2])

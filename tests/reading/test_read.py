@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.modeling import custom_model
 from astropy.modeling.models import Const1D, Gaussian1D
+from astropy.utils.exceptions import AstropyUserWarning
 from hypothesis import HealthCheck, given, settings
 from numpy.testing import assert_array_equal
 from tests.reading.drawn_results import M, result_of, results
@@ -210,6 +211,17 @@ def test_what_is_no_result_is_told(tmp_path: Path) -> None:
     zarr.create_group(tmp_path / "other.zarr")
     with pytest.raises(ValueError, match=r"not one of ndfit.s results"):
         ndfit.read(tmp_path / "other.zarr")
+
+
+def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    path = write(line_result()[0], tmp_path / "fit.fits")
+    with fits.open(path) as hdus:
+        place = hdus["MEAN"].fileinfo()["datLoc"]
+    content = bytearray(path.read_bytes())
+    content[place + 3] ^= 1
+    path.write_bytes(content)
+    with pytest.warns(AstropyUserWarning, match="(?i)checksum|datasum"):
+        ndfit.read(path)
 
 
 def test_a_newer_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

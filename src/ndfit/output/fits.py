@@ -53,10 +53,13 @@ def write_fits(path: Path, contents: Contents, cubes: Mapping[str, Any], problem
     if cubes and path.suffix == ".gz":
         raise ValueError(f"cubes cannot be written to a compressed file: leave .gz off {path.name}, or leave them out")
     hdus = fits.HDUList([_primary(contents), *_images(contents), *_tables(contents)])
+    names = [hdu.name for hdu in hdus]
     with replacing(path) as partial:
         hdus.writeto(partial, overwrite=True, checksum=True, output_verify="exception")
         for name, cube in cubes.items():
-            _append_cube(partial, _cube_header(name, cube.shape, problem), cube)
+            header = _cube_header(name.upper(), cube.shape, problem)
+            header["EXTVER"] = names.count(name.upper()) + 1
+            _append_cube(partial, header, cube)
 
 
 def _primary(contents: Contents) -> fits.PrimaryHDU:
@@ -140,7 +143,7 @@ def _cube_header(name: str, shape: tuple[int, ...], problem: FitProblem) -> fits
     for number, size in enumerate(reversed(shape), start=1):
         header[f"NAXIS{number}"] = size
     header["PCOUNT"], header["GCOUNT"] = 0, 1
-    header["EXTNAME"], header["BUNIT"] = name.upper(), bunit(problem.data_unit)
+    header["EXTNAME"], header["BUNIT"] = name, bunit(problem.data_unit)
     if problem.wcs is not None:
         cards, note = wcs_cards(problem.wcs, shape)
         header.extend(cards)
@@ -187,8 +190,13 @@ def read_fits(path: Path) -> Contents:
     ------
     ValueError
         A FITS file that is none of ndfit's.
+
+    Warns
+    -----
+    astropy.utils.exceptions.AstropyUserWarning
+        The checksum of an image or table is not the one that was written.
     """
-    with fits.open(path, memmap=False) as hdus:
+    with fits.open(path, memmap=False, checksum=True) as hdus:
         if "NDFITLAY" not in hdus[0].header or _RECORD not in hdus:
             raise ValueError(f"{path} is a FITS file, but not one of ndfit's results: it has no record of a fit")
         lines = hdus[_RECORD].data["JSON"]

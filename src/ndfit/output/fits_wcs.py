@@ -16,7 +16,7 @@ from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError, WCSHDO_safe
 from astropy.wcs.wcs import WCSHDO_P17, WCSHDO_SIP
 
-__all__ = ["wcs_cards", "wcs_of_header"]
+__all__ = ["NOT_IN_FITS", "wcs_cards", "wcs_of_header"]
 
 NOT_IN_FITS = "the WCS of the data cannot be written in a FITS header"
 

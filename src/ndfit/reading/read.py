@@ -75,7 +75,7 @@ def read(
     Warns
     -----
     UserWarning
-        The data have the right shape, but are not the numbers that were fitted.
+        The data have the right shape, but are not the numbers that were fitted; or the file was damaged.
     """
     path = Path(path)
     contents = _read_contents(path)

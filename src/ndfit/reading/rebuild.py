@@ -13,6 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
 
+from ndfit.output.fits_wcs import NOT_IN_FITS
 from ndfit.output.layers import Contents
 from ndfit.output.model_record import CannotRebuild, LostTie, build
 from ndfit.output.tie_text import ExpressionTie
@@ -85,7 +86,7 @@ def problem_of(contents: Contents, model: Any) -> FitProblem:
         transform=parse_exact(record["model"]["transform"]),
         data_unit=parse_unit(record["data"]["unit"]),
         map_wcs=contents.map_wcs,
-        map_wcs_note=record["map_wcs"],
+        map_wcs_note=record["map_wcs"] or ("" if contents.map_wcs is not None else NOT_IN_FITS),
     )
 
 
