@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from astropy.modeling.models import Const1D, Spline1D
 from tests.cli.cubes import fails, line_cube, ndfit, write_cube
 
 import ndfit as package
-from ndfit.graph.catalogue import fittable_classes
 
 
 @pytest.fixture(scope="module")
