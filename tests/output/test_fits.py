@@ -10,7 +10,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.modeling import custom_model
-from astropy.modeling.models import Gaussian1D, Gaussian2D
+from astropy.modeling.models import Gaussian1D, Planar2D
 from astropy.nddata import CCDData
 from astropy.table import Table
 from astropy.wcs import WCS, DistortionLookupTable
@@ -180,14 +180,13 @@ def test_names_that_fits_cannot_tell_apart(tmp_path: Path) -> None:
     assert_array_equal(fits.getdata(tmp_path / "fit.fits", "A", 2), result.parameters["A"])
 
 
-@pytest.mark.parametrize("shape", [(9, 9), (2, 9, 9), (2, 3, 1, 9, 9)])
+@pytest.mark.parametrize("shape", [(4, 5), (2, 4, 5), (2, 3, 1, 4, 5)])
 def test_any_number_of_iterating_axes(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    y, x = np.mgrid[:9, :9]
-    data = np.broadcast_to(Gaussian2D(2.0, 4.0, 4.2, 1.5, 1.4)(x, y), shape)
-    result = ndfit.fit(Gaussian2D(1.5, 4, 4, 1.4, 1.4), data, fitting_axes=(-1, -2), engine="reference")
+    data = np.random.default_rng(0).normal(size=shape)
+    result = ndfit.fit(Planar2D(), data, fitting_axes=(-1, -2), engine="reference")
     result.to_fits(tmp_path / "fit.fits", cubes=["model"])
     again = ndfit.read(tmp_path / "fit.fits", data=data)
     assert again.shape == result.shape == shape[:-2]
-    assert_array_equal(again.parameters["x_mean"], result.parameters["x_mean"])
+    assert_array_equal(again.parameters["slope_x"], result.parameters["slope_x"])
     assert_array_equal(fits.getdata(tmp_path / "fit.fits", "MODEL"), result.evaluate())
     assert_array_equal(again.evaluate(), result.evaluate())
