@@ -61,7 +61,7 @@ def test_report_refuses_other_data(results: Path, tmp_path: Path) -> None:
     lines = results.with_suffix(".toml").read_text().splitlines()
     config.write_text("\n".join(f'cube = "{other}"' if line.startswith("cube") else line for line in lines))
     result = ndfit("report", results, "--out", tmp_path / "page.html", "--config", config)
-    fails(result, "The data given are not the numbers that were fitted")
+    fails(result, "What is given is not what was fitted: data differ")
 
 
 def test_models() -> None:

@@ -123,15 +123,26 @@ def test_other_data_are_refused_or_told(tmp_path: Path) -> None:
         ndfit.read(path, data=data[0], world=X)
     with pytest.raises(ValueError, match=r"'amplitude' was fitted in 'K'.* in 'mK': give data_unit, world"):
         ndfit.read(path, data=data.to(u.mK), world=X)
-    with pytest.warns(UserWarning, match="not the numbers that were fitted"):
+    with pytest.warns(UserWarning, match="not what was fitted: data differ;"):
         ndfit.read(path, data=2 * data, world=X)
+    with pytest.warns(UserWarning, match=r"not what was fitted: coordinates \(world\) differ;"):
+        ndfit.read(path, data=data, world=1.001 * X)
+    with pytest.warns(UserWarning, match="not what was fitted: weights, mask differ;"):
+        ndfit.read(path, data=data, world=X, weights=np.full(M, 2.0), mask=np.zeros(M, dtype=bool))
+    ndfit.read(path, data=np.asarray(data.astype(">f8")) * u.K, world=X.to(u.m / u.s))
+
+
+def test_weights_that_were_not_given_back_are_missed(tmp_path: Path) -> None:
+    result, data = line_result(weights=np.full(M, 2.0))
+    with pytest.warns(UserWarning, match="not what was fitted: weights differ;"):
+        ndfit.read(write(result, tmp_path / "fit.fits"), data=data, world=X)
 
 
 def test_samples_left_out_as_outliers_are_not_in_the_file(tmp_path: Path) -> None:
     result, data = line_result()
     result.n_samples[0, 0] -= 1
     again = ndfit.read(write(result, tmp_path / "fit.fits"), data=data, world=X)
-    with pytest.warns(UserWarning, match="outliers were left out"):
+    with pytest.warns(UserWarning, match="left out as outliers"):
         again[0, 0]
 
 

@@ -9,7 +9,8 @@ from a record the model and its constraints again (`ndfit.reading` makes a FitPr
     versions     of ndfit, astropy, numpy, numba and Python
     date         of the fit, UTC
     source       name, size and SHA-256 of the file the data came from, where it was told
-    data         shape, dtype, unit and, of arrays in memory, SHA-256 of the data; which inputs came with them
+    data         shape, dtype and unit of the data; which inputs came with them, SHA-256 of those that are in memory,
+                 and three numbers of each coordinate
     axes         fitting_axes, and the shape of the maps
     absolute_sigma, filter_non_finite
     model        expression, tree, whether the tree makes the model again, domains set by a linear fit
@@ -39,7 +40,7 @@ from ndfit.output.units_text import unit_text
 from ndfit.output.values import described, exact, number
 from ndfit.problem.types import FitProblem
 
-__all__ = ["LAYOUT", "Call", "data_checksum", "record_of", "source_of"]
+__all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "record_of", "source_of"]
 
 LAYOUT = 1
 _ELSEWHERE = ("model", "data", "data_unit", "fitting_axes", "bounds", "progress")
@@ -148,23 +149,34 @@ def _describe_data(problem: FitProblem) -> dict[str, Any]:
         "shape": list(problem.axes.shape),
         "dtype": str(problem.data.dtype.newbyteorder("=")),
         "unit": unit_text(problem.data_unit),
-        "sha256": data_checksum(problem.data),
-        "with": [name for name in ("weights", "mask", "wcs") if getattr(problem, name) is not None],
+        "with": [name for name in ("data", "weights", "mask", "wcs") if getattr(problem, name) is not None],
+        "sha256": {name: data_checksum(getattr(problem, name)) for name in ("data", "weights", "mask")},
+        "coordinates": coordinate_samples(problem),
     }
 
 
-def data_checksum(data: Any) -> str | None:
-    """SHA-256 of the numbers in C order and the machine's byte order.
+def coordinate_samples(problem: FitProblem) -> list[list[float | str] | None]:
+    """First, middle and last number of each coordinate, in the units of the fit; None where it is lazy."""
+    return [
+        [number(values.flat[place]) for place in (0, values.size // 2, values.size - 1)]
+        if isinstance(values, np.ndarray) and values.size
+        else None
+        for values in problem.coords
+    ]
 
-    None for lazy arrays, which would be loaded, and for those of more than a gigabyte, which may be mapped from disk.
+
+def data_checksum(data: Any) -> str | None:
+    """SHA-256 of the numbers as float64 in C order and the machine's byte order.
+
+    None for no array, for lazy ones, which would be loaded, and for those of more than a gigabyte, which may be mapped
+    from disk.
     """
     if not isinstance(data, np.ndarray) or data.nbytes > _HASHED:
         return None
     digest = hashlib.sha256()
-    native = data.dtype.newbyteorder("=")
     rows = max(1, _SLAB // max(1, data[:1].size))
     for start in range(0, len(data), rows):
-        digest.update(np.ascontiguousarray(data[start : start + rows], dtype=native).tobytes())
+        digest.update(np.ascontiguousarray(data[start : start + rows], dtype=np.float64).tobytes())
     return digest.hexdigest()
 
 

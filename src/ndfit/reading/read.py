@@ -10,8 +10,7 @@ the result can look up single fits, evaluate and take residuals again.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,13 +20,12 @@ import numpy as np
 from ndfit.output.fits import is_fits, read_fits
 from ndfit.output.layers import Contents, maps_of
 from ndfit.output.maps import Maps
-from ndfit.output.record import LAYOUT, Call, data_checksum
+from ndfit.output.record import LAYOUT, Call
 from ndfit.output.result import FitResult, OneFit
 from ndfit.output.store import is_zarr, read_zarr
-from ndfit.output.units_text import unit_text
-from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import weights_of
 from ndfit.problem.types import FitProblem
+from ndfit.reading.given import with_data
 from ndfit.reading.rebuild import problem_of
 from ndfit.run.evaluate import evaluate_everywhere
 from ndfit.run.inspect import look_up_fit
@@ -75,7 +73,7 @@ def read(
     Warns
     -----
     UserWarning
-        The data have the right shape, but are not the numbers that were fitted; or the file was damaged.
+        Data, coordinates, weights or mask are not those of the fit; or the file was damaged.
     """
     path = Path(path)
     contents = _read_contents(path)
@@ -83,7 +81,7 @@ def read(
     evaluable = data is not None
     if evaluable:
         given = {"data_unit": data_unit, "world": world, "mask": mask, "equivalencies": equivalencies}
-        problem = _with_data(problem, contents.record, data, given | {"weights": weights_of(uncertainty, weights)})
+        problem = with_data(problem, contents.record, data, given | {"weights": weights_of(uncertainty, weights)})
     maps, uncertainties = maps_of(contents, problem.params.names)
     engine = contents.record["engine"]
     return FitResult(
@@ -103,8 +101,8 @@ def _look_up(problem: FitProblem, maps: Maps, position: tuple[int, ...]) -> OneF
     one = look_up_fit(problem, maps, position)
     if maps.usable[position] and np.count_nonzero(one.used) != maps.n_samples[position]:
         warnings.warn(
-            f"{maps.n_samples[position]} samples entered the fit at {position}, fewer than mask and weights leave: "
-            "outliers were left out, and the file does not tell which",
+            f"{maps.n_samples[position]} samples entered the fit at {position}, and the mask and weights given leave "
+            f"{np.count_nonzero(one.used)}: which were left out as outliers, a file does not tell",
             UserWarning,
             stacklevel=3,
         )
@@ -139,38 +137,3 @@ def _read_contents(path: Path) -> Contents:
             f"{path} has layout {layout}, of a newer ndfit, and this one reads up to {LAYOUT}: update ndfit"
         )
     return contents
-
-
-def _with_data(problem: FitProblem, record: Mapping[str, Any], data: Any, given: Mapping[str, Any]) -> FitProblem:
-    """The problem with data, weights, mask and coordinates given back."""
-    found = tuple(getattr(data, "shape", None) or np.shape(data))
-    if found != problem.axes.shape:
-        raise ValueError(f"the data that were fitted have shape {problem.axes.shape}, those given have {found}")
-    model = problem.original.copy()
-    for name in model.param_names:
-        getattr(model, name).tied = False  # what is tied to what has no part in units and coordinates
-    again = normalize(model=model, data=data, fitting_axes=problem.axes.fitting, filter_non_finite=True, **given)
-    for name, unit, other in zip(problem.params.names, problem.units, again.units, strict=True):
-        if unit_text(unit) != unit_text(other):
-            raise ValueError(
-                f"'{name}' was fitted in '{unit}', and with the data and coordinates given it is in '{other}': give "
-                "data_unit, world and equivalencies as they were in the fit"
-            )
-    if _are_others(again.data, record["data"]):
-        warnings.warn("the data given are not the numbers that were fitted", UserWarning, stacklevel=3)
-    return replace(
-        problem,
-        data=again.data,
-        weights=again.weights,
-        mask=again.mask,
-        coords=again.coords,
-        wcs=again.wcs,
-        data_unit=again.data_unit,
-    )
-
-
-def _are_others(data: Any, fitted: Mapping[str, Any]) -> bool:
-    """Whether numbers of the same kind are known to be others than those that were fitted."""
-    if fitted["sha256"] is None or str(data.dtype.newbyteorder("=")) != fitted["dtype"]:
-        return False
-    return data_checksum(data) not in (None, fitted["sha256"])
