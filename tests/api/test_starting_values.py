@@ -214,3 +214,22 @@ def test_no_line_is_fitted_upside_down() -> None:
         for height, where, width in ((4, 0, 1), (5, means, np.full(600, 0.8)))
     )
     assert_allclose(found.chi_square, truth.chi_square, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_a_compound_starts_from_maps(engine: str) -> None:
+    """astropy counts the numbers in the maps of a compound's left half as its parameters."""
+    shape = (2, 3)
+    means = np.linspace(20.0, 60.0, 6).reshape(shape)
+    whole = [np.full(shape, value) for value in (4.0, 3.0, 0.5, 2.0)]
+    start = (
+        Gaussian1D(whole[0], means + 1.0, whole[1]) + Gaussian1D(whole[3], means + 12.0, whole[1]) + Const1D(whole[2])
+    )
+    model = Gaussian1D(5.0, 0.0, 2.5) + Gaussian1D(2.0, 11.0, 2.5) + Const1D(0.7)
+    data = np.stack([model(X - mean) for mean in means.ravel()], axis=1).reshape(-1, *shape)
+    result = ndfit.fit(start, data, world=(X,), fitting_axes=0, engine=engine)
+    assert_allclose(result.parameters["mean_0"], means, atol=1e-4)
+    assert_allclose(result.parameters["mean_1"], means + 11.0, atol=1e-4)
+    assert_allclose(result.evaluate(), data, atol=1e-4)
+    assert_allclose(result[1, 2].residual, 0.0, atol=1e-4)
+    assert_allclose(result.model(X[:, None, None]), data, atol=1e-4)

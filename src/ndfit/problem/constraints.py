@@ -19,16 +19,33 @@ from ndfit.problem.ties import UnitTie
 from ndfit.problem.types import Axes, FloatArray, ParamTable
 from ndfit.problem.units import UnitPlan
 
-__all__ = ["Limits", "bare_model", "parameter_table", "parse_bounds", "scalar_model"]
+__all__ = ["Limits", "bare_model", "own_copy", "parameter_table", "parse_bounds", "scalar_model"]
 
 Limits = Mapping[str, tuple[FloatArray, FloatArray]]
 
 
 def scalar_model(model: Model) -> Model:
     """Copy of the model with each parameter at its first finite value, units kept."""
-    copy = model.copy()
+    copy = own_copy(model)
     copy._reset_parameters(**{name: _first_finite(getattr(model, name)) for name in model.param_names})
     return copy
+
+
+def own_copy(model: Model) -> Model:
+    """Copy of the model whose `evaluate` takes one argument a parameter.
+
+    A compound of models with maps for parameters counts the numbers in the maps of its left half instead.
+    """
+    copy = model.copy()
+    _count_parameters(copy)
+    return copy
+
+
+def _count_parameters(model: Model) -> None:
+    if isinstance(model, CompoundModel):
+        model.n_left_params = len(model.left.param_names)
+        for half in (model.left, model.right):
+            _count_parameters(half)
 
 
 def _first_finite(parameter: Any) -> Any:

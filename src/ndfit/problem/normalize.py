@@ -15,7 +15,7 @@ from astropy.modeling import Model
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.axes import parse_axes
 from ndfit.problem.basis import set_linear_basis
-from ndfit.problem.constraints import bare_model, parameter_table, parse_bounds, scalar_model
+from ndfit.problem.constraints import bare_model, own_copy, parameter_table, parse_bounds, scalar_model
 from ndfit.problem.coords import coordinates
 from ndfit.problem.map_wcs import low_level, wcs_of_maps
 from ndfit.problem.samples import is_lazy, place_samples, unpack
@@ -72,7 +72,7 @@ def normalize(
     wcs = low_level(raw.world)
     map_wcs, map_wcs_note = wcs_of_maps(wcs, axes)
     return FitProblem(
-        original=model.copy(),
+        original=own_copy(model),
         model=bare,
         units=tuple(plan.parameters[name] for name in params.names),
         params=params,
