@@ -147,7 +147,7 @@ def constraint(problem: FitProblem, name: str) -> tuple[tuple[FloatArray, ...], 
 KINDS: Mapping[str, _Kind] = {
     "parameter": _Kind("{}", "fitted parameter, NaN where there is no answer", _parameters),
     "error": _Kind("{}_err", "standard error of the parameter", _errors),
-    "chi_square": _Kind("chi_square", "sum of the squared weighted residuals", _chi_square),
+    "chi_square": _Kind("chi_square", "sum of the squared weighted residuals, or of their losses", _chi_square),
     "status": _Kind("status", "how the fit ended, see the table of statuses", _map("status")),
     "flags": _Kind("flags", "what else is to be known of it, see the table of flags", _map("flags")),
     "n_samples": _Kind("n_samples", "samples used", _map("n_samples")),

@@ -176,7 +176,7 @@ class FitResult:
 
     @property
     def chi_square(self) -> FloatArray:
-        """Sum of the squared weighted residuals; of their losses, or the likelihood ratio of counts, where asked for."""
+        """Sum of the squared weighted residuals, or of their losses; the likelihood ratio of counts where asked for."""
         return 2.0 * self._maps.cost
 
     @property
