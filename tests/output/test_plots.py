@@ -50,7 +50,7 @@ def drawn(axes: Any) -> Any:
 
 
 def bar_labels(figure: Any) -> list[str]:
-    return [child.get_xlabel() for axes in figure.axes for child in axes.child_axes]
+    return [axes.get_xlabel() for axes in figure.axes]
 
 
 def test_maps_of_parameters_and_errors(result: ndfit.FitResult) -> None:
@@ -103,6 +103,16 @@ def test_limits_leave_wild_values_out() -> None:
     assert errors.high < 1e10
     assert scale_of("mean", np.full(4, 7.0)).low < 7.0 < scale_of("mean", np.full(4, 7.0)).high
     assert scale_of("mean", np.full(4, np.nan))[:2] == (0.0, 1.0)
+
+
+def test_limits_come_from_fits_that_are_determined() -> None:
+    values = np.concatenate((np.linspace(1.0, 2.0, 60), np.linspace(50.0, 90.0, 40)))
+    errors = np.concatenate((np.full(60, 0.1), np.full(20, 1e6), np.full(20, np.nan)))
+    scale = scale_of("amplitude", values, errors)
+    assert 1.9 < scale.high <= 2.0
+    assert scale.extend == "both"
+    assert scale_of("amplitude", values).high > 80.0
+    assert scale_of("amplitude", values, np.full(100, np.nan)).high > 80.0
 
 
 def test_most_errors_undetermined_do_not_hide_the_others() -> None:

@@ -25,6 +25,7 @@ from ndfit.demo.examples import Example, evaluate, pick_examples
 from ndfit.demo.start import Start
 from ndfit.output.pictures.labels import label
 from ndfit.output.pictures.maps import draw_map, label_sky
+from ndfit.output.pictures.scale import scale_of
 
 __all__ = ["draw"]
 
@@ -67,7 +68,6 @@ def draw(path: Path, cube: Cube, start: Start, free: Model, bounded: Model) -> N
     examples = pick_examples(cube, bounded)
     with rc_context(STYLE):
         figure = Figure(figsize=(13.0, 6.8), dpi=150, layout="constrained")
-        figure.get_layout_engine().set(h_pad=0.07)  # inches; room for exponents at the upper edge
         upper, lower = figure.subfigures(2, 1, height_ratios=(1.2, 1.0))
         _draw_maps(upper, cube, start, bounded, examples)
         _draw_means(upper.add_subplot(1, 4, 4), cube, start, free, bounded)
@@ -87,7 +87,7 @@ def _draw_maps(figure: SubFigure, cube: Cube, start: Start, fitted: Model, examp
         parameter = getattr(fitted, start.parameter(name))
         values, unit = _shown(parameter.value, parameter.unit)
         axes = figure.add_subplot(1, 4, column + 1, **projection)
-        draw_map(axes, values, label(title, unit), name=name)
+        draw_map(axes, values, label(title, unit), scale_of(name, values))
         _label_sky(axes, cube, is_first=column == 0)
         for number, example in enumerate(examples, start=1):
             _mark(axes, number, example, values.shape[1])

@@ -19,7 +19,8 @@ def new_figure(width: float, height: float) -> Any:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError('pictures need matplotlib: pip install "ndfit[plot]"') from error
 
-    return pyplot.figure(figsize=(width, height), layout="constrained")
+    # Compressed: constrained, for axes of fixed aspect.
+    return pyplot.figure(figsize=(width, height), layout="compressed")
 
 
 def given_axes(axes: Any, shape: tuple[int, ...], what: str) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["chosen_parameters", "draw_map", "label_sky", "plot_parameters"]
 
 COLUMNS = 4  # parameters side by side
-MAP_SIZE = (3.4, 3.3)  # inches
+MAP_WIDTH = 3.4  # inches, with its labels
 LINE_SIZE = (5.0, 2.2)
 
 
@@ -39,14 +39,14 @@ def plot_parameters(
         for name, (target,) in zip(names, targets, strict=True):
             _draw_line(target, result, name, has_errors)
         return targets
-    targets = _targets(result, names, 1 + has_errors, axes, MAP_SIZE, _plane_wcs(result.wcs, plane))
+    targets = _targets(result, names, 1 + has_errors, axes, _map_size(result.shape), _plane_wcs(result.wcs, plane))
     for name, row in zip(names, targets, strict=True):
         values = result.parameters[name]
-        draw_map(row[0], plain(values)[plane], label(name, getattr(values, "unit", None)), name=name)
+        known = plain(result.errors[name])[plane] if result.has_errors else None
+        unit, numbers = getattr(values, "unit", None), plain(values)[plane]
+        draw_map(row[0], numbers, label(name, unit), scale_of(name, numbers, known))
         if has_errors:
-            values = result.errors[name]
-            text = label(f"error of {name}", getattr(values, "unit", None))
-            draw_map(row[1], plain(values)[plane], text, scale=scale_of_errors(plain(values)[plane]))
+            draw_map(row[1], known, label(f"error of {name}", unit), scale_of_errors(known))
     return targets
 
 
@@ -67,14 +67,14 @@ def chosen_parameters(result: FitResult, parameters: str | Iterable[str] | None)
     return names
 
 
-def draw_map(axes: Any, values: Any, text: str, *, name: str = "", scale: Scale | None = None) -> Any:
+def draw_map(axes: Any, values: Any, text: str, scale: Scale) -> Any:
     """Draw one map with its colour bar.
 
     Parameters
     ----------
     values : shape (rows, columns); NaN where there is no answer
     text : for the colour bar
-    name : of the parameter, which decides the colours where `scale` is None
+    scale : limits and colours
 
     Returns
     -------
@@ -82,7 +82,6 @@ def draw_map(axes: Any, values: Any, text: str, *, name: str = "", scale: Scale 
     """
     from matplotlib import colormaps
 
-    scale = scale_of(name, values) if scale is None else scale
     axes.patch.set(facecolor=MISSING, edgecolor="0.65", hatch="////")
     image = axes.imshow(
         np.ma.masked_invalid(values),
@@ -92,11 +91,9 @@ def draw_map(axes: Any, values: Any, text: str, *, name: str = "", scale: Scale 
         vmax=scale.high,
         interpolation="nearest",
     )
-    # As wide as the map, whatever its aspect.
-    beside = axes.inset_axes((0.0, 1.03, 1.0, 0.045))
-    bar = axes.figure.colorbar(image, cax=beside, location="top", extend=scale.extend)
-    bar.set_label(text)
-    bar.ax.locator_params(nbins=4)
+    bar = axes.figure.colorbar(image, ax=axes, location="top", aspect=25, pad=0.02, extend=scale.extend)
+    bar.set_label(text, loc="left")  # a power of ten stands at the right
+    bar.ax.locator_params(nbins=3)
     return bar
 
 
@@ -112,6 +109,12 @@ def _checked_plane(plane: int | tuple[int, ...], shape: tuple[int, ...]) -> tupl
     if not all(-size <= index < size for index, size in zip(given, leading, strict=True)):
         raise ValueError(f"plane {given} is outside the maps, whose axes before the last two are {leading}")
     return tuple(index % size for index, size in zip(given, leading, strict=True))
+
+
+def _map_size(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Inches for one map with its labels and colour bar."""
+    aspect = min(max(shape[-2] / max(shape[-1], 1), 0.2), 3.0)
+    return MAP_WIDTH, 2.4 * aspect + 1.0
 
 
 def _targets(

@@ -13,7 +13,7 @@ from ndfit.output.model import reported_model
 from ndfit.output.pictures.figure import given_axes, new_figure
 from ndfit.output.pictures.labels import coordinate_names, coordinate_units, label
 from ndfit.output.pictures.maps import draw_map
-from ndfit.output.pictures.scale import Scale, scale_of
+from ndfit.output.pictures.scale import whole_scale
 from ndfit.output.terms import terms_of
 from ndfit.problem.types import STATUS, FitProblem, FloatArray
 
@@ -122,11 +122,12 @@ def _plot_image(problem: FitProblem, one: OneFit, values: FloatArray, title: str
     else:
         targets = given_axes(axes, (3,), "for data, model and residual")
     data = np.where(np.isfinite(one.data), one.data, np.nan)
-    scale = scale_of("data", data, "viridis")
-    draw_map(targets[0], data, label("data", problem.data_unit), scale=scale)
+    scale = whole_scale(data)
+    draw_map(targets[0], data, label("data", problem.data_unit), scale)
     if one.residual is not None:
-        draw_map(targets[1], one.data - one.residual, label("model", problem.data_unit), scale=scale)
-        draw_map(targets[2], one.residual, label("residual", problem.data_unit), scale=_around_zero(one.residual))
+        draw_map(targets[1], one.data - one.residual, label("model", problem.data_unit), scale)
+        residual_scale = whole_scale(np.where(one.used, one.residual, np.nan), around_zero=True)
+        draw_map(targets[2], one.residual, label("residual", problem.data_unit), residual_scale)
     out = np.argwhere(~one.used & np.isfinite(data))
     if out.size:
         targets[0].plot(out[:, 1], out[:, 0], "o", markersize=4, markerfacecolor="none", color="white")
@@ -136,8 +137,3 @@ def _plot_image(problem: FitProblem, one: OneFit, values: FloatArray, title: str
     targets[0].set(ylabel=f"sample along {coordinate_names(problem)[0]}")
     targets[0].figure.suptitle(title)
     return targets
-
-
-def _around_zero(values: FloatArray) -> Scale:
-    """Limits that keep zero in the middle of diverging colours."""
-    return scale_of("residual", np.concatenate((values.ravel(), -values.ravel())), "RdBu_r")

@@ -77,7 +77,7 @@ def _maps(result: FitResult, rows: NDArray[np.int64], arrays: Arrays) -> list[di
                 "varies": name in result.varying_names,
                 "values": arrays.add(plain(values).ravel()[rows]),
                 "errors": None if errors is None else arrays.add(errors.ravel()[rows]),
-                "scale": _scale(scale_of(name, plain(values))),
+                "scale": _scale(scale_of(name, values, errors)),
                 "errorScale": None if errors is None else _scale(scale_of_errors(errors)),
             }
         )

@@ -9,10 +9,7 @@ function withMinus(text) {
 // Six significant digits, or fewer.
 function numberText(value, digits = 6) {
   if (!Number.isFinite(value)) return "\u2013";
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e7 || size < 1e-4) return withMinus(value.toExponential(digits - 1));
-  return withMinus(value.toPrecision(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "").replace(/e\+/, "e"));
+  return withMinus(String(Number(value.toPrecision(digits))).replace("e+", "e"));
 }
 
 // A value and its standard error, both to the second digit of the error; without an error nine digits.
@@ -22,8 +19,8 @@ function valueAndError(value, error) {
   const decimals = Math.max(0, 1 - Math.floor(Math.log10(error)));
   const size = Math.abs(value);
   if (decimals <= 9 && size < 1e15 && error < 1e7) return [withMinus(value.toFixed(decimals)), error.toFixed(decimals)];
-  const digits = size > error ? Math.floor(Math.log10(size)) - Math.floor(Math.log10(error)) + 1 : 1;
-  return [withMinus(value.toExponential(Math.min(digits, 15))), withMinus(error.toExponential(1))];
+  const digits = size > error ? Math.floor(Math.log10(size)) - Math.floor(Math.log10(error)) + 1 : 2;
+  return [value.toExponential(Math.min(digits, 15)), error.toExponential(1)].map((text) => withMinus(text.replace("e+", "e")));
 }
 
 function withUnit(text, unit) {
