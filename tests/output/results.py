@@ -48,10 +48,15 @@ def model(unit: Any = u.m / u.s) -> Any:
 
 def fit_cube(**keywords: Any) -> ndfit.FitResult:
     """A cube with WCS, units, uncertainties and a mask; one position has no data."""
+    return ndfit.fit(model(), cube(), fitting_axes=0, **(cube_inputs() | keywords))
+
+
+def cube_inputs() -> dict[str, Any]:
+    """What comes with the cube's data."""
     mask = np.zeros(SHAPE, dtype=bool)
     mask[HIT] = True
-    given = {"world": cube_wcs(), "uncertainty": np.full(SHAPE[0], SIGMA) * u.K, "mask": mask} | keywords
-    return ndfit.fit(model(), cube(), data_unit=u.K, fitting_axes=0, **given)
+    uncertainty = np.full(SHAPE[0], SIGMA) * u.K
+    return {"data_unit": u.K, "world": cube_wcs(), "uncertainty": uncertainty, "mask": mask}
 
 
 def fit_images() -> ndfit.FitResult:

@@ -12,7 +12,18 @@ from astropy.modeling import custom_model
 from astropy.modeling.models import Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.output.pages import Page
-from tests.output.results import EMPTY, SHAPE, SIGMA, cube, cube_wcs, fit_along, fit_cube, fit_images, model
+from tests.output.results import (
+    EMPTY,
+    SHAPE,
+    SIGMA,
+    cube,
+    cube_inputs,
+    cube_wcs,
+    fit_along,
+    fit_cube,
+    fit_images,
+    model,
+)
 
 import ndfit
 from ndfit.output.report import choice, content, samples
@@ -241,9 +252,7 @@ def test_result_from_a_file(result: ndfit.FitResult, tmp_path: Path) -> None:
     assert page.content["samples"] is None
     assert "read from a file without its data" in page.text
     assert_array_equal(page.map("mean_0"), result.parameters["mean_0"].value.ravel())
-    again = ndfit.read(
-        tmp_path / "fit.fits", data=cube(), data_unit="K", world=cube_wcs(), uncertainty=np.full(SHAPE[0], SIGMA)
-    )
+    again = ndfit.read(tmp_path / "fit.fits", data=cube(), **cube_inputs())
     again.report(folder / "report.html", overwrite=True)
     assert Page(folder / "report.html").content["samples"]["everywhere"]
 

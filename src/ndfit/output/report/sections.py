@@ -30,7 +30,7 @@ def fitted_section(result: FitResult, record: Mapping[str, Any]) -> str:
 
 def _facts(result: FitResult, record: Mapping[str, Any]) -> list[tuple[str, str]]:
     data, source, fitting = record["data"], record["source"], record["axes"]["fitting_axes"]
-    with_them = ", ".join(data.get("with", ()))
+    with_them = ", ".join(name for name in data["with"] if name != "data")
     options = ", ".join(f"{name}={value}" for name, value in record["options"].items() if value not in (None, ""))
     versions = ", ".join(f"{name} {text}" for name, text in record["versions"].items())
     facts = [
