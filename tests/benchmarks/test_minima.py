@@ -1,0 +1,15 @@
+"""The comparison of minima, on a few fits."""
+
+from __future__ import annotations
+
+import pytest
+from benchmarks.minima import CASES, compare
+
+
+@pytest.mark.parametrize("case", CASES[:2], ids=lambda case: case.title)
+def test_lines_on_a_continuum_end_as_low_as_trf(case) -> None:
+    plain, above, below, nfev, of_trf = compare(case, 30)
+    assert above == 0.0
+    assert 0.0 <= plain <= 0.2
+    assert 0.0 <= below <= 0.2
+    assert 4.0 < nfev < of_trf + 5.0
