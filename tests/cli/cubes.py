@@ -10,6 +10,7 @@ from astropy.io import fits
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
+import ndfit as package
 from ndfit.cli.main import main
 
 SHAPE = (40, 3, 4)
@@ -56,6 +57,14 @@ def write_cube(path: Path, data: NDArray[Any] | None = None, header: dict[str, A
 def ndfit(*arguments: object) -> Result:
     """Run the command in this process; standard error is in `Result.stderr`."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def fitted(tmp_path: Path, *arguments: object) -> Any:
+    """The result of `ndfit fit` with these arguments."""
+    out = tmp_path / "fit.fits"
+    result = ndfit("fit", *arguments, "--out", out, "--overwrite")
+    assert result.exit_code == 0, result.output
+    return package.read(out)
 
 
 def fails(result: Result, *parts: str, code: int = 2) -> None:

@@ -76,7 +76,7 @@ def gather(
         values = cut.apply(_placed(open_plane(mask, source), axes, "mask"))
         masks.append(np.isnan(values) | (values != 0))
     if missing is not None:
-        masks.append(data == np.asarray(missing, dtype=data.dtype))
+        masks.append(data == (data.dtype.type(missing) if data.dtype.kind == "f" else missing))  # as the file rounds it
     return Samples(
         data,
         None if plain else data_unit,
