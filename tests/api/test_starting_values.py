@@ -89,6 +89,31 @@ def test_two_lines_reach_the_global_minimum(apart: tuple[float, float]) -> None:
     assert np.mean(found.chi_square <= from_truth.chi_square * (1 + 1e-6)) >= 0.99
 
 
+def crossing_lines(shape: tuple[int, int]) -> tuple[np.ndarray, Any]:
+    """Two lines of S/N 7 to 13 whose places cross along curves of the map, on a constant; and the true model."""
+    y, x = np.indices(shape)
+    truth = (
+        Gaussian1D(10 + 3 * np.cos(x / 9), 40 + 14 * np.sin(x / 25) + 0.1 * y, 2.5 + 0.5 * np.cos(y / 15))
+        + Gaussian1D(10 + 3 * np.sin(y / 11), 40 + 14 * np.cos(y / 20), 3.5 + 0.5 * np.sin(x / 13))
+        + Const1D(np.full(shape, 5.0))
+    )
+    values = [getattr(truth, name).value for name in truth.param_names]
+    first, second = (Gaussian1D.evaluate(X[:, None, None], *values[i : i + 3]) for i in (0, 3))
+    return first + second + 5.0 + np.random.default_rng(5).normal(size=(80, *shape)), truth
+
+
+@pytest.mark.filterwarnings("ignore::ndfit.FitWarning")
+@pytest.mark.parametrize(
+    ("starts", "share"), [(1, 0.94), pytest.param(30, 0.99, marks=pytest.mark.long)], ids=["one start", "thirty"]
+)
+def test_crossing_lines_reach_the_global_minimum(starts: int, share: float) -> None:
+    shape = (60, 60) if starts > 1 else (30, 60)
+    data, truth = crossing_lines(shape)
+    from_truth = ndfit.fit(truth, data, fitting_axes=0, covariance=False)
+    found = ndfit.fit(NO_IDEA, data, fitting_axes=0, guess="auto", starts=starts, refine="neighbours", covariance=False)
+    assert np.mean(found.chi_square <= from_truth.chi_square * (1 + 1e-6)) >= share
+
+
 @pytest.mark.filterwarnings("ignore::ndfit.FitWarning")  # from nowhere, a fit may reach its limit
 def test_two_lines_are_missed_without_a_guess() -> None:
     data, truth = two_lines((10, 10), (1.0, 3.0))
