@@ -259,8 +259,8 @@ class FitResult:
     ) -> Any:
         """Draw maps of parameters and of their standard errors, with the WCS of the positions where there is one.
 
-        Colours end at the 1st and the 99th percentile; positions without an answer are hatched grey. Maps of one axis
-        are drawn as points with error bars.
+        Colours span the 1st to the 99th percentile of the fits that are determined; positions without an answer are
+        hatched grey. Maps of one axis are drawn as points with error bars.
 
         Parameters
         ----------
