@@ -47,7 +47,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, TypeError, fits.VerifyError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+        reason = str(error).strip().splitlines()[0].partition(". ")[0].rstrip(".")  # astropy adds advice on its calls
         raise ImageError(f"{path} cannot be read as a FITS file: {reason}.") from error
 
 

@@ -112,7 +112,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 def test_no_fits_file(tmp_path: Path) -> None:
     path = tmp_path / "notes.fits"
     path.write_text("not FITS")
-    fails(ndfit("fit", path, *MODEL), "cannot be read as a FITS file")
+    fails(ndfit("fit", path, *MODEL), "does not appear to be a valid FITS file.\n")
 
 
 def test_not_a_cube(tmp_path: Path) -> None:

@@ -148,7 +148,10 @@ def parse_expression(text: str) -> Expression:
     if not scanner.at_end():
         scanner.fail(f"Expected one of {', '.join(_OPERATORS)} or the end, found {scanner.found()}.")
     expression = Expression(text, root)
-    expression.build()
+    try:
+        expression.build()
+    except RecursionError:
+        scanner.fail("The expression has too many models for astropy.", 0)
     return expression
 
 
