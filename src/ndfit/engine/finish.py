@@ -67,7 +67,8 @@ def _held_at_bounds(covariance: FloatArray, at_bound: NDArray[np.bool_]) -> Floa
         rows = np.flatnonzero(at_bound[:, k])
         column = held[rows, :, k]
         with np.errstate(invalid="ignore", divide="ignore"):
-            held[rows] -= column[:, :, None] * column[:, None, :] / column[:, k, None, None]
+            # Divided first: variances of 1e200 occur where a line left the samples, and their product overflows.
+            held[rows] -= column[:, :, None] * (column[:, None, :] / column[:, k, None, None])
         held[rows, k, :] = held[rows, :, k] = 0.0
     row_or_column = at_bound[:, :, None] | at_bound[:, None, :]
     return np.where(row_or_column, np.nan, held)
