@@ -114,6 +114,10 @@ def test_numbers_where_the_model_has_none_are_found() -> None:
         verify(graph, model, (np.linspace(-1.0, 0.0, 5),), model.parameters, (0, 1))
 
 
+def test_a_pole_among_the_samples_is_no_mismatch() -> None:
+    check(models.PowerLaw1D(1.0, 2.0, 1.5), (np.arange(6.0),))
+
+
 def test_a_model_that_is_finite_nowhere_is_refused() -> None:
     with pytest.raises(Mismatch, match="is finite nowhere"):
         check(models.ArcSine1D(amplitude=1e-3))

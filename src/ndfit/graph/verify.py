@@ -149,7 +149,7 @@ class _Check:
         if not np.array_equal(found[~finite], expected[~finite], equal_nan=True):
             raise Mismatch(f"the traced model is finite where the model is not, at {self._describe(complete)}")
         largest = np.max(np.abs(expected[finite]), initial=0.0)
-        error = np.abs(found - expected)[finite]
+        error = np.abs(found[finite] - expected[finite])
         if not np.all(error <= _RELATIVE * np.abs(expected[finite]) + _OF_LARGEST * largest):
             worst = float(np.nanmax(error)) if np.any(np.isfinite(error)) else np.nan
             raise Mismatch(f"the traced model differs from the model by {worst:.3g} at {self._describe(complete)}")
