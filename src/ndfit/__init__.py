@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ndfit.api import fit, parallel_fit_dask, select
-    from ndfit.errors import AllFitsFailed, FitWarning
+    from ndfit.errors import AllFitsFailed, CheckpointError, FitWarning
     from ndfit.output.result import FitResult
     from ndfit.output.selection import Selection
     from ndfit.problem.types import FLAGS, STATUS
@@ -20,6 +20,7 @@ __all__ = [
     "FLAGS",
     "STATUS",
     "AllFitsFailed",
+    "CheckpointError",
     "FitResult",
     "FitWarning",
     "Selection",
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AllFitsFailed": "ndfit.errors",
+    "CheckpointError": "ndfit.errors",
     "FLAGS": "ndfit.problem.types",
     "STATUS": "ndfit.problem.types",
     "FitResult": "ndfit.output.result",

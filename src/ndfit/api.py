@@ -198,6 +198,7 @@ def fit(
     engine: str = "auto",
     scheduler: Any = None,
     chunk_n_max: int | None = None,
+    checkpoint: Any = None,
     progress: bool | None = None,
 ) -> FitResult:
     """Fit a model at every position of an N-dimensional data set, and keep what is known of each fit.
@@ -246,6 +247,9 @@ def fit(
         Of those draws and of the bootstrap's, which depend on it and on the position alone.
     refine : None or 'neighbours'
         Fit again, from the solutions of their neighbours, the positions whose cost stands out, until nothing improves.
+    checkpoint : path, optional
+        Folder in which regions are kept as they are done. The same call goes on where an earlier one stopped, and ends
+        with the same bits; it reads all data once more, to see that they are the same. The folder stays.
 
     Returns
     -------
@@ -257,6 +261,8 @@ def fit(
         Before the first fit, with what was expected, what arrived and what to do.
     ndfit.errors.AllFitsFailed
         Every position failed for one cause.
+    ndfit.errors.CheckpointError
+        The checkpoint is another run's: the message names what differs.
 
     Warns
     -----
@@ -294,7 +300,9 @@ def fit(
         clip=parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free)),
         bootstrap=drawing,
     )
-    schedule = Schedule(scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto")
+    schedule = Schedule(
+        scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto", checkpoint=checkpoint
+    )
     maps = solve(problem, choice, work, schedule, refine=parse_refine(refine))
     report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
     return FitResult(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AllFitsFailed", "FitWarning"]
+__all__ = ["AllFitsFailed", "CheckpointError", "FitWarning"]
 
 
 class FitWarning(UserWarning):
@@ -11,3 +11,7 @@ class FitWarning(UserWarning):
 
 class AllFitsFailed(ValueError, RuntimeError):
     """Every position failed for one and the same cause, which the message names together with its remedy."""
+
+
+class CheckpointError(ValueError):
+    """The checkpoint belongs to another run, or to none; the message says what differs and what to do."""

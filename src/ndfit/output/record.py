@@ -43,7 +43,7 @@ from ndfit.problem.types import FitProblem
 __all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "record_of", "source_of"]
 
 LAYOUT = 1
-_ELSEWHERE = ("model", "data", "data_unit", "fitting_axes", "bounds", "progress")
+_ELSEWHERE = ("model", "data", "data_unit", "fitting_axes", "bounds", "progress", "checkpoint")
 _PACKAGES = ("ndfit", "astropy", "numpy", "numba")
 _SLAB = 2**24
 _HASHED = 2**30  # bytes; a second or two

@@ -9,9 +9,9 @@ import time
 
 from ndfit.problem.arrange import Region
 from ndfit.problem.types import FitProblem
-from ndfit.run.execute import Workers
 from ndfit.run.load import inputs_of, load
 from ndfit.run.work import Work
+from ndfit.run.workers import Workers
 
 __all__ = ["estimate_seconds"]
 

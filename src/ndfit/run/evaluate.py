@@ -32,7 +32,7 @@ def evaluate_everywhere(problem: FitProblem, parameters: FloatArray) -> Any:
 
     axes = problem.axes
     plan = plan_regions(problem, n_most=_FITS_PER_CHUNK, n_workers=1)
-    grid = tuple(len({region[axis].start for region in plan.regions}) for axis in range(len(axes.iterating)))
+    grid = tuple(len(axis) for axis in plan.pieces)
     blocks = np.empty(grid, dtype=object)
     for index, region in zip(np.ndindex(grid), plan.regions, strict=True):
         task, shape = _lazy_block(problem, parameters, region)

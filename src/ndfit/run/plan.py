@@ -22,10 +22,14 @@ BYTES_PER_CHUNK = 64 * 2**20
 
 @dataclass(frozen=True)
 class Plan:
-    """Regions of the iterating axes, each one task, and the shape of the largest."""
+    """Where each iterating axis is cut."""
 
-    regions: tuple[Region, ...]
-    chunk_shape: tuple[int, ...]
+    pieces: tuple[tuple[slice, ...], ...]
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Regions of the iterating axes, each one task."""
+        return tuple(itertools.product(*self.pieces))
 
 
 def plan_regions(
@@ -59,9 +63,7 @@ def plan_regions(
                 axes.iterating_shape, _chunk_shape(axes.iterating_shape, multiples, limit), strict=True
             )
         ]
-    regions = tuple(itertools.product(*pieces))
-    largest = tuple(max((where.stop - where.start for where in axis), default=0) for axis in pieces)
-    return Plan(regions, largest)
+    return Plan(tuple(pieces))
 
 
 def _limit(axes: Axes, n_most: int, n_workers: int, chunk_n_max: int | None) -> int:
@@ -89,10 +91,10 @@ def _chunk_shape(shape: tuple[int, ...], multiples: list[int], limit: int) -> tu
     return tuple(chosen)
 
 
-def _even(size: int, step: int) -> list[slice]:
-    return [slice(start, min(start + step, size)) for start in range(0, size, max(step, 1))]
+def _even(size: int, step: int) -> tuple[slice, ...]:
+    return tuple(slice(start, min(start + step, size)) for start in range(0, size, max(step, 1)))
 
 
-def _edges(sizes: Any) -> list[slice]:
+def _edges(sizes: Any) -> tuple[slice, ...]:
     ends = list(itertools.accumulate(sizes))
-    return [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    return tuple(slice(end - size, end) for size, end in zip(sizes, ends, strict=True))

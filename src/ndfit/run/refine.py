@@ -14,8 +14,10 @@ start is not tried twice; rounds end when nothing is left to try.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -24,9 +26,10 @@ from numpy.typing import NDArray
 
 from ndfit.output.maps import Maps
 from ndfit.problem.arrange import Region
-from ndfit.problem.types import FitProblem, FloatArray, Status
-from ndfit.run.execute import Workers, solve_regions
+from ndfit.problem.types import BlockResult, FitProblem, FloatArray, Status
 from ndfit.run.load import Inputs, inputs_of
+from ndfit.run.stages import Stages
+from ndfit.run.tasks import Cut, Solved
 from ndfit.run.work import Work
 
 __all__ = ["from_solutions", "refine_from_neighbours"]
@@ -47,29 +50,29 @@ _MENDABLE = (
 
 
 def refine_from_neighbours(
-    maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], workers: Workers
+    maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: Stages
 ) -> None:
     """Refine `maps` in place.
 
     Parameters
     ----------
-    regions, workers : as of the run
+    regions, stages : as of the run
     """
     steps = neighbour_steps(maps.status.ndim)
     if not steps:
         return
     tried = np.zeros((len(steps), *maps.status.shape), dtype=bool)
-    for _ in range(MAX_ROUNDS):
+    for number in range(1, MAX_ROUNDS + 1):
         usable = neighbours(maps.usable, steps, False)
         pending = candidates(maps, len(problem.params.free), steps) & usable & ~tried
         if not pending.any():
             return
         tried |= pending
-        improved = _fit_again(maps, pending, steps, work, problem, regions, workers)
+        improved = _fit_again(maps, pending, steps, problem, regions, partial(stages, f"refine-{number:02d}", work))
         tried &= ~neighbours(improved, steps, False)
 
 
-def from_solutions(maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], workers: Workers) -> None:
+def from_solutions(maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: Stages) -> None:
     """Do the work from the solutions that are there, in place; positions without one stay as they are."""
     solutions, usable = maps.parameters.copy(), maps.usable
 
@@ -77,8 +80,9 @@ def from_solutions(maps: Maps, work: Work, problem: FitProblem, regions: tuple[R
         everywhere: Any = (slice(None), *region)
         return replace(inputs_of(problem, region), trials=solutions[everywhere][np.newaxis])
 
-    for region, result in solve_regions(work, cut, regions, workers):
-        maps.take(region, result, usable[region])
+    with closing(stages("from-solutions", work, cut, regions)) as solved:
+        for region, result in solved:
+            maps.take(region, result, usable[region])
 
 
 def neighbour_steps(n_axes: int) -> tuple[Step, ...]:
@@ -121,10 +125,9 @@ def _fit_again(
     maps: Maps,
     pending: NDArray[np.bool_],
     steps: tuple[Step, ...],
-    work: Work,
     problem: FitProblem,
     regions: tuple[Region, ...],
-    workers: Workers,
+    solve: Callable[[Cut, list[Region]], Solved[BlockResult]],
 ) -> NDArray[np.bool_]:
     """One round; returns which positions were improved."""
     solutions = maps.parameters.copy()
@@ -135,8 +138,9 @@ def _fit_again(
 
     improved = np.zeros(anywhere.shape, dtype=bool)
     busy = [region for region in regions if anywhere[region].any()]
-    for region, result in solve_regions(work, cut, busy, workers):
-        improved[region] = maps.improve(region, result)
+    with closing(solve(cut, busy)) as solved:
+        for region, result in solved:
+            improved[region] = maps.improve(region, result)
     return improved
 
 

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ndfit.errors import FitWarning
 from ndfit.output.maps import Maps
 from ndfit.problem.arrange import Region
 from ndfit.problem.types import BlockResult, EngineChoice, FitProblem
+from ndfit.run.checkpoint import open_checkpoint
 from ndfit.run.estimate import estimate_seconds
-from ndfit.run.execute import Workers, resolve_workers, solve_regions
+from ndfit.run.identity import identity_of
 from ndfit.run.load import inputs_of
-from ndfit.run.plan import plan_regions
+from ndfit.run.plan import Plan, plan_regions
 from ndfit.run.progress import Progress
 from ndfit.run.refine import from_solutions, refine_from_neighbours
+from ndfit.run.stages import FITS, Afresh, Resuming, Stages
 from ndfit.run.work import Work
+from ndfit.run.workers import Workers, resolve_workers
 
 __all__ = ["Schedule", "solve"]
 
@@ -32,7 +37,7 @@ SECONDS_WORTH_A_WARNING = 10.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the caller wants the work spread; see `ndfit.parallel_fit_dask` for the first three.
+    """How the caller wants the work spread; see `ndfit.parallel_fit_dask` and `ndfit.fit` for most of them.
 
     `warn_if_slow`: say so where the fallback on the reference engine will take long.
     """
@@ -42,6 +47,7 @@ class Schedule:
     preserve_native_chunks: bool = False
     progress: bool | None = None
     warn_if_slow: bool = True
+    checkpoint: Any = None
 
 
 def solve(
@@ -73,19 +79,41 @@ def solve(
     )
     if schedule.warn_if_slow:
         _warn_if_slow(choice, work, problem, workers)
+    if schedule.checkpoint is None:
+        return _run(problem, work, plan, Afresh(workers), schedule, refine, keep_info, on_region)
+    identity = identity_of(problem, work, refine)
+    with open_checkpoint(Path(schedule.checkpoint), identity, plan) as checkpoint:
+        stages = Resuming(workers, checkpoint)
+        return _run(problem, work, checkpoint.plan, stages, schedule, refine, keep_info, on_region)
+
+
+def _run(
+    problem: FitProblem,
+    work: Work,
+    plan: Plan,
+    stages: Stages,
+    schedule: Schedule,
+    refine: bool,
+    keep_info: bool,
+    on_region: Callable[[Region, BlockResult], None] | None,
+) -> Maps:
     maps = Maps.empty(problem, work.options.covariance, keep_info, work.errors_are_final)
     # What stands out among its neighbours is told by costs, which have to count the same samples everywhere.
     first = work.bare if refine else work
-    with Progress(problem.axes.n_fits, schedule.progress) as bar:
-        for region, result in solve_regions(first, partial(inputs_of, problem), plan.regions, workers):
+    regions = plan.regions
+    with (
+        Progress(problem.axes.n_fits, schedule.progress) as bar,
+        closing(stages(FITS, first, partial(inputs_of, problem), regions)) as solved,
+    ):
+        for region, result in solved:
             maps.store(region, result)
             bar.update(*maps.count(region))
             if on_region is not None:
                 on_region(region, result)
     if refine:
-        refine_from_neighbours(maps, first, problem, plan.regions, workers)
+        refine_from_neighbours(maps, first, problem, regions, stages)
         if work != first:
-            from_solutions(maps, work, problem, plan.regions, workers)
+            from_solutions(maps, work, problem, regions, stages)
     return maps.transformed(problem.transform)
 
 

@@ -44,6 +44,7 @@ class Work:
 
     Attributes
     ----------
+    params : without starting values and bounds
     clip : leave outliers out
     bootstrap : the covariance comes from fits of drawn data
     """
@@ -71,7 +72,9 @@ class Work:
         """The work of a problem; fits start from the problem's starting values unless told otherwise."""
         starting = Starting() if starting is None else starting
         finite = problem.filter_non_finite
-        return cls(engine, options, problem.params, problem.model, finite, starting, clip, bootstrap)
+        # Maps come with each region; here they would travel to every worker.
+        params = replace(problem.params, start=(), lower=(), upper=())
+        return cls(engine, options, params, problem.model, finite, starting, clip, bootstrap)
 
     @property
     def bare(self) -> Work:

@@ -1,0 +1,59 @@
+"""Which samples a region holds, as digests.
+
+Flows in: Inputs in memory. Flows out: name of an input -> SHA-256 of its numbers in the region, whatever their order in
+memory; and beside the results of a fit, when it is asked to tell them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ndfit.problem.types import BlockResult
+from ndfit.run.load import Inputs
+from ndfit.run.work import Work
+
+__all__ = ["Digests", "Signed", "SigningWork", "digests_of"]
+
+Digests = Mapping[str, str]
+
+_SAMPLES_AT_ONCE = 2**18
+
+
+class Signed(NamedTuple):
+    """Results of a region, and the digests of what they were made from."""
+
+    result: BlockResult
+    digests: Digests
+
+
+@dataclass(frozen=True)
+class SigningWork:
+    """A Work that also tells what it worked on."""
+
+    work: Work
+
+    def __call__(self, inputs: Inputs) -> Signed:
+        return Signed(self.work(inputs), digests_of(inputs))
+
+
+def digests_of(inputs: Inputs) -> Digests:
+    """Digest of each input of a region; maps of parameters are told by the run's identity."""
+    names = ("data", "weights", "mask", *(f"coordinate {axis}" for axis in range(len(inputs.coords))))
+    return {name: _digest(array) for name, array in zip(names, inputs.arrays, strict=True) if array is not None}
+
+
+def _digest(array: Any) -> str:
+    values = np.asarray(array)
+    digest = sha256(f"{values.dtype.str} {values.shape}".encode())
+    if values.ndim == 0:
+        digest.update(values.tobytes())
+        return digest.hexdigest()
+    rows = max(1, _SAMPLES_AT_ONCE // max(1, values[:1].size))
+    for start in range(0, len(values), rows):
+        digest.update(np.ascontiguousarray(values[start : start + rows]).data)
+    return digest.hexdigest()

@@ -1,0 +1,133 @@
+"""What makes two runs the same: everything but the numbers that are fitted.
+
+Flows in: FitProblem, Work and the engine. Flows out: the identity, as strict JSON, and in words what differs between
+two of them.
+
+    data           shape, dtype and unit of the data; dtype and shape of weights, mask and coordinates
+    fitting_axes   of the data
+    model          expression, and a digest of what is computed: of the traced graph where the model is compiled, else
+                   of the model's arguments and the code of people's own classes and functions
+    parameters     start, bounds, fixed, tied of each; maps by their digest
+    solving        engine, tolerances, fitter, starting points, clipping, bootstrap, refinement
+    versions       of the packages that decide the last bit
+
+Code is told by bytecode, constants, defaults, what it closes over and the globals it reads, so that neither a renamed
+function nor a comment makes another run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version_tuple
+from typing import Any
+
+from ndfit.output.model_record import describe, expression
+from ndfit.problem.types import Engine, FitProblem
+from ndfit.run.fingerprint import fingerprint
+from ndfit.run.work import Work
+
+__all__ = ["differences", "identity_of"]
+
+_COMPILED = ("ndfit", "numba", "llvmlite", "numpy")
+_PACKAGES = {"compiled": _COMPILED, "linear": _COMPILED, "reference": ("ndfit", "astropy", "scipy", "numpy")}
+_MOST_TOLD = 4
+
+
+def identity_of(problem: FitProblem, work: Work, refine: bool) -> dict[str, Any]:
+    """The identity of a run; see the module's docstring."""
+    identity = {
+        "data": _data(problem),
+        "fitting_axes": list(problem.axes.fitting),
+        "model": _model(problem, work.engine),
+        "parameters": _parameters(problem),
+        "solving": {
+            "engine": work.engine.name,
+            "options": fingerprint(work.options),
+            "fitter": fingerprint([getattr(work.engine, name, None) for name in ("fitter", "fitter_kwargs")]),
+            "filter_non_finite": work.filter_non_finite,
+            "starting": fingerprint(work.starting),
+            "clip": fingerprint(work.clip),
+            "bootstrap": fingerprint(work.bootstrap),
+            "refine": refine,
+        },
+        "versions": {name: _version(name) for name in _PACKAGES[work.engine.name]} | {"python": _python()},
+    }
+    return dict(json.loads(json.dumps(identity, allow_nan=False)))
+
+
+def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between two identities, in words; empty where nothing does."""
+    found = list(_differing(saved, now, ""))
+    if not found:
+        return ""
+    more = len(found) - _MOST_TOLD
+    return "; ".join(found[:_MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _differing(saved: Any, now: Any, path: str) -> Iterator[str]:
+    if isinstance(saved, dict) and isinstance(now, dict):
+        for key in sorted(saved.keys() | now.keys()):
+            yield from _differing(saved.get(key), now.get(key), f"{path}.{key}" if path else key)
+    elif saved != now:
+        yield f"{path} was {_short(saved)} and is {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _data(problem: FitProblem) -> dict[str, Any]:
+    return {
+        "shape": list(problem.axes.shape),
+        "dtype": str(problem.data.dtype),
+        "unit": None if problem.data_unit is None else str(problem.data_unit),
+        "weights": _layout(problem.weights),
+        "mask": _layout(problem.mask),
+        "coordinates": [_layout(values) for values in problem.coords],
+    }
+
+
+def _layout(array: Any) -> str | None:
+    return None if array is None else f"{array.dtype} {list(array.shape)}"
+
+
+def _model(problem: FitProblem, engine: Engine) -> dict[str, Any]:
+    tree = describe(problem.original)
+    if engine.name in ("compiled", "linear"):
+        # A compiled model is plain data, all of it in its representation.
+        computed = sha256(repr(engine.model).encode()).hexdigest()  # type: ignore[attr-defined]
+    else:
+        computed = fingerprint(problem.model)
+    return {"expression": expression(tree), "computes": computed}
+
+
+def _parameters(problem: FitProblem) -> dict[str, Any]:
+    params = problem.params
+    return {
+        name: {
+            "unit": None if problem.units[index] is None else str(problem.units[index]),
+            "start": fingerprint(params.start[index]),
+            "lower": fingerprint(params.lower[index]),
+            "upper": fingerprint(params.upper[index]),
+            "fixed": params.fixed[index],
+            "tied": params.tied[index] and fingerprint(problem.original.tied[name]),
+            "even": bool(params.even[index]),
+        }
+        for index, name in enumerate(params.names)
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _python() -> str:
+    """Without the last number, which changes neither bytecode nor arithmetic."""
+    return ".".join(python_version_tuple()[:2])

@@ -1,0 +1,47 @@
+"""Keeps a pool of workers busy.
+
+Flows in: a way to submit inputs, what cuts them, and regions. Flows out: (region, result) pairs as they are done.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures as cf
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ndfit.problem.arrange import Region
+from ndfit.run.load import Inputs
+from ndfit.run.tasks import Cut, Solved
+
+__all__ = ["IN_FLIGHT_PER_WORKER", "keep_busy"]
+
+T = TypeVar("T")
+
+IN_FLIGHT_PER_WORKER = 3
+
+
+def keep_busy(
+    submit: Callable[[Inputs], cf.Future[T]], cut: Cut, regions: Iterable[Region], n_workers: int
+) -> Solved[T]:
+    """Submit regions as others are done; what has not begun when this is closed is cancelled."""
+    waiting = iter(regions)
+    running: dict[cf.Future[T], Region] = {}
+
+    def fill() -> None:
+        while len(running) < IN_FLIGHT_PER_WORKER * n_workers:
+            region = next(waiting, None)
+            if region is None:
+                return
+            running[submit(cut(region))] = region
+
+    try:
+        fill()
+        while running:
+            done, _ = cf.wait(running, return_when=cf.FIRST_COMPLETED)
+            finished = [(running.pop(future), future) for future in done]
+            fill()
+            for region, future in finished:
+                yield region, future.result()
+    finally:
+        for future in running:
+            future.cancel()

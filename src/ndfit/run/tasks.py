@@ -1,0 +1,30 @@
+"""What runs in workers, and the types of it.
+
+Flows in: Inputs. Flows out: whatever the task makes of them once they are in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+from ndfit.problem.arrange import Region
+from ndfit.run.load import Inputs
+
+__all__ = ["Cut", "Solved", "Task", "solve_arrays", "without_arrays"]
+
+T = TypeVar("T")
+
+Task = Callable[[Inputs], T]
+Cut = Callable[[Region], Inputs]
+Solved = Generator[tuple[Region, T], None, None]
+
+
+def without_arrays(inputs: Inputs) -> Inputs:
+    """The inputs less the arrays that dask loads."""
+    return inputs.with_arrays((None,) * len(inputs.arrays))
+
+
+def solve_arrays(task: Task[T], bare: Inputs, *arrays: Any) -> T:
+    """The task, with the arrays that dask has loaded."""
+    return task(bare.with_arrays(arrays))
