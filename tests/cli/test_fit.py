@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
 from tests.cli.cubes import HEADER, fails, fitted, line_cube, means, ndfit, write_cube
+
+import ndfit as package
 
 
 def test_line_with_units_and_bounds(tmp_path: Path, cube: Path) -> None:
@@ -57,19 +60,43 @@ def test_every_fit_fails(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_interrupted(cube: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        ([], "nothing is written; with --checkpoint FOLDER, a run goes on where it stopped."),
+        (["--checkpoint", "done"], "what is done is in done, and the same line again goes on from there."),
+    ],
+)
+def test_interrupted(cube: Path, tmp_path: Path, options: list[str], left: str) -> None:
     """A real process and a real signal: exit code 130 and one line."""
     code = (
         "import os, signal, ndfit, ndfit.cli.main as m\n"
         "ndfit.fit = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         "m.main()"
     )
-    out = tmp_path / "fit.fits"
-    command = [sys.executable, "-c", code, "fit", str(cube), "--model", "Gaussian1D", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-c", code, "fit", str(cube), "--model", "Gaussian1D", "--out", "fit.fits", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 130
-    assert done.stderr.endswith("Interrupted: nothing is written.\n")
-    assert not out.exists()
+    assert done.stderr.endswith(f"Interrupted: {left}\n")
+    assert not (tmp_path / "fit.fits").exists()
+
+
+def test_a_run_goes_on_from_its_checkpoint(cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, first, again = tmp_path / "done", tmp_path / "first.fits", tmp_path / "again.fits"
+    line = ("fit", cube, "--model", "Gaussian1D", "--checkpoint", folder)
+    assert ndfit(*line, "--out", first).exit_code == 0
+    assert list(folder.rglob("*.npz"))
+    monkeypatch.setattr("ndfit.run.work.Work.__call__", None)  # nothing is left to be fitted
+    run = ndfit(*line, "--out", again)
+    assert run.exit_code == 0, run.output
+    for name, values in package.read(first).parameters.items():
+        np.testing.assert_array_equal(package.read(again).parameters[name], values)
+
+
+def test_checkpoint_of_another_run(cube: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "done"
+    assert ndfit("fit", cube, "--model", "Gaussian1D", "--checkpoint", folder).exit_code == 0
+    fails(ndfit("fit", cube, "--model", "Lorentz1D", "--checkpoint", folder), "done")
 
 
 def test_in_a_process_of_its_own(cube: Path, tmp_path: Path) -> None:

@@ -46,9 +46,16 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
         seconds = time.perf_counter() - began
         outputs = list(write_outputs(settings, result))
     except KeyboardInterrupt:
-        click.echo("Interrupted: nothing is written.", err=True)
+        click.echo(f"Interrupted: {_what_is_left(settings)}", err=True)
         context.exit(INTERRUPTED)
     if not settings.quiet:
         click.echo(in_words_of_the_command(result.summary()))
         click.echo(f"Fitted in {seconds:.1f} s.")
         click.echo("\n".join(f"Written: {path}" for path in outputs) or _NOTHING)
+
+
+def _what_is_left(settings: Settings) -> str:
+    folder = settings.keywords["checkpoint"]
+    if folder is None:
+        return "nothing is written; with --checkpoint FOLDER, a run goes on where it stopped."
+    return f"what is done is in {folder}, and the same line again goes on from there."

@@ -101,6 +101,13 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--max-evaluations", {"type": click.IntRange(1), "help": "Of the model, at each position."}),
     ("--engine", {"type": click.Choice(ENGINES), "default": "auto", "show_default": True, "help": "See ndfit models."}),
     ("--workers", {"type": click.IntRange(1), "help": "Threads or processes; by default one a core."}),
+    (
+        "--checkpoint",
+        {
+            "type": click.Path(path_type=Path, file_okay=False),
+            "help": "Folder that keeps what is done: the same line again goes on from there.",
+        },
+    ),
     ("--out", {"type": _FILE, "help": "FITS file of the results."}),
     ("--report", {"type": _FILE, "help": "Page of the results, HTML."}),
     ("--plot", {"type": _FILE, "help": "Picture of the maps of the free parameters: PNG, PDF or SVG."}),

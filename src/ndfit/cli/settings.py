@@ -17,7 +17,7 @@ __all__ = ["Settings"]
 
 
 # Options that `ndfit.fit` takes as they are, under the same name.
-_KEYWORDS = ("starts", "seed", "loss", "f_scale", "statistic", "clip", "bootstrap", "engine")
+_KEYWORDS = ("starts", "seed", "loss", "f_scale", "statistic", "clip", "bootstrap", "engine", "checkpoint")
 
 
 @dataclass(frozen=True)
