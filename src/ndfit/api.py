@@ -300,9 +300,7 @@ def fit(
         clip=parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free)),
         bootstrap=drawing,
     )
-    schedule = Schedule(
-        scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto", checkpoint=checkpoint
-    )
+    schedule = Schedule(scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto", checkpoint=checkpoint)
     maps = solve(problem, choice, work, schedule, refine=parse_refine(refine))
     report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
     return FitResult(

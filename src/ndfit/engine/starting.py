@@ -85,9 +85,9 @@ class Starting:
         for index, number in zip(self.free, numbers.T, strict=True):
             low, high = lower[:, index], upper[:, index]
             role, axis = self.roles.get(index, (_OTHER, 0))
-            around = _RULES[role](first[:, index], 2.0 * number - 1.0, spans[axis])
             bounded = np.isfinite(low) & np.isfinite(high)
-            with np.errstate(invalid="ignore"):
+            with np.errstate(invalid="ignore"):  # no bounds, and positions without samples
+                around = _RULES[role](first[:, index], 2.0 * number - 1.0, spans[axis])
                 between = low + number * (high - low)
             drawn[:, index] = np.clip(np.where(bounded, between, around), low, high)
         return drawn

@@ -62,8 +62,8 @@ class Checkpoint:
     def load(self, stage: str, number: int) -> Signed | None:
         """Results of a region; None where they are damaged."""
         try:
-            with np.load(self._file(stage, number), allow_pickle=False) as file:
-                return _unpacked({name: file[name] for name in file.files})
+            with self._file(stage, number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return _unpacked(dict(arrays))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dis
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
@@ -171,7 +172,13 @@ def _digest(value: Any) -> str:
 
 
 def _is_known(value: Any) -> bool:
-    return str(getattr(value, "__module__", None)).partition(".")[0] in _KNOWN
+    """Whether a class or function is found where it says it is from; `custom_model` has its classes say astropy."""
+    if str(value.__module__).partition(".")[0] not in _KNOWN:
+        return False
+    found: Any = sys.modules.get(value.__module__)
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is value
 
 
 def _leaves(model: Any) -> Iterator[Model]:
