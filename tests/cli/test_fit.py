@@ -93,10 +93,11 @@ def test_a_run_goes_on_from_its_checkpoint(cube: Path, tmp_path: Path, monkeypat
         np.testing.assert_array_equal(package.read(again).parameters[name], values)
 
 
-def test_checkpoint_of_another_run(cube: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "done"
+def test_checkpoint_of_another_run(cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = "done"
     assert ndfit("fit", cube, "--model", "Gaussian1D", "--checkpoint", folder).exit_code == 0
-    fails(ndfit("fit", cube, "--model", "Lorentz1D", "--checkpoint", folder), "done")
+    fails(ndfit("fit", cube, "--model", "Lorentz1D", "--checkpoint", folder), f"Error: {folder} belongs to another run")
 
 
 def test_in_a_process_of_its_own(cube: Path, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ Flows in: messages that name arguments of `ndfit.fit`. Flows out: the same with 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 __all__ = ["in_words_of_the_command", "sentence"]
 
 _WORDS = (
@@ -30,4 +32,5 @@ def in_words_of_the_command(text: str) -> str:
 def sentence(error: Exception) -> str:
     """An error as a sentence."""
     text = in_words_of_the_command(str(error)).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    names_a_file = Path(text.partition(" ")[0]).exists()
+    return f"{text}." if names_a_file else f"{text[:1].upper()}{text[1:]}."
