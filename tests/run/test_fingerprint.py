@@ -126,6 +126,10 @@ def test_what_a_fit_leaves_on_a_fitter_is_no_difference() -> None:
     assert fingerprint(fitter) == fingerprint(TRFLSQFitter())
 
 
-@pytest.mark.parametrize("value", [recursive, custom(2), TRFLSQFitter(), tie(2.0), 1j, object(), range(3)], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [recursive, custom(2), TRFLSQFitter(), tie(2.0), 1j, object(), range(3)],
+    ids=lambda value: type(value).__name__,
+)
 def test_everything_has_a_fingerprint_that_is_strict_json(value: Any) -> None:
     assert json.dumps(fingerprint(value), allow_nan=False)
