@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,25 +61,30 @@ def test_every_fit_fails(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "left"),
-    [
-        ([], "nothing is written; with --checkpoint FOLDER, a run goes on where it stopped."),
-        (["--checkpoint", "done"], "what is done is in done, and the same line again goes on from there."),
-    ],
-)
-def test_interrupted(cube: Path, tmp_path: Path, options: list[str], left: str) -> None:
+def test_interrupted(cube: Path, tmp_path: Path) -> None:
     """A real process and a real signal: exit code 130 and one line."""
     code = (
         "import os, signal, ndfit, ndfit.cli.main as m\n"
         "ndfit.fit = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         "m.main()"
     )
-    command = [sys.executable, "-c", code, "fit", str(cube), "--model", "Gaussian1D", "--out", "fit.fits", *options]
+    command = [sys.executable, "-c", code, "fit", str(cube), "--model", "Gaussian1D", "--out", "fit.fits"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 130
-    assert done.stderr.endswith(f"Interrupted: {left}\n")
+    assert done.stderr.endswith(
+        "Interrupted: nothing is written; with --checkpoint FOLDER, a run goes on where it stopped.\n"
+    )
     assert not (tmp_path / "fit.fits").exists()
+
+
+def test_interrupted_with_a_checkpoint(cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(package, "fit", interrupt)
+    run = ndfit("fit", cube, "--model", "Gaussian1D", "--checkpoint", tmp_path / "done")
+    assert run.exit_code == 130
+    assert f"what is done is in {tmp_path / 'done'}, and the same line again goes on from there.\n" in run.stderr
 
 
 def test_a_run_goes_on_from_its_checkpoint(cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
