@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 from astropy.modeling.fitting import (
     DogBoxLSQFitter,
+    FittingWithOutlierRemoval,
     LevMarLSQFitter,
     SimplexLSQFitter,
     SLSQPLSQFitter,
@@ -15,11 +17,13 @@ from astropy.modeling.fitting import (
 )
 from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Gaussian2D, custom_model
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.engine.problems import block_for
 
 import ndfit
 from ndfit.engine.fit_status import status_of
 from ndfit.engine.jacobian import covariance_of, jacobian_at
-from ndfit.problem.types import Status
+from ndfit.engine.reference import ReferenceEngine
+from ndfit.problem.types import SolveOptions, Status
 
 X = np.linspace(-5.0, 5.0, 41)
 
@@ -163,3 +167,67 @@ def test_jacobian_follows_ties() -> None:
 @pytest.mark.parametrize("jacobian", [np.ones((5, 2)), np.eye(2, 3), np.zeros((4, 2)), np.full((4, 2), np.nan)])
 def test_singular_jacobian_has_no_covariance(jacobian: Any) -> None:
     assert np.isnan(covariance_of(jacobian)).all()
+
+
+class Raises:
+    """A fitter that fails at some positions, and returns what cannot be used at others."""
+
+    def __call__(self, model: Any, x: Any, y: Any) -> Any:
+        if y[0] < 0:
+            raise LookupError("no table for this position")
+        fitted = model.copy()
+        fitted.amplitude = np.nan if y[0] > 5 else y.mean()
+        return fitted
+
+
+def test_a_position_whose_fitter_raises_leaves_the_others_alone() -> None:
+    data = np.array([[-1.0, 1.0, 9.0, 2.0]] * 3)
+    with pytest.warns(ndfit.FitWarning):
+        result = ndfit.fit(Const1D(0.0), data, fitter=Raises(), fitting_axes=0, engine="reference")
+    assert_array_equal(result.status, [Status.USER_ERROR, Status.FINISHED, Status.NON_FINITE_MODEL, Status.FINISHED])
+    assert_array_equal(result.parameters["amplitude"], [np.nan, 1.0, np.nan, 2.0])
+
+
+def test_maps_of_bounds_hold_position_by_position() -> None:
+    data = np.repeat(line()[:, np.newaxis], 3, axis=1)
+    bounds = {"amplitude": (None, [4.5, np.inf, 4.0])}
+    result = ndfit.fit(
+        Gaussian1D(3.0, 0.3, 1.0),
+        data,
+        world=(X,),
+        fitting_axes=0,
+        bounds=bounds,
+        engine="reference",
+    )
+    assert_allclose(result.parameters["amplitude"][[0, 2]], [4.5, 4.0], rtol=1e-6)
+    assert result.parameters["amplitude"][1] > 4.8
+
+
+def test_warnings_of_the_fitter_are_kept_with_their_position() -> None:
+    class Warns:
+        def __call__(self, model: Any, x: Any, y: Any) -> Any:
+            if y[0] > 1:
+                warnings.warn("the fit may be poor", stacklevel=2)
+            fitted = model.copy()
+            fitted.amplitude = y.mean()
+            return fitted
+
+    engine = ReferenceEngine(Const1D(0.0), Warns(), {}, (0,), False, False)
+    block = block_for(Const1D(0.0), np.array([[1.0, 1.0], [2.0, 2.0]]), (np.arange(2.0),))
+    result = engine(block, SolveOptions())
+    assert list(result.warnings) == [1]
+    assert "may be poor" in result.warnings[1][0]
+
+
+def test_rejection_of_outliers_by_another_function_runs_in_the_reference_engine() -> None:
+    """The wrapper returns the model and a mask, and holds a fitter that is copied too."""
+
+    def above(values: Any) -> Any:
+        return np.ma.masked_greater(values, 10.0)
+
+    data = line()
+    data[3] = 50.0
+    fitter = FittingWithOutlierRemoval(TRFLSQFitter(), above, niter=2)
+    expected, _ = fitter(Gaussian1D(4.0, 0.3, 1.0), X, data)
+    fitted = fit(Gaussian1D(4.0, 0.3, 1.0), data, fitter)
+    assert_allclose(fitted.parameters, expected.parameters, rtol=1e-6)

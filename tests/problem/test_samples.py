@@ -10,6 +10,7 @@ import pytest
 from astropy import units as u
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, UnknownUncertainty, VarianceUncertainty
 from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.masked import Masked
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ndfit.problem.samples import Samples, place_samples, unpack, weights_of
@@ -149,3 +150,24 @@ def test_lazy_arrays_stay_lazy() -> None:
 def test_bare_uncertainty_holds_standard_deviations() -> None:
     assert_allclose(place(weights=weights_of(np.full(5, 4.0), None)).weights, 0.25)
     assert weights_of(None, 3.0) == 3.0
+
+
+def test_uncertainty_and_weights_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="either uncertainty or weights"):
+        weights_of(np.ones(3), np.ones(3))
+    weights = np.ones(3)
+    assert weights_of(None, weights) is weights
+
+
+def test_masked_quantities_bring_their_mask() -> None:
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[1, 2, 3] = True
+    samples = place(Masked(np.ones(SHAPE), mask=mask))
+    assert_array_equal(samples.mask, mask)
+    assert_array_equal(samples.data, np.ones(SHAPE))
+
+
+def test_numbers_and_quantities_serve_as_masks() -> None:
+    mask = np.arange(5) % 2
+    assert_array_equal(place(mask=mask).mask.ravel(), [False, True, False, True, False])
+    assert_array_equal(place(mask=u.Quantity(mask == 1)).mask.ravel(), [False, True, False, True, False])

@@ -122,3 +122,60 @@ def test_model_that_cannot_be_fitted_with_units_says_so() -> None:
     with pytest.raises(u.UnitsError, match="_parameter_units_for_data_units"):
         problem_of(scaled(2.0 * u.Jy))
     assert problem_of(scaled(2.0)).units == (None,)
+
+
+def test_pixels_serve_models_in_pixels() -> None:
+    problem = problem_of(Gaussian1D(1 * u.Jy, 7 * u.pix, 1 * u.pix), world=None)
+    assert problem.units == (u.Jy, u.pix, u.pix)
+    assert_allclose(problem.coords[0].ravel(), np.arange(20.0))
+
+
+def test_input_without_a_unit_takes_any_coordinate() -> None:
+    class Free(Gaussian1D):
+        """Says of its input that any unit will do."""
+
+        @property
+        def input_units(self) -> Any:
+            return {"x": None}
+
+    problem = problem_of(Free(1 * u.Jy, 7 * u.um, 1 * u.um), world=X * u.nm)
+    assert_allclose(problem.coords[0].ravel(), X)
+    assert_allclose(problem.params.start[1], 7000.0)
+
+
+def test_tie_in_bare_numbers_sees_the_rest_of_the_model_too() -> None:
+    model = Const1D(1000 * u.mJy) + Const1D(1000 * u.mJy)
+    model.amplitude_1.tied = lambda m: float(m.amplitude_0) * len(m.param_names)
+    bare = problem_of(model).model
+    bare.parameters = [3.0, 0.0]
+    assert_allclose(bare.tied["amplitude_1"](bare), 6.0)
+
+
+def test_tie_that_no_unit_touches_is_left_as_it_is() -> None:
+    def same(model: Any) -> Any:
+        return model.amplitude_0.value
+
+    def of_quantities(model: Any) -> Any:
+        return model.amplitude_0.quantity.to_value(u.mJy) / 1000
+
+    for tie, kept in ((same, True), (of_quantities, False)):
+        model = Const1D(2 * u.Jy) + Const1D(2 * u.Jy)
+        model.amplitude_1.tied = tie
+        bare = problem_of(model).model
+        assert (bare.tied["amplitude_1"] is tie) == kept
+        bare.parameters = [3.0, 0.0]
+        assert_allclose(bare.tied["amplitude_1"](bare), 3.0)
+
+
+def test_parameter_whose_unit_fits_no_other_is_named() -> None:
+    class Odd(Gaussian1D):
+        """Asks for a unit that its own parameters do not convert to."""
+
+        def without_units_for_data(self, **kwargs: Any) -> Any:
+            return Odd(1.0, 7.0, 1.0)
+
+        def with_units_from_data(self, **kwargs: Any) -> Any:
+            return Gaussian1D(1 * u.Jy, 7 * u.s, 1 * u.um)
+
+    with pytest.raises(u.UnitConversionError, match="parameter 'mean' is in 'um', which cannot be converted to 's'"):
+        problem_of(Odd(1 * u.Jy, 7 * u.um, 1 * u.um))
