@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from astropy.modeling import Model
 
 from ndfit.problem.arrange import sample_coordinates
@@ -121,6 +120,3 @@ def _check_model(model: Any) -> None:
         raise ValueError(f"model should have one output, got {model.n_outputs}")
     if all(model.fixed[name] or model.tied[name] for name in model.param_names):
         raise ValueError("nothing to fit: every parameter of the model is fixed or tied; free at least one parameter")
-    for name in model.param_names:
-        if np.asarray(getattr(model, name).value).dtype.kind not in "biuf":
-            raise TypeError(f"parameter '{name}' should be a real number, got {getattr(model, name).value!r}")
