@@ -95,6 +95,7 @@ def test_powers_of_positive_bases_share_their_logarithm() -> None:
     graph = b.graph(1, ["width", "exponent"], [b.apply("power", base, exponent)])
     assert [node.op for node in graph.nodes][-3:] == ["log", "multiply", "exp"]
     np.testing.assert_allclose(evaluate(graph, [0.7, -2.3], [X])[0], (1 + (X / 0.7) ** 2) ** -2.3, rtol=1e-14)
+    assert b.nodes[b.apply("power", b.add(b.apply("exp", x), b.constant(0.5)), exponent)].op == "exp"
     assert b.nodes[b.apply("power", scaled, exponent)].op == "power"
     assert b.nodes[b.apply("power", b.add(b.constant(1.0), x), exponent)].op == "power"
 

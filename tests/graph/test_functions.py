@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy import units as u
 from scipy import special
 
 from ndfit.graph.array_functions import FUNCTIONS
@@ -91,6 +92,8 @@ def test_universal_functions(name: str) -> None:
         lambda x, y: x.astype(float) + (x > 0).astype(float) * (x > 1).astype(int),
         lambda x, y: +x - (-y) + abs(x) + 2**x + x**2 + 1 / (1 + y**2),
         lambda x, y: np.float64(2.0) * x + np.array([3.0]) * y,
+        lambda x, y: np.broadcast_to(x, y.shape) * np.broadcast_arrays(x, y)[1],
+        lambda x, y: (1j * x + y).conjugate().imag + np.conj(x + 1j * y).imag,
         lambda x, y: np.exp(1j * x).real + np.abs(x + 1j * y) + ((x + 1j) ** 2).imag,
         lambda x, y: np.real((2 + 1j * x) / (1 - 1j * y) - np.conj(1j * x)),
         lambda x, y: np.imag(special.wofz(x + 1j * (1 + y**2))) + special.wofz(1j * y**2).real,
@@ -133,6 +136,9 @@ def test_functions_and_operators(function: Callable[..., Any]) -> None:
         (lambda x: np.tan(1j * x), "the function tan of a complex value"),
         (lambda x: (1j * x) ** 0.5, "not a positive integer"),
         (lambda x: np.mean(1j * x), "applied to complex values"),
+        (lambda x: np.add.reduce(1j * x), "np.add.reduce is applied to complex values"),
+        (lambda x: np.add(1j * x, "a"), "a complex value meets a str"),
+        (lambda x: np.add(x, 2 * u.m), "computes with a quantity in 'm'"),
     ],
 )
 def test_what_a_graph_cannot_say_is_refused_with_its_reason(function: Callable[..., Any], reason: str) -> None:
@@ -174,3 +180,14 @@ def test_a_missing_function_names_itself_even_in_the_table_of_array_functions() 
     assert all(callable(function) for function in FUNCTIONS)
     with warnings.catch_warnings(), pytest.raises(Untraceable, match=r"np\.sort combines several points"):
         traced(np.sort, X)
+
+
+def test_a_value_is_that_of_one_point() -> None:
+    x = Tape(("x",), ()).input(0)
+    assert (np.ndim(x), np.size(x), np.shape(x), np.iscomplexobj(x)) == (0, 1, (), False)
+    assert [np.shape(part) for part in np.broadcast_arrays(x, 2.0 * x)] == [(), ()]
+
+
+def test_a_symbol_shows_what_it_depends_on() -> None:
+    tape = Tape(("x", "y"), ("width",))
+    assert "y" in repr(tape.input(1) + 1.0)

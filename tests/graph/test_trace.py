@@ -203,6 +203,19 @@ def broken(x, a=1.0):
     raise RuntimeError("not written yet\nsecond line")
 
 
+@custom_model
+def oscillation(x, frequency=1.0):
+    return np.exp(1j * frequency * x)
+
+
+def odd_black_body() -> Any:
+    """Says that its output is something that no radiance is."""
+    radiance = u.erg / (u.cm**2 * u.s * u.Hz * u.sr)
+    model = models.BlackBody(temperature=5000 * u.K).without_units_for_data(x=1 * u.Hz, y=1 * radiance)
+    model._output_units = u.K
+    return model
+
+
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
@@ -214,6 +227,8 @@ def broken(x, a=1.0):
         (models.Gaussian1D([1.0, 2.0], [1.0, 2.0], [1.0, 2.0]), r"amplitude is an array of shape \(2,\)"),
         (models.Gaussian1D(1 * u.Jy, 1 * u.m, 1 * u.m), "amplitude has the unit 'Jy'"),
         (models.Scale(1.0) & models.Scale(2.0), "2 outputs"),
+        (oscillation(), "the model's value is complex"),
+        (odd_black_body(), "its output unit 'K' is neither per frequency nor per wavelength"),
         (models.Spline1D(), "spline fitters"),
         (models.Tabular1D(np.arange(3.0), np.arange(3.0), method="nearest"), "the method 'nearest'"),
         (models.Tabular1D(np.arange(3.0) * u.m, np.arange(3.0)), "the table has the unit 'm'"),
