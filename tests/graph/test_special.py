@@ -26,3 +26,8 @@ def test_gammainc_grad_a_outside_its_domain() -> None:
 def test_interp_slope_is_that_of_each_segment_and_zero_beyond() -> None:
     slopes = interp_slope([-1.0, 0.0, 0.5, 1.0, 2.9, 3.1, np.nan], (0.0, 1.0, 3.0), (1.0, 3.0, 2.0))
     np.testing.assert_array_equal(slopes, [0.0, 2.0, 2.0, -0.5, -0.5, 0.0, np.nan])
+
+
+def test_gammainc_grad_a_vanishes_where_gammainc_is_one() -> None:
+    """There the sums of its series overflow."""
+    np.testing.assert_allclose(gammainc_grad_a([2.0, 2.0, 50.0, 0.5], [100.0, 800.0, 1e4, 1e6]), 0.0, atol=1e-40)

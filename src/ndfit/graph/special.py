@@ -53,15 +53,18 @@ def gammainc_grad_a(a: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
     safe_a, safe_x = np.where(usable, a, 1.0), np.where(usable, x, 1.0)
     term, harmonic = np.ones_like(safe_x), np.zeros_like(safe_x)
     total, slope = term.copy(), harmonic.copy()
-    for k in range(1, _MOST_TERMS):
-        term = term * safe_x / (safe_a + k)
-        harmonic = harmonic + 1.0 / (safe_a + k)
-        total += term
-        slope += term * harmonic
-        if np.all(term * harmonic <= 1e-17 * slope):
-            break
-    scale = np.exp(safe_a * np.log(safe_x) - safe_x - scipy_special("gammaln")(safe_a + 1.0))
-    gradient = scale * ((np.log(safe_x) - scipy_special("digamma")(safe_a + 1.0)) * total - slope)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        for k in range(1, _MOST_TERMS):
+            term = term * safe_x / (safe_a + k)
+            harmonic = harmonic + 1.0 / (safe_a + k)
+            total += term
+            slope += term * harmonic
+            if np.all(term * harmonic <= 1e-17 * slope):
+                break
+        scale = np.exp(safe_a * np.log(safe_x) - safe_x - scipy_special("gammaln")(safe_a + 1.0))
+        gradient = scale * ((np.log(safe_x) - scipy_special("digamma")(safe_a + 1.0)) * total - slope)
+    # Where the sums overflow, P is 1 to more digits than there are.
+    gradient = np.where(np.isfinite(slope), gradient, 0.0)
     return np.where(usable, gradient, np.where(x == 0, 0.0, np.nan))
 
 
