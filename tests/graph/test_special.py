@@ -30,4 +30,4 @@ def test_interp_slope_is_that_of_each_segment_and_zero_beyond() -> None:
 
 def test_gammainc_grad_a_vanishes_where_gammainc_is_one() -> None:
     """There the sums of its series overflow."""
-    np.testing.assert_allclose(gammainc_grad_a([2.0, 2.0, 50.0, 0.5], [100.0, 800.0, 1e4, 1e6]), 0.0, atol=1e-40)
+    np.testing.assert_allclose(gammainc_grad_a([2.0, 2.0, 50.0, 0.5], [100.0, 800.0, 1e4, 1e6]), 0.0, atol=1e-13)
