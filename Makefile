@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= demo-output
 WORKERS ?= 2
+OLDEST ?= .venv-oldest
+# Old releases use what newer ones deprecate.
+OLDEST_ARGS ?= -W ignore::DeprecationWarning tests/parity tests/problem tests/output/test_result.py
 
-.PHONY: demo test lint bench bench-smoke clean
+.PHONY: demo test test-oldest lint docs bench bench-smoke clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
@@ -14,11 +17,18 @@ demo: $(VENV)/.installed-plot
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
+# With the oldest releases that pyproject.toml allows, and the newest of what these bring with them.
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python -m pytest $(OLDEST_ARGS)
+
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -27,12 +37,20 @@ bench-smoke: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks --smoke $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(OUT) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # .installed-EXTRA: the package, editable, with that extra of pyproject.toml.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	@echo "Installing ndfit[$*] into $(VENV) ..."
 	@$(PIP) --editable ".[$*]"
+	@touch $@
+
+$(OLDEST)/.installed: pyproject.toml tools/oldest.py
+	@echo "Installing the oldest dependencies into $(OLDEST) ..."
+	@$(PYTHON) -m venv --clear $(OLDEST)
+	@$(PYTHON) tools/oldest.py > $(OLDEST)/constraints.txt
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint $(OLDEST)/constraints.txt --editable ".[test]"
 	@touch $@
 
 # The peers, beside what the tests need.

@@ -138,7 +138,7 @@ class FitResult:
 
     @property
     def covariance(self) -> FloatArray:
-        """Shape (*B, F, F), of the free parameters in the order of the model, in the units of the parameters."""
+        """Shape `(*B, F, F)`, of the free parameters in the order of the model, in the units of the parameters."""
         covariance = self._covariance
         if covariance is None:
             raise ValueError("the fit was made with covariance=False")

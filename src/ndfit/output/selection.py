@@ -46,7 +46,7 @@ class Selection:
 
     @cached_property
     def values(self) -> FloatArray:
-        """The criterion of each candidate, shape (candidates, *B); NaN where it has no answer."""
+        """The criterion of each candidate, shape `(candidates, *B)`; NaN where it has no answer."""
         values = [getattr(result, self.criterion) for result in self.results]
         usable = [np.isfinite(result.chi_square) for result in self.results]
         return np.where(usable, values, np.nan)

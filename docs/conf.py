@@ -1,0 +1,31 @@
+"""How the documentation is built, by `make docs`.
+
+Flows in: the pages of this folder, and the docstrings of the package. Flows out: HTML. No network is needed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import ndfit
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "ndfit"
+author = "ndfit developers"
+version = release = ndfit.__version__
+
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "statuses"]
+exclude_patterns = ["_build", "_ext"]
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_typehints = "none"  # the docstrings tell types, in words
+numpydoc_show_class_members = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"ndfit {version}"
+html_theme_options = {"navigation_with_keys": False, "show_nav_level": 2}
+html_show_sourcelink = False

@@ -1,0 +1,36 @@
+"""The code of every page of the documentation, as a reader would run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from matplotlib import pyplot as plt
+from tools.pages import DOCS, pages, run_page
+
+PAGES = pages()
+
+# A fence that is neither run nor known to be no code is a mistake: nobody would see it rot.
+RUN_OR_NO_CODE = ("python", "sh", "text", "toml", "{include}", "{toctree}", "{eval-rst}", "{statuses}", "{flags}")
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.filterwarnings("ignore::ndfit.FitWarning")
+def test_code_runs(name: str, tmp_path: Path) -> None:
+    with mpl.rc_context():
+        mpl.use("agg")
+        run_page(PAGES[name], tmp_path)
+        plt.close("all")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_blocks_are_run_or_are_no_code(name: str) -> None:
+    fences = [line[3:].strip() for line in PAGES[name].read_text().splitlines() if line.startswith("```")]
+    assert [fence for fence in fences[::2] if fence.split()[:1] not in [[known] for known in RUN_OR_NO_CODE]] == []
+    assert set(fences[1::2]) <= {""}
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.png")), ids=lambda path: path.stem)
+def test_pictures_are_small(path: Path) -> None:
+    assert path.stat().st_size < 200_000
