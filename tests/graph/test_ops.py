@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 
 import numpy as np
@@ -20,16 +21,20 @@ def named(op: Op) -> str:
 
 
 def node_value(op: Op) -> tuple[tuple[float, ...], ...] | None:
-    return TABLE if "{points}" in op.source else None
+    return TABLE if op.name.startswith("interp") else None
+
+
+def conditions_among(op: Op) -> int:
+    """How many of an operator's arguments, the first ones, are conditions."""
+    return 1 if op.name == "where" else op.arity if op.name.startswith("logical") else 0
 
 
 def graph_of_partials(op: Op) -> tuple[GraphBuilder, int, list[int]]:
     """The operator of parameters, and its partial derivatives; conditions are made from the parameters."""
     b = GraphBuilder()
     args = [b.param(i) for i in range(op.arity)]
-    if op.name == "where" or op.name.startswith("logical"):
-        conditions = 1 if op.name == "where" else op.arity
-        args[:conditions] = [b.apply("less", b.constant(0.0), arg) for arg in args[:conditions]]
+    conditions = conditions_among(op)
+    args[:conditions] = [b.apply("less", b.constant(0.0), arg) for arg in args[:conditions]]
     out = b.apply(op.name, *args, value=node_value(op))
     assert op.partials is not None
     partials = op.partials(b, tuple(args), out)
@@ -64,6 +69,19 @@ def test_partials_are_the_slopes_of_the_operator(op: Op) -> None:
 def test_the_template_uses_each_argument_and_nothing_else(op: Op) -> None:
     fields = {field for _, field, _, _ in string.Formatter().parse(op.source) if field is not None}
     assert fields - {"points", "values"} == {str(i) for i in range(op.arity)}
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=named)
+def test_the_template_says_what_numpy_computes(op: Op) -> None:
+    """A template is the function of the operator's name, which has tests of its own, or an expression to evaluate."""
+    if op.source.startswith("vm."):
+        tables = ["{points}", "{values}"] if node_value(op) else []
+        assert op.source == f"vm.{op.name}({', '.join([*(f'{{{i}}}' for i in range(op.arity)), *tables])})"
+        return
+    for values in draws(op, 20).T:
+        arguments = [value > 0.0 if i < conditions_among(op) else value for i, value in enumerate(values)]
+        written = op.source.format(*(f"({np.asarray(argument).item()!r})" for argument in arguments))
+        assert eval(written, {"math": math}) == op.numpy(*arguments)
 
 
 @pytest.mark.parametrize("op", OPS.values(), ids=named)
