@@ -28,6 +28,7 @@ from tests.output.results import (
 import ndfit
 from ndfit.output.report import choice, content, samples
 from ndfit.output.report.choice import choose_examples, grid_of
+from ndfit.output.report.histogram import histogram
 from ndfit.output.report.samples import fits_into_page, samples_everywhere, samples_of
 
 pytest.importorskip("matplotlib")
@@ -279,3 +280,8 @@ def test_without_covariance(tmp_path: Path) -> None:
     page = written(fit_cube(covariance=False), tmp_path)
     assert all(entry["errors"] is None for entry in page.content["maps"])
     assert "not computed" in page.text
+
+
+@pytest.mark.parametrize("values", [[2.0, 2.0], [2.0, np.nextafter(2.0, 3.0)], [0.0, 0.0], [-1e300, np.nan]])
+def test_a_distribution_of_one_value_is_drawn(values: list[float]) -> None:
+    assert "median" in histogram("stddev", "m / s", np.array(values))

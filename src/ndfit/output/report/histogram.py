@@ -18,6 +18,7 @@ __all__ = ["histogram"]
 BINS = 48
 WIDTH, HEIGHT, BASE = 240.0, 90.0, 18.0
 CLIPPED_PERCENT = 1.0
+ROUNDING = 1e-9  # of the values: what differs by less is drawn as one value
 
 
 def histogram(name: str, unit: str, values: FloatArray) -> str:
@@ -28,7 +29,7 @@ def histogram(name: str, unit: str, values: FloatArray) -> str:
     if not finite.size:
         return f'<figure class="histogram"><figcaption>{escape(title)}</figcaption><p>no fit has an answer</p></figure>'
     low, middle, high = (float(value) for value in np.percentile(finite, (CLIPPED_PERCENT, 50, 100 - CLIPPED_PERCENT)))
-    if not high > low:
+    if not high - low > ROUNDING * max(abs(low), abs(high)):
         half = 0.5 * abs(low) or 0.5
         low, high = low - half, high + half
     counts, edges = np.histogram(np.clip(finite, low, high), BINS, (low, high))
