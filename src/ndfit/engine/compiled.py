@@ -110,7 +110,8 @@ class CompiledEngine:
     def _in_order(self, covariance: FloatArray) -> FloatArray:
         """From the order of `model.free` to that of the parameters."""
         order = np.argsort(self.model.free)
-        return covariance[:, order[:, None], order]
+        in_order = bool((order == np.arange(len(order))).all())
+        return covariance if in_order else covariance[:, order[:, None], order]
 
 
 def _status_of_counts(block: Block, options: SolveOptions) -> NDArray[np.int16]:

@@ -36,9 +36,17 @@ def finish(result: BlockResult, block: Block, params: ParamTable) -> BlockResult
     covariance = None if result.covariance is None else _held_at_bounds(result.covariance, at_bound)
     flags = np.where(at_bound.any(axis=1), Flag.AT_BOUND, 0).astype(np.uint8)
     if result.covariance is not None:
-        singular = ~np.isfinite(result.covariance).all(axis=(1, 2)) & np.isin(result.status, _USABLE)
+        singular = _not_finite(result.covariance) & np.isin(result.status, _USABLE)
         flags |= np.where(singular, Flag.SINGULAR, 0).astype(np.uint8)
     return replace(result, covariance=covariance, flags=flags, n_samples=_count_samples(block))
+
+
+def _not_finite(covariance: FloatArray) -> NDArray[np.bool_]:
+    """Which matrices hold anything but numbers; a sum that is a number tells most of the others at once."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        suspect = ~np.isfinite(np.einsum("nij->n", covariance))
+    suspect[suspect] = ~np.isfinite(covariance[suspect]).all(axis=(1, 2))
+    return suspect
 
 
 def _count_samples(block: Block) -> NDArray[np.int32]:
@@ -49,12 +57,13 @@ def _count_samples(block: Block) -> NDArray[np.int32]:
 
 def _at_bound(result: BlockResult, block: Block, params: ParamTable) -> NDArray[np.bool_]:
     """Which free parameters ended at a bound, shape (N, F)."""
-    free = list(params.free)
-    values = result.parameters[:, free]
-    near = np.zeros(values.shape, dtype=bool)
-    for bound in (block.lower[:, free], block.upper[:, free]):
-        with np.errstate(invalid="ignore"):
-            near |= np.isfinite(bound) & (np.abs(values - bound) <= _NEAR * np.abs(bound))
+    near = np.zeros((len(result.parameters), len(params.free)), dtype=bool)
+    for bounds in (block.lower, block.upper):
+        for column, parameter in enumerate(params.free):
+            bound, values = bounds[:, parameter], result.parameters[:, parameter]
+            if np.isfinite(bound).any():
+                with np.errstate(invalid="ignore"):
+                    near[:, column] |= np.isfinite(bound) & (np.abs(values - bound) <= _NEAR * np.abs(bound))
     return near
 
 

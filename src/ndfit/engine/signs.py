@@ -25,10 +25,11 @@ def positive_widths(result: BlockResult, params: ParamTable, model: Any) -> Bloc
     params : ParamTable
     model : bare model, whose ties are evaluated again for the fits that change
     """
+    even = np.flatnonzero(params.even)
+    if not any((result.parameters[:, index] < 0).any() for index in even):
+        return result
     turned = (result.parameters < 0) & np.asarray(params.even)
     rows = np.flatnonzero(turned.any(axis=1))
-    if rows.size == 0:
-        return result
     signs = np.where(turned, -1.0, 1.0)
     parameters = result.parameters * signs
     if any(params.tied):

@@ -46,6 +46,8 @@ def values_of(
 
 def tied_values(graph: ModelGraph, parameters: Sequence[ArrayLike]) -> dict[int, Any]:
     """Values of the tied parameters, by parameter index, from those of the others."""
+    if not graph.ties:
+        return {}
     values = _run(graph, parameters, [np.nan] * graph.n_inputs)
     return {parameter: values[node] for parameter, node in graph.ties}
 

@@ -99,11 +99,11 @@ def make_block(inputs: Inputs) -> Block:
     for values in coords:
         wanted = wanted & np.isfinite(values)
     start, lower, upper = (_table(maps, inputs) for maps in (inputs.start, inputs.lower, inputs.upper))
-    finite = np.isfinite(data)
-    whole = bool(wanted.all() and finite.all())
-    valid = None if whole else wanted & finite
-    status = _status_of_starts(data.shape[1], start, inputs)
-    if valid is not None:
+    status = _status_of_starts(data.shape, inputs)
+    valid = None
+    if not (wanted.all() and _all_finite(inputs.data)):
+        finite = np.isfinite(data)
+        valid = wanted & finite
         status = _status_of_samples(data, wanted, finite, valid, status, inputs)
     return Block(
         # Non-finite numbers are replaced, so that no engine meets one in a sample that it leaves out.
@@ -125,6 +125,12 @@ def _flatten(array: Any, inputs: Inputs) -> FloatArray:
     n_samples = int(np.prod(inputs.fitting_shape))
     flat: FloatArray = np.asarray(array).reshape(-1, n_samples).astype(float, copy=False)
     return flat
+
+
+def _all_finite(array: Any) -> bool:
+    """Whether all are numbers: the sum of whatever else there is would be none, and takes no second array."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(np.isfinite(np.sum(array))) or bool(np.isfinite(array).all())
 
 
 def _spread(array: Any, inputs: Inputs) -> Any:
@@ -162,10 +168,15 @@ def _table(maps: tuple[FloatArray, ...], inputs: Inputs) -> FloatArray:
     return np.stack([np.broadcast_to(values, inputs.shape).reshape(n_fits) for values in maps], axis=1)
 
 
-def _status_of_starts(n_samples: int, start: FloatArray, inputs: Inputs) -> NDArray[np.int16]:
-    """Status of fits all of whose samples are used."""
-    ready = Status.TOO_FEW_SAMPLES if n_samples < len(inputs.free) else Status.READY
-    return np.where(np.isfinite(start).all(axis=1), ready, Status.NON_FINITE_START).astype(np.int16)
+def _status_of_starts(shape: tuple[int, ...], inputs: Inputs) -> NDArray[np.int16]:
+    """Status of N fits all of whose M samples are used."""
+    n_fits, n_samples = shape
+    status = np.full(n_fits, Status.TOO_FEW_SAMPLES if n_samples < len(inputs.free) else Status.READY, dtype=np.int16)
+    for values in inputs.start:
+        if not np.isfinite(values).all():
+            known = np.broadcast_to(np.isfinite(values), inputs.shape).reshape(n_fits)
+            status[~known] = Status.NON_FINITE_START
+    return status
 
 
 def _status_of_samples(
