@@ -131,12 +131,23 @@ def test_object_with_the_protocol_of_a_fitter() -> None:
 @pytest.mark.parametrize(
     ("info", "status"),
     [
+        ({"ierr": 0}, Status.FINISHED),
         ({"ierr": 1}, Status.FTOL),
+        ({"ierr": 2}, Status.XTOL),
+        ({"ierr": 3}, Status.FTOL_XTOL),
         ({"ierr": 4}, Status.GTOL),
         ({"ierr": 5}, Status.EVALUATION_LIMIT),
+        ({"ierr": 6}, Status.FTOL),
         ({"ierr": 7}, Status.XTOL),
+        ({"ierr": 8}, Status.GTOL),
         ({"status": 0, "success": False}, Status.EVALUATION_LIMIT),
+        ({"status": 1, "success": True}, Status.GTOL),
+        ({"status": 2, "success": True}, Status.FTOL),
+        ({"status": 3, "success": True}, Status.XTOL),
         ({"status": 4, "success": True}, Status.FTOL_XTOL),
+        ({"status": 3}, Status.FINISHED),
+        ({"exit_mode": 1}, Status.EVALUATION_LIMIT),
+        ({"exit_mode": 2}, Status.EVALUATION_LIMIT),
         ({"exit_mode": 9}, Status.EVALUATION_LIMIT),
         ({"exit_mode": 0}, Status.FINISHED),
         ({"singular_values": ()}, Status.GTOL),
@@ -231,3 +242,12 @@ def test_rejection_of_outliers_by_another_function_runs_in_the_reference_engine(
     expected, _ = fitter(Gaussian1D(4.0, 0.3, 1.0), X, data)
     fitted = fit(Gaussian1D(4.0, 0.3, 1.0), data, fitter)
     assert_allclose(fitted.parameters, expected.parameters, rtol=1e-6)
+
+
+def test_a_position_that_does_not_react_says_so() -> None:
+    model = Gaussian1D(4.0, 1e6, 1.0)
+    engine = ReferenceEngine(model, TRFLSQFitter(), {}, (0, 1, 2), False, False)
+    result = engine(block_for(model, line()[np.newaxis], (X,)), SolveOptions())
+    assert result.status[0] == Status.INSENSITIVE
+    assert "does not react to any free parameter" in result.errors[0]
+    assert np.isnan(result.parameters).all()
