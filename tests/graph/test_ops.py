@@ -7,12 +7,16 @@ import string
 
 import numpy as np
 import pytest
+from scipy import special
+from scipy.special import wofz
 
 from ndfit.graph.builder import GraphBuilder
 from ndfit.graph.interpret import evaluate
 from ndfit.graph.ops import OPS, Op
 
 TABLE = ((0.0, 0.25, 0.5, 1.0), (1.0, 3.0, 2.0, 5.0))
+# Those of ndfit alone are tested in `test_special.py`.
+NAMESAKES = [op for op in OPS.values() if op.name not in ("interp", "interp_slope", "gammainc_grad_a")]
 DIFFERENTIABLE = [op for op in OPS.values() if op.partials is not None]
 
 
@@ -82,6 +86,16 @@ def test_the_template_says_what_numpy_computes(op: Op) -> None:
         arguments = [value > 0.0 if i < conditions_among(op) else value for i, value in enumerate(values)]
         written = op.source.format(*(f"({np.asarray(argument).item()!r})" for argument in arguments))
         assert eval(written, {"math": math}) == op.numpy(*arguments)
+
+
+@pytest.mark.parametrize("op", NAMESAKES, ids=named)
+def test_the_value_is_that_of_the_function_of_the_same_name(op: Op) -> None:
+    own = {"faddeeva_real": lambda x, y: wofz(x + 1j * y).real, "faddeeva_imag": lambda x, y: wofz(x + 1j * y).imag}
+    namesake = own.get(op.name) or getattr(np, op.name, None) or getattr(special, op.name)
+    arguments = draws(op, 20)
+    conditions = conditions_among(op)
+    arguments = [*(arguments[:conditions] > 0.0), *arguments[conditions:]]
+    np.testing.assert_array_equal(op.numpy(*arguments), namesake(*arguments))
 
 
 @pytest.mark.parametrize("op", OPS.values(), ids=named)

@@ -45,6 +45,26 @@ def test_status_of_what_cannot_be_fitted() -> None:
     assert_array_equal(block.status, expected)
 
 
+@pytest.mark.parametrize(("n_samples", "status"), [(2, Status.TOO_FEW_SAMPLES), (3, Status.READY)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_as_many_samples_as_free_parameters_are_needed(n_samples: int, status: Status, masked: bool) -> None:
+    data = np.ones((n_samples + masked, 2))
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[-1] = masked
+    assert_array_equal(block_of(data, mask=mask).status, status)
+
+
+def test_of_several_causes_the_first_is_told() -> None:
+    data = np.full((M, 4), np.nan)
+    data[0, 1] = np.inf
+    data[:3, 2] = 1.0
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[:, :2] = True
+    start = Gaussian1D(1.0, np.full(4, np.nan), 1.0)
+    expected = [Status.NO_DATA, Status.ALL_MASKED, Status.NON_FINITE_DATA, Status.NO_DATA]
+    assert_array_equal(block_of(data, mask=mask, model=start).status, expected)
+
+
 def test_non_finite_samples_are_left_out_when_asked() -> None:
     data = np.ones((M, 3))
     data[2, 0] = np.inf
@@ -111,3 +131,17 @@ def test_region_of_the_iterating_axes(lazy: bool) -> None:
 def test_data_are_not_copied_where_they_need_not_be() -> None:
     data = np.ones((M, 7))
     assert np.shares_memory(block_of(data).data, data)
+
+
+def test_positions_are_numbered_in_the_order_of_the_iterating_axes() -> None:
+    data = np.ones((M, 4, 5))
+    assert_array_equal(block_of(data, region=(slice(1, 3), slice(2, 4))).positions, [7, 8, 12, 13])
+
+
+def test_maps_of_starts_and_bounds_are_cut_with_the_region() -> None:
+    mean = np.arange(20.0).reshape(4, 5)
+    bounds = {"mean": (mean - 1.0, mean + 1.0)}
+    block = block_of(np.ones((M, 4, 5)), Gaussian1D(1.0, mean, 1.0), (slice(1, 3), slice(2, 4)), bounds=bounds)
+    assert_array_equal(block.start, [[1, 7, 1], [1, 8, 1], [1, 12, 1], [1, 13, 1]])
+    assert_array_equal(block.lower[:, 1], [6, 7, 11, 12])
+    assert_array_equal(block.upper[:, 1], [8, 9, 13, 14])

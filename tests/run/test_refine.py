@@ -10,8 +10,9 @@ from astropy.modeling.models import Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ndfit
-from ndfit.problem.types import Status
-from ndfit.run.refine import neighbour_steps, neighbours
+from ndfit.output.maps import Maps
+from ndfit.problem.types import STATUS, Status
+from ndfit.run.refine import candidates, neighbour_steps, neighbours
 
 X = np.arange(60.0)
 FALSE = 5.0  # where a second, weaker line catches the fits that start there
@@ -45,6 +46,46 @@ def test_neighbours_of_a_position(n_axes: int, count: int) -> None:
 def test_values_at_neighbours() -> None:
     values = np.arange(6).reshape(2, 3)
     assert_array_equal(neighbours(values, ((0, 1), (-1, -1)), -9), [[[1, 2, -9], [4, 5, -9]], [[-9] * 3, [-9, 0, 1]]])
+
+
+def maps_of(cost: Any, status: Any = None, n_samples: int = 13) -> Maps:
+    """A row of fits of three parameters, by default of ten degrees of freedom."""
+    costs = np.array(cost, dtype=float)
+    ended = np.full(costs.shape, int(Status.FTOL)) if status is None else np.array(status)
+    counts = np.full(costs.shape, n_samples, dtype=np.int32)
+    nothing = np.zeros(costs.shape, dtype=np.uint8)
+    return Maps(np.zeros((3, *costs.shape)), ended.astype(np.int16), counts, costs, counts, nothing, None, None)
+
+
+def test_candidates_are_those_whose_cost_stands_out_among_their_neighbours() -> None:
+    # Reduced chi-square is cost / 5: what is expected of its scatter is sqrt(2 / 10), half of which is 0.22.
+    def found(middle: float) -> bool:
+        return bool(candidates(maps_of([5.0, middle, 5.0]), 3, neighbour_steps(1))[1])
+
+    assert not found(5.0 * 1.22)
+    assert found(5.0 * 1.23)
+    assert not found(0.0)
+
+
+def test_candidates_stand_out_of_the_scatter_of_their_neighbours_where_that_is_larger() -> None:
+    # The neighbours' median is 2, the median of their deviations 1: half of 1.4826 above 2.
+    def found(middle: float) -> bool:
+        cost = np.array([[1.0, 1.0, 1.0], [2.0, middle, 3.0], [3.0, 3.0, 2.0]])
+        return bool(candidates(maps_of(5.0 * cost), 3, neighbour_steps(2))[1, 1])
+
+    assert not found(2.0 + 0.74)
+    assert found(2.0 + 0.75)
+
+
+def test_candidates_without_degrees_of_freedom_do_not_stand_out() -> None:
+    assert not candidates(maps_of([5.0, 500.0, 5.0], n_samples=3), 3, neighbour_steps(1)).any()
+
+
+@pytest.mark.parametrize("status", STATUS)
+def test_failures_that_another_start_may_mend_are_candidates(status: int) -> None:
+    mendable = {"EVALUATION_LIMIT", "NON_FINITE_START", "NON_FINITE_MODEL", "INSENSITIVE", "USER_ERROR"}
+    maps = maps_of([5.0, 5.0, 5.0], [Status.FTOL, status, Status.FTOL])
+    assert candidates(maps, 3, neighbour_steps(1))[1] == (Status(status).name in mendable)
 
 
 @pytest.mark.parametrize("shape", [(40,), (12, 13), (5, 6, 7)])
