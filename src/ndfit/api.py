@@ -30,7 +30,7 @@ from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import weights_of
 from ndfit.run.evaluate import evaluate_everywhere
 from ndfit.run.inspect import look_up_fit, look_up_position
-from ndfit.run.solve import Schedule, solve
+from ndfit.run.solve import MEMORY_LIMIT, Schedule, solve
 from ndfit.run.work import Work
 
 __all__ = ["fit", "parallel_fit_dask", "select"]
@@ -199,6 +199,7 @@ def fit(
     scheduler: Any = None,
     chunk_n_max: int | None = None,
     checkpoint: Any = None,
+    memory_limit: int | str = MEMORY_LIMIT,
     progress: bool | None = None,
 ) -> FitResult:
     """Fit a model at every position of an N-dimensional data set, and keep what is known of each fit.
@@ -250,6 +251,9 @@ def fit(
     checkpoint : path, optional
         Folder in which regions are kept as they are done. The same call goes on where an earlier one stopped, and ends
         with the same bits; it reads all data once more, to see that they are the same. The folder stays.
+    memory_limit : int or str
+        Bytes that the fits in work may take, all workers together, beside the results and the data that are in memory
+        already; '2 GB' and the like. Data that are mapped from a file or lazy are loaded a chunk at a time.
 
     Returns
     -------
@@ -300,7 +304,14 @@ def fit(
         clip=parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free)),
         bootstrap=drawing,
     )
-    schedule = Schedule(scheduler, chunk_n_max, progress=progress, warn_if_slow=engine == "auto", checkpoint=checkpoint)
+    schedule = Schedule(
+        scheduler,
+        chunk_n_max,
+        progress=progress,
+        warn_if_slow=engine == "auto",
+        checkpoint=checkpoint,
+        memory_limit=memory_limit,
+    )
     maps = solve(problem, choice, work, schedule, refine=parse_refine(refine))
     report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
     return FitResult(

@@ -194,6 +194,7 @@ def test_another_run_is_told_by_name(
     first: dict[str, Any], second: dict[str, Any], told: str, tmp_path: Path, stop_after: Callable[[int], None]
 ) -> None:
     common = {"model": MODEL, "data": cube(), "fitting_axes": 0, "chunk_n_max": 20, "checkpoint": tmp_path / "run"}
+    common["scheduler"] = "synchronous"
     stop_after(1)
     with pytest.raises(Stopped):
         ndfit.fit(**(common | first))

@@ -1,6 +1,6 @@
-"""How long a run will take, from a few of its fits.
+"""How long a fit takes, from a few of them.
 
-Flows in: Work, FitProblem and the workers. Flows out: seconds.
+Flows in: Work and FitProblem. Flows out: seconds.
 """
 
 from __future__ import annotations
@@ -11,34 +11,45 @@ from ndfit.problem.arrange import Region
 from ndfit.problem.types import FitProblem
 from ndfit.run.load import inputs_of, load
 from ndfit.run.work import Work
-from ndfit.run.workers import Workers
 
-__all__ = ["estimate_seconds"]
+__all__ = ["expected_seconds", "seconds_per_fit"]
 
-_N_TRIED = 3
-
-
-def estimate_seconds(work: Work, problem: FitProblem, workers: Workers) -> float:
-    """Time that positions spread over the data take, scaled to all of them.
-
-    Threads of an engine that holds the GIL count as one.
-    """
-    n_fits = problem.axes.n_fits
-    spent = sum(_time_one(work, problem, n_fits * step // _N_TRIED) for step in range(_N_TRIED))
-    at_once = 1 if workers.where == "threads" and not work.engine.releases_gil else workers.count
-    return spent / _N_TRIED * n_fits / at_once
+_PLACES = 3
+# Engines that solve many fits at once are timed on as many; the others' fits are long enough for a clock.
+_FITS_TIMED = 128
 
 
-def _time_one(work: Work, problem: FitProblem, position: int) -> float:
-    inputs = load(inputs_of(problem, _region_of(problem, position)))
+def expected_seconds(work: Work, problem: FitProblem) -> float:
+    """Order of magnitude of all fits on one core, from what is known before the first."""
+    fits_a_position = work.starting.count + (0 if work.bootstrap is None else work.bootstrap.count)
+    return problem.axes.n_fits * fits_a_position * work.engine.seconds_per_fit
+
+
+def seconds_per_fit(work: Work, problem: FitProblem) -> float:
+    """The longest that fits of a few places in the data take; what is to be compiled is compiled."""
+    width = _FITS_TIMED if work.engine.releases_gil else 1
+    alone = _time(work, problem, 0, 1)
+    places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
+    if width == 1:
+        return max([alone, *(_time(work, problem, place, 1) for place in places[1:])])
+    alone = _time(work, problem, 0, 1)  # nothing is compiled any more
+    return max(max(0.0, _time(work, problem, place, width) - alone) / width for place in places)
+
+
+def _time(work: Work, problem: FitProblem, position: int, width: int) -> float:
+    inputs = load(inputs_of(problem, _region_of(problem, position, width)))
     begun = time.perf_counter()
     work(inputs)
     return time.perf_counter() - begun
 
 
-def _region_of(problem: FitProblem, position: int) -> Region:
+def _region_of(problem: FitProblem, position: int, width: int) -> Region:
+    """A position and others after it, `width` or more where there are as many."""
     region = []
     for size in reversed(problem.axes.iterating_shape):
         position, index = divmod(position, size)
-        region.append(slice(index, index + 1))
+        step = min(size, width)
+        start = min(index, size - step)
+        region.append(slice(start, start + step))
+        width = -(-width // step)
     return tuple(reversed(region))

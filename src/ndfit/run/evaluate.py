@@ -19,6 +19,7 @@ from ndfit.run.plan import plan_regions
 __all__ = ["evaluate_everywhere"]
 
 _FITS_PER_CHUNK = 10_000
+_SAMPLES_PER_CHUNK = 2**23
 
 
 def evaluate_everywhere(problem: FitProblem, parameters: FloatArray) -> Any:
@@ -31,7 +32,8 @@ def evaluate_everywhere(problem: FitProblem, parameters: FloatArray) -> Any:
     import dask.array as da  # brings pandas and xarray along where they are installed
 
     axes = problem.axes
-    plan = plan_regions(problem, n_most=_FITS_PER_CHUNK, n_workers=1)
+    n_most = min(_FITS_PER_CHUNK, _SAMPLES_PER_CHUNK // max(axes.n_samples, 1))
+    plan = plan_regions(problem, n_most=n_most, n_workers=1)
     grid = tuple(len(axis) for axis in plan.pieces)
     blocks = np.empty(grid, dtype=object)
     for index, region in zip(np.ndindex(grid), plan.regions, strict=True):

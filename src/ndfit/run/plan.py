@@ -17,7 +17,6 @@ from ndfit.problem.types import Axes, FitProblem
 __all__ = ["Plan", "plan_regions"]
 
 CHUNKS_PER_WORKER = 4
-BYTES_PER_CHUNK = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def plan_regions(
 
     Parameters
     ----------
-    n_most : fits in one chunk that the engine makes good use of
+    n_most : fits in one chunk that memory allows and the engine makes good use of
     n_workers : chunks are made small enough that each worker has several
     native : use the chunks of the dask array as they are
     chunk_n_max : the caller's limit of fits in one chunk
@@ -52,18 +51,12 @@ def plan_regions(
     axes = problem.axes
     chunks = getattr(problem.data, "chunks", None)
     steps = [chunks[axis] for axis in axes.iterating] if chunks is not None else None
+    limit = _limit(axes, n_most, n_workers, chunk_n_max)
     if native and steps is not None:
-        pieces = [_edges(sizes) for sizes in steps]
-    else:
-        limit = _limit(axes, n_most, n_workers, chunk_n_max)
-        multiples = [max(sizes) for sizes in steps] if steps is not None else [1] * len(axes.iterating)
-        pieces = [
-            _even(size, step)
-            for size, step in zip(
-                axes.iterating_shape, _chunk_shape(axes.iterating_shape, multiples, limit), strict=True
-            )
-        ]
-    return Plan(tuple(pieces))
+        return Plan(tuple(_edges(sizes) for sizes in steps))
+    multiples = [max(sizes) for sizes in steps] if steps is not None else [1] * len(axes.iterating)
+    chosen = _chunk_shape(axes.iterating_shape, multiples, limit, _inner_first(problem.data, axes))
+    return Plan(tuple(_even(size, step) for size, step in zip(axes.iterating_shape, chosen, strict=True)))
 
 
 def _limit(axes: Axes, n_most: int, n_workers: int, chunk_n_max: int | None) -> int:
@@ -72,17 +65,26 @@ def _limit(axes: Axes, n_most: int, n_workers: int, chunk_n_max: int | None) -> 
             raise ValueError(f"chunk_n_max should be a positive whole number of fits, got {chunk_n_max!r}")
         return chunk_n_max
     share = ceil(axes.n_fits / (CHUNKS_PER_WORKER * n_workers)) if n_workers > 1 else n_most
-    by_memory = BYTES_PER_CHUNK // (8 * max(axes.n_samples, 1))
-    return max(1, min(n_most, share, by_memory))
+    return max(1, min(n_most, share))
 
 
-def _chunk_shape(shape: tuple[int, ...], multiples: list[int], limit: int) -> tuple[int, ...]:
-    """Whole trailing axes as long as they fit, then part of one axis, then single positions.
+def _inner_first(data: Any, axes: Axes) -> list[int]:
+    """Iterating axes, those first whose positions lie closest in memory or in the file."""
+    places = range(len(axes.iterating))
+    strides = getattr(data, "strides", None)
+    if strides is None:
+        return list(reversed(places))
+    return sorted(places, key=lambda place: (abs(strides[axes.iterating[place]]), -place))
 
-    Positions next to each other in memory stay together. A part is a multiple of the native chunk where one fits.
+
+def _chunk_shape(shape: tuple[int, ...], multiples: list[int], limit: int, order: list[int]) -> tuple[int, ...]:
+    """Whole inner axes as long as they fit, then part of one axis, then single positions.
+
+    Positions next to each other in memory stay together, so that a file is read in long runs. A part is a multiple of
+    the native chunk where one fits.
     """
     chosen = [1] * len(shape)
-    for axis in reversed(range(len(shape))):
+    for axis in order:
         room = limit // prod(chosen)
         step = min(shape[axis], max(room, 1))
         if multiples[axis] <= step < shape[axis]:

@@ -14,14 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ndfit.errors import FitWarning
 from ndfit.output.maps import Maps
 from ndfit.problem.arrange import Region
 from ndfit.problem.types import BlockResult, EngineChoice, FitProblem
 from ndfit.run.checkpoint import open_checkpoint
-from ndfit.run.estimate import estimate_seconds
+from ndfit.run.estimate import expected_seconds, seconds_per_fit
 from ndfit.run.identity import identity_of
 from ndfit.run.load import inputs_of
+from ndfit.run.memory import bytes_per_fit, parse_memory
 from ndfit.run.plan import Plan, plan_regions
 from ndfit.run.progress import Progress
 from ndfit.run.refine import from_solutions, refine_from_neighbours
@@ -31,8 +34,14 @@ from ndfit.run.workers import Workers, resolve_workers
 
 __all__ = ["Schedule", "solve"]
 
-SECONDS_WORTH_A_TRIAL = 1.0
+MEMORY_LIMIT = "512 MB"
+
+SECONDS_WORTH_A_TRIAL = 0.3
 SECONDS_WORTH_A_WARNING = 10.0
+# An interrupt waits for the chunks that are in work, and a checkpoint loses them.
+SECONDS_PER_CHUNK = 1.0
+# Tasks on a cluster that carry more are warned of by dask, and pass through one scheduler.
+BYTES_PER_MESSAGE = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class Schedule:
     progress: bool | None = None
     warn_if_slow: bool = True
     checkpoint: Any = None
+    memory_limit: Any = MEMORY_LIMIT
 
 
 def solve(
@@ -70,15 +80,16 @@ def solve(
     on_region : called in this thread with each region's results
     """
     workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits * work.starting.count)
+    seconds = _seconds_per_fit(choice, work, problem)
+    if schedule.warn_if_slow:
+        _warn_if_slow(choice, problem, workers, seconds)
     plan = plan_regions(
         problem,
-        n_most=choice.engine.chunk_size,
+        n_most=_most_fits(work, problem, workers, seconds, parse_memory(schedule.memory_limit)),
         n_workers=workers.count,
         native=schedule.preserve_native_chunks,
         chunk_n_max=schedule.chunk_n_max,
     )
-    if schedule.warn_if_slow:
-        _warn_if_slow(choice, work, problem, workers)
     if schedule.checkpoint is None:
         return _run(problem, work, plan, Afresh(workers), schedule, refine, keep_info, on_region)
     identity = identity_of(problem, work, refine)
@@ -117,15 +128,32 @@ def _run(
     return maps.transformed(problem.transform)
 
 
-def _warn_if_slow(choice: EngineChoice, work: Work, problem: FitProblem, workers: Workers) -> None:
-    """Say why the fits are made one by one, where that takes a while."""
-    if choice.engine.releases_gil or problem.axes.n_fits * choice.engine.seconds_per_fit < SECONDS_WORTH_A_TRIAL:
+def _seconds_per_fit(choice: EngineChoice, work: Work, problem: FitProblem) -> float:
+    """Measured where a run takes long enough for it to matter."""
+    worth = expected_seconds(work, problem) >= SECONDS_WORTH_A_TRIAL
+    return seconds_per_fit(work, problem) if worth else choice.engine.seconds_per_fit
+
+
+def _most_fits(work: Work, problem: FitProblem, workers: Workers, seconds: float, memory: int) -> int:
+    """Fits in a chunk that the engine makes good use of, in the time and memory that a chunk may take."""
+    by_memory = memory // (workers.count * bytes_per_fit(problem, work))
+    by_time = int(SECONDS_PER_CHUNK / max(seconds, 1e-9))
+    most = min(work.engine.chunk_size, by_memory, by_time)
+    if workers.is_cluster and isinstance(problem.data, np.ndarray):
+        most = min(most, BYTES_PER_MESSAGE // (problem.data.dtype.itemsize * max(problem.axes.n_samples, 1)))
+    return max(1, most)
+
+
+def _warn_if_slow(choice: EngineChoice, problem: FitProblem, workers: Workers, seconds: float) -> None:
+    """Say why the fits are made one by one, where that takes a while; threads that hold the GIL count as one."""
+    if choice.engine.releases_gil:
         return
-    seconds = estimate_seconds(work, problem, workers)
-    if seconds > SECONDS_WORTH_A_WARNING:
+    at_once = 1 if workers.where == "threads" else workers.count
+    expected = problem.axes.n_fits * seconds / at_once
+    if expected > SECONDS_WORTH_A_WARNING:
         warnings.warn(
             f"{problem.axes.n_fits} fits are made one by one with the astropy fitter, which will take about "
-            f"{seconds:.0f} s, because {choice.reason}",
+            f"{expected:.0f} s, because {choice.reason}",
             FitWarning,
             stacklevel=4,
         )

@@ -1,0 +1,73 @@
+"""How much memory fits take while they are made, beside their data where these are in memory already and their results.
+
+Flows in: FitProblem and Work. Flows out: bytes a fit, and how many fits may be in work at once.
+
+Counted are the arrays of a sample's size that `ndfit.run.load`, the engines and what is done to their fits hold at the
+same time, as measured; `tests/run/test_memory.py` holds the sum to what the system allows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dask.utils import parse_bytes
+
+from ndfit.engine.loss import SQUARE
+from ndfit.problem.types import Axes, FitProblem
+from ndfit.run.work import Work
+
+__all__ = ["bytes_per_fit", "parse_memory"]
+
+_DOUBLE = 8
+# The data as doubles, and again with what is left out replaced; which samples are wanted, finite, valid; a copy of
+# those that were read from a file or computed.
+_DATA = 2 * _DOUBLE + 3
+_WEIGHTS = 3 * _DOUBLE + 2
+_COORDINATE = 2 * _DOUBLE
+# Residuals and what is made of them.
+_LOSS = 6 * _DOUBLE
+_CLIP = 8 * _DOUBLE
+_BOOTSTRAP = 8 * _DOUBLE
+# Arrays of the size of parameters and of covariances.
+_PARAMETERS, _COVARIANCES = 8, 4
+
+
+def bytes_per_fit(problem: FitProblem, work: Work) -> int:
+    """Bytes that one fit takes while its region is in work."""
+    axes, params = problem.axes, problem.params
+    a_sample = _DATA + problem.data.dtype.itemsize
+    a_sample += sum(
+        cost
+        for cost, used in (
+            (_WEIGHTS, _varies(problem.weights, axes)),
+            (_LOSS, work.options.loss != SQUARE),
+            (_CLIP, work.clip is not None),
+            (_BOOTSTRAP, work.bootstrap is not None),
+        )
+        if used
+    )
+    a_sample += _COORDINATE * sum(_varies(values, axes) for values in problem.coords)
+    n_params, n_free = len(params.names), len(params.free)
+    return axes.n_samples * a_sample + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)
+
+
+def parse_memory(limit: Any) -> int:
+    """Bytes.
+
+    Raises
+    ------
+    ValueError
+        Something else than a positive number of bytes, or such a number with a unit.
+    """
+    try:
+        size = 0 if isinstance(limit, bool) else int(parse_bytes(limit))
+    except (ValueError, TypeError, AttributeError):
+        size = 0
+    if size < 1:
+        raise ValueError(f"memory_limit should be a number of bytes, or text such as '512 MB', got {limit!r}")
+    return size
+
+
+def _varies(array: Any, axes: Axes) -> bool:
+    """Whether an array has numbers of its own for each fit."""
+    return array is not None and any(array.shape[axis] != 1 for axis in axes.iterating)
