@@ -9,7 +9,7 @@ OLDEST ?= .venv-oldest
 # Old releases use what newer ones deprecate.
 OLDEST_ARGS ?= -W ignore::DeprecationWarning tests/parity tests/problem tests/output/test_result.py
 
-.PHONY: demo test test-oldest lint docs bench bench-smoke clean
+.PHONY: demo test coverage test-oldest lint docs bench bench-smoke clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
@@ -20,6 +20,9 @@ test: $(VENV)/.installed-test
 # With the oldest releases that pyproject.toml allows, and the newest of what these bring with them.
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest $(OLDEST_ARGS)
+
+coverage: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
