@@ -71,7 +71,9 @@ def test_ties_reach_through_fix_inputs() -> None:
     model = fix_inputs(models.Gaussian2D(1.0, 3.0, 4.0, 1.0, 2.0, 0.3), {"y": 4.5}) + models.Const1D(1.0)
     model.y_stddev_0.tied = lambda m: m[0].x_stddev * 2.0
     free = tuple(i for i, name in enumerate(model.param_names) if name != "y_stddev_0")
-    verify(trace(model), model, (X,), model.parameters, free)
+    graph = trace(model)
+    verify(graph, model, (X,), model.parameters, free)
+    assert tied_values(graph, model.parameters) == {model.param_names.index("y_stddev_0"): 2.0}
 
 
 @pytest.mark.parametrize(
