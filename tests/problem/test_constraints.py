@@ -151,3 +151,79 @@ def test_fitting_axes_that_are_no_integers(given: Any) -> None:
 def test_fitting_axis_named_twice() -> None:
     with pytest.raises(ValueError, match="twice"):
         parse_axes((1, -1), (4, 5), 2)
+
+
+def test_even_parameter_has_no_bound_anywhere() -> None:
+    for bounds in (([-np.inf, 0.1, -np.inf], None), (None, [np.inf, 9.0, np.inf])):
+        assert problem_of(Lorentz1D(), bounds={"fwhm": bounds}).params.even == (False, False, False)
+    assert problem_of(Lorentz1D(), bounds={"fwhm": ([-np.inf] * 3, None)}).params.even == (False, False, True)
+
+
+def test_even_parameter_is_even_wherever_it_is_tried() -> None:
+    @custom_model
+    def sometimes(x, level=1.0, width=2.0):
+        return x * (width**2 if level < 1.0 else width)
+
+    assert problem_of(sometimes()).params.even == (False, False)
+    assert problem_of(sometimes(0.5)).params.even == (False, True)
+
+
+def test_even_parameter_has_an_effect() -> None:
+    @custom_model
+    def still(x, width=2.0, slope=1.0):
+        return slope * x
+
+    assert problem_of(still()).params.even == (False, False)
+
+
+def test_bounds_that_contradict_themselves_are_shown() -> None:
+    line = Gaussian1D(1.0, 5.0, 1.0)
+    with pytest.raises(ValueError, match=r"lower bound of 'mean' exceeds its upper bound: 6.0, 5.5$"):
+        problem_of(line, bounds={"mean": (6.0, 5.5)})
+    with pytest.raises(ValueError, match=r"lower bound of 'mean' exceeds its upper bound: 1.0 to 9.0, 5.0$"):
+        problem_of(line, bounds={"mean": ([1.0, 9.0, 2.0], 5.0)})
+    problem_of(line, bounds={"mean": (5.0, 5.0)})
+
+
+def test_starts_that_are_all_outside_their_bounds_are_refused() -> None:
+    bounds = {"mean": (2.0, 4.0)}
+    with pytest.raises(
+        ValueError, match=r"every starting value of 'mean' is outside its bounds: 5 is not in \[2.0, 4.0\]"
+    ):
+        problem_of(Gaussian1D(1.0, [np.nan, 5.0, 1.0], 1.0), bounds=bounds)
+    for mean in (2.0, 4.0, [np.nan, 9.0, 3.0], [np.nan] * 3):
+        problem_of(Gaussian1D(1.0, mean, 1.0), bounds=bounds)
+    outside = Gaussian1D(1.0, 5.0, 1.0, fixed={"mean": True})
+    assert problem_of(outside, bounds=bounds).params.fixed == (False, True, False)
+
+
+def test_maps_of_one_number_serve_every_position() -> None:
+    problem = problem_of(Gaussian1D(np.ones((1, 1)), np.ones(1), 1.0))
+    assert [np.size(values) for values in problem.params.start] == [1, 1, 1]
+    with pytest.raises(ValueError, match=r"parameter 'amplitude' has shape \(2,\)"):
+        problem_of(Gaussian1D(np.ones(2), np.ones(2), np.ones(2)), shape=(12, 3))
+
+
+def test_parts_of_a_compound_with_maps_take_their_own_parameters() -> None:
+    maps = [Gaussian1D(np.full(3, float(i)), np.full(3, 3.0 + i), np.full(3, 1.0)) for i in range(1, 5)]
+    x = np.arange(12.0)
+    left, right = (maps[0] + maps[1]) + maps[2], maps[0] + (maps[1] + maps[2])
+    for compound in (left, right, (maps[0] + maps[1]) - (maps[2] + maps[3])):
+        bare = problem_of(compound).model
+        assert_allclose(bare.evaluate(x, *bare.parameters), bare(x))
+        assert bare(x).shape == x.shape
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_fixed_inputs_anywhere_in_a_compound_can_be_fitted(first: bool) -> None:
+    cut, other = fix_inputs(Gaussian2D(1.0, 3.0, 0.0, 2.0, 1.0), {"y": 0.5}), Const1D(1.0)
+    bare = problem_of((cut + other) * Const1D(1.0) if first else Const1D(1.0) * (other + cut)).model
+    assert bare.fittable
+    assert_allclose(bare.evaluate(np.arange(4.0), *bare.parameters), bare(np.arange(4.0)))
+
+
+def test_constraints_of_a_model_that_does_not_pass_them_on() -> None:
+    model = Gaussian1D(1.0, 5.0, 1.0) + Const1D(1.0)
+    model.sync_constraints = False
+    model.mean_0.fixed = True
+    assert problem_of(model).params.fixed == (False, True, False, False)

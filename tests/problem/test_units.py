@@ -23,6 +23,7 @@ def problem_of(model: Any, data_unit: Any = u.Jy, world: Any = X * u.um, **keywo
 def test_parameters_are_converted_to_the_units_of_the_fit() -> None:
     problem = problem_of(Gaussian1D(1500 * u.mJy, 7 * u.um, 0.002 * u.mm))
     assert_allclose([float(value) for value in problem.params.start], [1.5, 7.0, 2.0])
+    assert_allclose(problem.model.parameters, [1.5, 7.0, 2.0])
     assert problem.units == (u.Jy, u.um, u.um)
 
 
