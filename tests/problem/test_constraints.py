@@ -168,6 +168,17 @@ def test_even_parameter_is_even_wherever_it_is_tried() -> None:
     assert problem_of(sometimes(0.5)).params.even == (False, True)
 
 
+def test_even_parameter_takes_those_tied_to_it_along() -> None:
+    @custom_model
+    def product(x, width=2.0, other=2.0):
+        return x * width * other
+
+    model = product()
+    assert problem_of(model).params.even == (False, False)
+    model.other.tied = lambda m: 0.5 * m.width
+    assert problem_of(model).params.even == (True, False)
+
+
 def test_even_parameter_has_an_effect() -> None:
     @custom_model
     def still(x, width=2.0, slope=1.0):
