@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ndfit.api import fit, parallel_fit_dask, select
-    from ndfit.errors import AllFitsFailed, CheckpointError, FitWarning
+    from ndfit.errors import AllFitsFailed, CheckpointError, FitWarning, LoadError
     from ndfit.output.result import FitResult
     from ndfit.output.selection import Selection
     from ndfit.problem.types import FLAGS, STATUS
@@ -23,6 +23,7 @@ __all__ = [
     "CheckpointError",
     "FitResult",
     "FitWarning",
+    "LoadError",
     "Selection",
     "__version__",
     "fit",
@@ -40,6 +41,7 @@ _HOME = {
     "STATUS": "ndfit.problem.types",
     "FitResult": "ndfit.output.result",
     "FitWarning": "ndfit.errors",
+    "LoadError": "ndfit.errors",
     "Selection": "ndfit.output.selection",
     "fit": "ndfit.api",
     "parallel_fit_dask": "ndfit.api",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AllFitsFailed", "CheckpointError", "FitWarning"]
+__all__ = ["AllFitsFailed", "CheckpointError", "FitWarning", "LoadError"]
 
 
 class FitWarning(UserWarning):
@@ -15,3 +15,7 @@ class AllFitsFailed(ValueError, RuntimeError):
 
 class CheckpointError(ValueError):
     """The checkpoint belongs to another run, or to none; the message says what differs and what to do."""
+
+
+class LoadError(RuntimeError):
+    """The data of some positions cannot be read; the message says of which, and why."""

@@ -9,7 +9,7 @@ solved. Names are of one run alone, so that runs on one client do not meet.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import version as installed
 from typing import Any, TypeVar
 
 import cloudpickle
@@ -69,9 +69,9 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
 
 
 def _check_versions(client: Any) -> None:
-    found = {name: client.run(version, name, on_error="return") for name in _PACKAGES}
+    found = {name: client.run(installed, name, on_error="return") for name in _PACKAGES}
     for name, versions in found.items():
-        ours = version(name)
+        ours = installed(name)
         for worker, theirs in versions.items():
             if theirs != ours:
                 told = "no " + name if isinstance(theirs, Exception) else f"{name} {theirs}"

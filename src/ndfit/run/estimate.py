@@ -17,23 +17,27 @@ __all__ = ["expected_seconds", "seconds_per_fit"]
 _PLACES = 3
 # Engines that solve many fits at once are timed on as many; the others' fits are long enough for a clock.
 _FITS_TIMED = 128
+_FITS_AT_LEAST = 8
 
 
 def expected_seconds(work: Work, problem: FitProblem) -> float:
     """Order of magnitude of all fits on one core, from what is known before the first."""
-    fits_a_position = work.starting.count + (0 if work.bootstrap is None else work.bootstrap.count)
-    return problem.axes.n_fits * fits_a_position * work.engine.seconds_per_fit
+    return problem.axes.n_fits * _fits_a_position(work) * work.engine.seconds_per_fit
 
 
 def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     """The longest that fits of a few places in the data take; what is to be compiled is compiled."""
-    width = _FITS_TIMED if work.engine.releases_gil else 1
+    width = max(_FITS_AT_LEAST, _FITS_TIMED // _fits_a_position(work)) if work.engine.releases_gil else 1
     alone = _time(work, problem, 0, 1)
     places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
     if width == 1:
         return max([alone, *(_time(work, problem, place, 1) for place in places[1:])])
     alone = _time(work, problem, 0, 1)  # nothing is compiled any more
     return max(max(0.0, _time(work, problem, place, width) - alone) / width for place in places)
+
+
+def _fits_a_position(work: Work) -> int:
+    return work.starting.count + (0 if work.bootstrap is None else work.bootstrap.count)
 
 
 def _time(work: Work, problem: FitProblem, position: int, width: int) -> float:

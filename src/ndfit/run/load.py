@@ -13,6 +13,7 @@ import dask
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.errors import LoadError
 from ndfit.problem.arrange import Region, cut, take_map
 from ndfit.problem.types import Block, FitProblem, FloatArray, Status
 
@@ -87,8 +88,21 @@ def _numbers(region: Region, shape: tuple[int, ...]) -> NDArray[np.int64]:
 
 
 def load(inputs: Inputs) -> Inputs:
-    """Inputs with every lazy array in memory; computed in this thread, as whole regions are what runs in parallel."""
-    return inputs.with_arrays(dask.compute(*inputs.arrays, scheduler="synchronous"))
+    """Inputs with every lazy array in memory; computed in this thread, as whole regions are what runs in parallel.
+
+    Raises
+    ------
+    LoadError
+        An array cannot be read or computed.
+    """
+    try:
+        return inputs.with_arrays(dask.compute(*inputs.arrays, scheduler="synchronous"))
+    except Exception as error:  # whatever stands behind a lazy array may raise anything
+        first, last = inputs.positions[0], inputs.positions[-1]
+        raise LoadError(
+            f"the data of the positions {first} to {last} of the maps, counted in the order of their axes, cannot be "
+            f"read: {type(error).__name__}: {error}"
+        ) from error
 
 
 def make_block(inputs: Inputs) -> Block:

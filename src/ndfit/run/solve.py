@@ -39,7 +39,7 @@ MEMORY_LIMIT = "512 MB"
 SECONDS_WORTH_A_TRIAL = 0.3
 SECONDS_WORTH_A_WARNING = 10.0
 # An interrupt waits for the chunks that are in work, and a checkpoint loses them.
-SECONDS_PER_CHUNK = 1.0
+SECONDS_PER_CHUNK = 0.5
 # Tasks on a cluster that carry more are warned of by dask, and pass through one scheduler.
 BYTES_PER_MESSAGE = 8 * 2**20
 

@@ -1,0 +1,83 @@
+"""Runs that are killed at random moments and begun again; a script, so that what is killed has nothing else in it.
+
+    python killed_runs.py FOLDER KILLS SEED
+
+For each kill, a forked process fits a cube with a checkpoint until SIGKILL ends it; then the same call is made again,
+and its result compared bit by bit with that of a run that nobody disturbed. Prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.modeling.models import Const1D, Gaussian1D
+
+import ndfit
+
+
+def fit(data: np.ndarray, checkpoint: Path | None) -> ndfit.FitResult:
+    model = Gaussian1D(4.0, np.where(np.arange(1500).reshape(30, 50) % 9, 15.0, 2.0), 2.0) + Const1D(0.0)
+    return ndfit.fit(
+        model,
+        data,
+        fitting_axes=0,
+        chunk_n_max=50,
+        scheduler="threads",
+        guess="auto",
+        starts=2,
+        refine="neighbours",
+        checkpoint=checkpoint,
+    )
+
+
+def cube() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    x = np.arange(30.0)[:, None, None]
+    lines = 5.0 * np.exp(-0.5 * ((x - 15.0 - rng.normal(size=(30, 50))) / 2.0) ** 2)
+    return np.asarray(lines + 0.3 * rng.normal(size=lines.shape))
+
+
+def bits(result: ndfit.FitResult) -> tuple[bytes, ...]:
+    arrays: list[Any] = [*result.parameters.values(), result.covariance, result.status, result.nfev, result.chi_square]
+    return tuple(np.asarray(array).tobytes() for array in arrays)
+
+
+def kill_one(data: np.ndarray, path: Path, seconds: float) -> bool:
+    """Whether the run was killed before it was done."""
+    child = os.fork()
+    if child == 0:
+        try:
+            fit(data, path)
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def main(folder: Path, kills: int, seed: int) -> None:
+    data = cube()
+    fit(data, None)
+    begun = time.perf_counter()
+    whole = bits(fit(data, folder / "undisturbed"))
+    duration = time.perf_counter() - begun
+    draw = random.Random(seed)
+    killed, kept, identical = 0, [], 0
+    for number in range(kills):
+        path = folder / f"run-{number}"
+        killed += kill_one(data, path, draw.uniform(0.0, duration))
+        kept.append(len(list(path.glob("*/[0-9]*.npz"))))
+        identical += bits(fit(data, path)) == whole
+    print(json.dumps({"killed": killed, "kept": kept, "identical": identical}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,71 @@
+"""Workers of a cluster that die or differ."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import signal
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from astropy.modeling.models import Gaussian1D
+
+import ndfit
+
+MODEL = Gaussian1D(4.0, 15.0, 2.0)
+
+
+def test_the_active_client_is_used(client: Any, cube: np.ndarray, assert_same: Any) -> None:
+    whole = ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous")
+    assert_same(ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="default", chunk_n_max=9), whole)
+
+
+def test_two_runs_at_once(client: Any, cube: np.ndarray, assert_same: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    cubes = [cube, cube[:, ::-1], cube + 1.0]
+    with ThreadPoolExecutor(3) as pool:
+        fitted = pool.map(lambda data: ndfit.fit(MODEL, data, fitting_axes=0, scheduler=client, chunk_n_max=9), cubes)
+        for data, result in zip(cubes, fitted, strict=True):
+            assert_same(result, ndfit.fit(MODEL, data, fitting_axes=0, scheduler="synchronous"))
+
+
+@pytest.mark.parametrize("told", ["numba 0.1", "no numba"])
+def test_a_worker_with_another_version(
+    told: str, client: Any, cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = importlib.metadata.version("numba")
+    theirs: Any = "0.1" if told == "numba 0.1" else importlib.metadata.PackageNotFoundError("numba")
+
+    def run(function: Any, name: str, **_: Any) -> dict[str, Any]:
+        return {"tcp://elsewhere": theirs if name == "numba" else function(name)}
+
+    monkeypatch.setattr(client, "run", run)
+    expected = f"the worker tcp://elsewhere has {told}, and this process has numba {ours}: .* Install the same versions"
+    with pytest.raises(RuntimeError, match=expected):
+        ndfit.fit(MODEL, cube, fitting_axes=0, scheduler=client)
+
+
+@pytest.mark.long
+def test_a_killed_worker_costs_its_regions_only(cube: np.ndarray, tmp_path: Any, assert_same: Any) -> None:
+    distributed = pytest.importorskip("distributed")
+    whole = ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous")
+    pages = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": None}
+    marker = tmp_path / "killed"
+
+    def kill_once(block: np.ndarray) -> np.ndarray:
+        if block.size and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return block
+
+    lazy = da.from_array(cube, chunks=(30, 2, 3)).map_blocks(kill_once, dtype=cube.dtype, meta=cube[:0, :0, :0])
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=50, **pages) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        result = ndfit.fit(MODEL, lazy, fitting_axes=0, scheduler=client, chunk_n_max=6, checkpoint=tmp_path / "run")
+    assert marker.exists()
+    assert_same(result, whole)

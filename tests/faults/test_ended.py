@@ -1,0 +1,66 @@
+"""Runs that are killed or interrupted keep what is done, and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs the signals of POSIX")
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
+def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
+    command = [sys.executable, str(HERE / "killed_runs.py"), str(tmp_path), str(kills), "1"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
+    outcome = json.loads(told)
+    assert outcome["identical"] == kills
+    assert outcome["killed"] >= kills // 2
+    assert max(outcome["kept"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "engine"),
+    [
+        ("threads", "compiled"),
+        pytest.param("processes", "reference", marks=pytest.mark.long),
+        pytest.param("synchronous", "reference", marks=pytest.mark.long),
+    ],
+)
+def test_an_interrupt_stops_within_two_seconds(scheduler: str, engine: str, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        str(HERE / "interrupted_run.py"),
+        str(tmp_path / "run"),
+        scheduler,
+        engine,
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline().strip() == "begun"
+        kept = len(list(tmp_path.glob("run/fit/[0-9]*.npz")))
+        begun = time.perf_counter()
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+        told = run.stdout.readline()
+        seconds = time.perf_counter() - begun
+        _, errors = run.communicate(timeout=20)
+    assert told == "interrupted 0\n", errors
+    assert seconds < 4.0  # two, on a machine that has nothing else to do
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert errors.count("Traceback") <= 2
+    assert len(list(tmp_path.glob("run/fit/[0-9]*.npz"))) >= kept > 0
+    assert not list(tmp_path.rglob(".partial-*"))
+    with pytest.raises(ProcessLookupError):
+        os.killpg(run.pid, 0)
