@@ -117,3 +117,26 @@ def test_outliers_are_removed_once() -> None:
 
 def test_other_fitters_remove_nothing() -> None:
     assert clip_of(TRFLSQFitter(), 3) is None
+
+
+def test_rounds_end_at_their_number() -> None:
+    rng = np.random.default_rng(3)
+    data = rng.standard_cauchy((1, 60))
+    engine, block = engine_for(Const1D(0.0)), block_for(Const1D(0.0), data, (X,))
+    first = engine(block, OPTIONS)
+    kept = []
+    for rounds in (0, 1, 2):
+        clipped, result = Clip({"sigma": 2.0, "maxiters": 1}, rounds=rounds, n_free=1)(engine, block, OPTIONS, first)
+        kept.append(60 if clipped.valid is None else int(clipped.valid.sum()))
+        assert_allclose(result.parameters[0, 0], data[0].mean() if rounds == 0 else data[0][clipped.valid[0]].mean())
+    assert kept[0] == 60
+    assert kept[0] > kept[1] > kept[2]
+
+
+def test_keywords_of_sigma_clip_that_change_its_result_only() -> None:
+    clip = clip_of(FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, niter=4, sigma=2.5, grow=1), 3)
+    assert clip == Clip({"sigma": 2.5, "grow": 1}, 4, weighted=False, n_free=3)
+    with pytest.raises(ValueError, match="the keyword 'masked' of sigma_clip"):
+        clip_of(FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, masked=False), 3)
+    assert parse_clip(None, TRFLSQFitter(), 3) is None
+    assert parse_clip(np.float64(4.0), TRFLSQFitter(), 3) == Clip({"sigma": 4.0, "maxiters": 1}, n_free=3)

@@ -145,3 +145,28 @@ def test_long_job_of_the_reference_engine_warns_with_its_reason() -> None:
             fitting_axes=0,
             scheduler="synchronous",
         )
+
+
+def test_losses_other_than_the_square_need_the_compiled_engine() -> None:
+    data = np.ones((10, 2))
+    with pytest.raises(ValueError, match=r"engine='reference' minimises squares: the loss 'huber' needs"):
+        ndfit.fit(Gaussian1D(1.0, 3.0, 1.5), data, fitting_axes=0, loss="huber", engine="reference")
+    with pytest.raises(
+        ValueError, match=r"the loss 'cauchy' needs the compiled engine, not possible here: .*flat between"
+    ):
+        ndfit.fit(Box1D(1.0, 3.0, 2.1), data, fitting_axes=0, loss="cauchy")
+
+
+class Keywords:
+    """A fitter that takes any keyword."""
+
+    def __call__(self, model: Any, x: Any, y: Any, **keywords: Any) -> Any:
+        return model
+
+
+def test_keywords_of_fitters_that_take_any_are_handed_on() -> None:
+    call = parse_fitter(Keywords(), {"anything": 3, "filter_non_finite": True})
+    assert dict(call.kwargs) == {"anything": 3}
+    assert (call.filter_non_finite, call.linear, call.calc_uncertainties) == (True, False, False)
+    with pytest.raises(TypeError, match=r"TRFLSQFitter has no keyword 'maxitr'; did you mean 'maxiter'\?"):
+        parse_fitter(TRFLSQFitter(), {"maxitr": 3})
