@@ -145,6 +145,7 @@ def test_object_with_the_protocol_of_a_fitter() -> None:
         ({"status": 2, "success": True}, Status.FTOL),
         ({"status": 3, "success": True}, Status.XTOL),
         ({"status": 4, "success": True}, Status.FTOL_XTOL),
+        ({"status": -1, "success": False}, Status.FINISHED),
         ({"status": 3}, Status.FINISHED),
         ({"exit_mode": 1}, Status.EVALUATION_LIMIT),
         ({"exit_mode": 2}, Status.EVALUATION_LIMIT),
