@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
 from tools.pages import DOCS, pages, run_page
+
+import ndfit
 
 PAGES = pages()
 
@@ -29,6 +32,11 @@ def test_blocks_are_run_or_are_no_code(name: str) -> None:
     fences = [line[3:].strip() for line in PAGES[name].read_text().splitlines() if line.startswith("```")]
     assert [fence for fence in fences[::2] if fence.split()[:1] not in [[known] for known in RUN_OR_NO_CODE]] == []
     assert set(fences[1::2]) <= {""}
+
+
+@pytest.mark.parametrize("name", sorted(set(ndfit.__all__) - {"__version__"}))
+def test_public_names_are_in_the_reference(name: str) -> None:
+    assert re.search(rf"^\.\. \w+:: ndfit\.{name}\b", PAGES["api"].read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.rglob("*.png")), ids=lambda path: path.stem)
