@@ -98,6 +98,16 @@ def test_bounds() -> None:
         assert result.cost[row] <= found.cost * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("factor", [2.0**-30, 1.0, 2.0**20])
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_bound_that_a_fit_starts_on_is_left_whatever_the_scale(factor: float, side: int) -> None:
+    bound = (0.5, None) if side == 0 else (None, 1.5)
+    model = models.Gaussian1D(7.0 * factor, bound[side], 2.0, bounds={"mean": bound})
+    truth = models.Gaussian1D(7.0 * factor, 1.0, 2.0)
+    result = engine_for(model)(block_for(model, truth(X)[np.newaxis], (X,)), OPTIONS)
+    assert np.allclose(result.parameters[0], truth.parameters, rtol=1e-8)
+
+
 def test_noise_free_data_are_recovered() -> None:
     model = models.Gaussian1D(7.0, 1.0, 2.0) + models.Linear1D(0.1, 1.0)
     data, parameters = lines(model, 50, noise=0.0)
