@@ -127,12 +127,15 @@ class Lines:
         """Tests to run for a mutant, those of the file's own first, then the fastest."""
         own = own_tests(file)
         contexts = self._data.contexts_by_lineno(f"src/ndfit/{file}")
-        # Lines that run on import concern every test that runs something of the file.
-        found = _tests_in(contexts.get(line, [])) or _tests_in(itertools.chain(*contexts.values()))
+        here = _tests_in(contexts.get(line, []))
+        # Lines that run on import concern every test that runs something of the file, and its own that only read data.
+        found = here or _tests_in(itertools.chain(*contexts.values()))
         if not found or not line or any(fnmatch.fnmatch(file, pattern) for pattern in ONLY):
             return own
-        # Modules of tests that have changed since the map was made are run whole.
-        chosen = [module for module in own if (ROOT / module).stat().st_mtime > MAP.stat().st_mtime]
+        # Modules of tests that have changed since the map was made are run whole too.
+        modules = [module for module in own if module.endswith(".py")]
+        changed = [module for module in modules if (ROOT / module).stat().st_mtime > MAP.stat().st_mtime]
+        chosen = changed if here else modules
         found = {test for test in found if test.partition("::")[0] not in chosen}
         total = 0.0
         for test in sorted(found, key=lambda test: (test.partition("::")[0] not in own, self._seconds.get(test, 1.0))):
