@@ -18,7 +18,6 @@ version = release = ndfit.__version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "statuses"]
 exclude_patterns = ["_build", "_ext"]
-suppress_warnings = ["toc.empty_glob"]  # pages that the contents name before they are there
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
