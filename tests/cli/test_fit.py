@@ -84,7 +84,11 @@ def test_interrupted_with_a_checkpoint(cube: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(package, "fit", interrupt)
     run = ndfit("fit", cube, "--model", "Gaussian1D", "--checkpoint", tmp_path / "done")
     assert run.exit_code == 130
-    assert f"what is done is in {tmp_path / 'done'}, and the same line again goes on from there.\n" in run.stderr
+    folder = tmp_path / "done"
+    assert (
+        f"what is done is in {folder}; `ndfit resume {folder}`, or the same line again, goes on from there."
+        in run.stderr
+    )
 
 
 def test_a_run_goes_on_from_its_checkpoint(cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

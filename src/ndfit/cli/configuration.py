@@ -18,8 +18,9 @@ from click.core import ParameterSource
 
 from ndfit.atomic import replacing
 from ndfit.cli.errors import BadInput, suggestion
+from ndfit.run.checkpoint import OPTIONS
 
-__all__ = ["check_output", "load_into", "save"]
+__all__ = ["check_output", "keep_beside", "load_into", "options_beside", "save"]
 
 # Of the run, not of the fit.
 _NOT_SAVED = frozenset({"config", "save_config", "overwrite", "quiet"})
@@ -56,6 +57,19 @@ def save(path: Path, context: click.Context) -> None:
             table[_key(name)] = _as_toml(context.params[name])
     with replacing(path) as partial:
         partial.write_text(tomli_w.dumps(table), encoding="utf-8")
+
+
+def options_beside(folder: Path) -> Path:
+    """Where the options of a run are, given the folder of its checkpoint."""
+    return folder / OPTIONS
+
+
+def keep_beside(folder: Path | None, context: click.Context) -> None:
+    """Write the options of a run into the folder of its checkpoint, where that is new."""
+    if folder is None or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    save(options_beside(folder), context)
 
 
 def check_output(path: Path | None, overwrite: bool) -> None:

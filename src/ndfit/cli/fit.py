@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ndfit.cli.configuration import check_output, save
+from ndfit.cli.configuration import check_output, keep_beside, save
 from ndfit.cli.errors import INTERRUPTED
 from ndfit.cli.job import prepare_job, tell
 from ndfit.cli.options import fit_options
@@ -37,6 +37,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
     job = prepare_job(settings)
     if save_config is not None:
         save(save_config, context)
+    keep_beside(settings.keywords["checkpoint"], context)
     if not settings.quiet:
         click.echo(job.headline)
         tell(job.notes)
@@ -58,4 +59,4 @@ def _what_is_left(settings: Settings) -> str:
     folder = settings.keywords["checkpoint"]
     if folder is None:
         return "nothing is written; with --checkpoint FOLDER, a run goes on where it stopped."
-    return f"what is done is in {folder}, and the same line again goes on from there."
+    return f"what is done is in {folder}; `ndfit resume {folder}`, or the same line again, goes on from there."

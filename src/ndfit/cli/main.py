@@ -26,6 +26,7 @@ class _Row(NamedTuple):
 
 _COMMANDS = {
     "fit": _Row("ndfit.cli.fit", "fit", "Fit a model at every position of a cube."),
+    "resume": _Row("ndfit.cli.resume", "resume", "Go on with a run that was interrupted."),
     "info": _Row("ndfit.cli.info", "info", "Say what is in a file of results."),
     "report": _Row("ndfit.cli.report", "report", "Make the page of a file of results."),
     "models": _Row("ndfit.cli.models", "models", "List the models, and which of them compile."),

@@ -105,7 +105,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--checkpoint",
         {
             "type": click.Path(path_type=Path, file_okay=False),
-            "help": "Folder that keeps what is done: the same line again goes on from there.",
+            "help": "Folder that keeps what is done: `ndfit resume FOLDER` goes on from there.",
         },
     ),
     ("--out", {"type": _FILE, "help": "FITS file of the results."}),

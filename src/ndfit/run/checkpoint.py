@@ -7,6 +7,7 @@ folder, and from it the results again, bit for bit.
     fit/000012.npz       results of region 12, with the digests of the samples they were made from
     refine-01/...        the same of each round of the refinement
     lock                 held while a run uses the folder
+    options.toml         where the command line started the run: its options, which are not read here
 
 Everything is written beside its place and renamed, one rename a region, so that a region is there whole or not at all;
 zip's checksums tell damage. Arrays and JSON alone: nothing is pickled, and numpy reads it.
@@ -34,10 +35,11 @@ from ndfit.run.identity import differences
 from ndfit.run.lock import held
 from ndfit.run.plan import Plan
 
-__all__ = ["Checkpoint", "open_checkpoint"]
+__all__ = ["OPTIONS", "Checkpoint", "open_checkpoint"]
 
 LAYOUT = 1
 _RUN = "run.json"
+OPTIONS = "options.toml"
 _ARRAYS = ("parameters", "status", "nfev", "cost", "covariance", "n_samples", "flags")
 _TOLD = "told"
 
@@ -140,7 +142,9 @@ def _plan_of(path: Path, run: Path, identity: Mapping[str, Any]) -> Plan:
 
 def _holds_others(path: Path) -> bool:
     """Whether a folder holds anything but what a run leaves that was cut off before it began."""
-    return any(entry.name != "lock" and not entry.name.startswith(".partial-") for entry in path.iterdir())
+    return any(
+        entry.name not in ("lock", OPTIONS) and not entry.name.startswith(".partial-") for entry in path.iterdir()
+    )
 
 
 def _remove_partial(path: Path) -> None:
