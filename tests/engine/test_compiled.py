@@ -108,6 +108,17 @@ def test_a_bound_that_a_fit_starts_on_is_left_whatever_the_scale(factor: float, 
     assert np.allclose(result.parameters[0], truth.parameters, rtol=1e-8)
 
 
+def test_only_components_that_end_upside_down_are_fitted_twice() -> None:
+    truth = models.Gaussian1D(7.0, 1.0, 2.0)
+    data = truth(X) + 0.05 * np.random.default_rng(0).normal(size=(40, X.size))
+    upright, turned = (
+        engine_for(model)(block_for(model, data, (X,)), OPTIONS)
+        for model in (models.Gaussian1D(5.0, 1.2, 2.3), models.Gaussian1D(-5.0, 1.2, 2.3))
+    )
+    assert np.allclose(turned.parameters, upright.parameters, rtol=1e-5)
+    assert turned.nfev.min() > upright.nfev.max()
+
+
 def test_noise_free_data_are_recovered() -> None:
     model = models.Gaussian1D(7.0, 1.0, 2.0) + models.Linear1D(0.1, 1.0)
     data, parameters = lines(model, 50, noise=0.0)

@@ -180,3 +180,15 @@ def test_parameter_whose_unit_fits_no_other_is_named() -> None:
 
     with pytest.raises(u.UnitConversionError, match="parameter 'mean' is in 'um', which cannot be converted to 's'"):
         problem_of(Odd(1 * u.Jy, 7 * u.um, 1 * u.um))
+
+
+def test_bare_model_takes_bare_numbers_whatever_its_class_says() -> None:
+    class InMicrometres(Gaussian1D):
+        """Asks for a unit of its input even where its parameters have none."""
+
+        @property
+        def input_units(self) -> Any:
+            return {"x": u.um}
+
+    bare = problem_of(InMicrometres(1 * u.Jy, 7 * u.um, 1 * u.um)).model
+    assert_allclose(bare(X), Gaussian1D(1.0, 7.0, 1.0)(X))
