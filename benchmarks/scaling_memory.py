@@ -2,7 +2,8 @@
 
     python -m benchmarks.scaling_memory CUBE LIMIT
 
-Flows in: a FITS file of 128 channels and a limit. Flows out: one line of JSON. Run in a process of its own: peaks are the process's.
+Flows in: a FITS file of 128 channels and a limit. Flows out: one line of JSON. Run in a process of its own: peaks are
+the process's.
 
 `anonymous` is what the process owns (RssAnon), sampled every 5 ms, less what it owned before the call, less the maps
 of the result. `mapped` are pages of the file (RssFile), which the system takes back whenever others need them.

@@ -24,12 +24,12 @@ import ndfit
 
 
 def fit(data: np.ndarray, checkpoint: Path | None) -> ndfit.FitResult:
-    model = Gaussian1D(4.0, np.where(np.arange(1500).reshape(30, 50) % 9, 15.0, 2.0), 2.0) + Const1D(0.0)
+    model = Gaussian1D(4.0, np.where(np.arange(600).reshape(20, 30) % 9, 15.0, 2.0), 2.0) + Const1D(0.0)
     return ndfit.fit(
         model,
         data,
         fitting_axes=0,
-        chunk_n_max=50,
+        chunk_n_max=30,
         scheduler="threads",
         guess="auto",
         starts=2,
@@ -41,7 +41,7 @@ def fit(data: np.ndarray, checkpoint: Path | None) -> ndfit.FitResult:
 def cube() -> np.ndarray:
     rng = np.random.default_rng(5)
     x = np.arange(30.0)[:, None, None]
-    lines = 5.0 * np.exp(-0.5 * ((x - 15.0 - rng.normal(size=(30, 50))) / 2.0) ** 2)
+    lines = 5.0 * np.exp(-0.5 * ((x - 15.0 - rng.normal(size=(20, 30))) / 2.0) ** 2)
     return np.asarray(lines + 0.3 * rng.normal(size=lines.shape))
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs the signals of PO
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
 def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
     command = [sys.executable, str(HERE / "killed_runs.py"), str(tmp_path), str(kills), "1"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800).stdout
     outcome = json.loads(told)
     assert outcome["identical"] == kills
     assert outcome["killed"] >= kills // 2
@@ -62,5 +62,15 @@ def test_an_interrupt_stops_within_two_seconds(scheduler: str, engine: str, tmp_
     assert errors.count("Traceback") <= 2
     assert len(list(tmp_path.glob("run/fit/[0-9]*.npz"))) >= kept > 0
     assert not list(tmp_path.rglob(".partial-*"))
-    with pytest.raises(ProcessLookupError):
-        os.killpg(run.pid, 0)
+    assert _ends(run.pid)
+
+
+def _ends(group: int) -> bool:
+    """Whether the last process of a group ends; Python's own tracker of resources takes a moment to see that it may."""
+    for _ in range(50):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
