@@ -25,7 +25,7 @@ from ndfit.output.model import fitted_model
 from ndfit.output.record import Call
 from ndfit.output.result import FitResult
 from ndfit.output.selection import CRITERIA, Selection
-from ndfit.output.summary import report_failures
+from ndfit.output.summary import IN_FOLDERS, IN_THE_RESULT, report_failures
 from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import weights_of
 from ndfit.run.evaluate import evaluate_everywhere
@@ -164,7 +164,7 @@ def parallel_fit_dask(
     )
     if keep_info:
         fitter.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
-    report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
+    report_failures(maps, masked=problem.mask is not None or problem.weights is not None, see=IN_FOLDERS)
     covariance = maps.scaled_covariance(problem.absolute_sigma) if call.calc_uncertainties else None
     return fitted_model(problem, maps, None if covariance is None else error_maps(problem, maps, covariance))
 
@@ -313,7 +313,7 @@ def fit(
         memory_limit=memory_limit,
     )
     maps = solve(problem, choice, work, schedule, refine=parse_refine(refine))
-    report_failures(maps, masked=problem.mask is not None or problem.weights is not None)
+    report_failures(maps, masked=problem.mask is not None or problem.weights is not None, see=IN_THE_RESULT)
     return FitResult(
         problem,
         maps,

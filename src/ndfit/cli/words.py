@@ -11,7 +11,7 @@ __all__ = ["in_words_of_the_command", "sentence"]
 
 _WORDS = (
     ("fitter_kwargs={'maxiter': ...}", "--max-evaluations"),
-    (". diagnostics='error' with a diagnostics_path writes a folder for each of them", "."),
+    (". diagnostics() of the result says where, and why", "."),
     ("see the message: diagnostics='error' keeps the traceback of each position", "see the table MESSAGES of the file"),
     ("guess='auto'", "--guess auto"),
     ("starts=n", "--starts n"),

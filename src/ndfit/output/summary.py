@@ -16,17 +16,19 @@ from ndfit.errors import AllFitsFailed, FitWarning
 from ndfit.output.maps import Maps
 from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Status
 
-__all__ = ["report_failures", "summary_text"]
+__all__ = ["IN_FOLDERS", "IN_THE_RESULT", "report_failures", "summary_text"]
 
-HOW_TO_SEE_MORE = "diagnostics='error' with a diagnostics_path writes a folder for each of them"
+IN_FOLDERS = "diagnostics='error' with a diagnostics_path writes a folder for each of them"
+IN_THE_RESULT = "diagnostics() of the result says where, and why"
 
 
-def report_failures(maps: Maps, *, masked: bool) -> None:
+def report_failures(maps: Maps, *, masked: bool, see: str) -> None:
     """Raise or warn, once for the whole run.
 
     Parameters
     ----------
     maps : of the run
+    see : where there is more to see
     masked : the caller gave a mask or weights; a run in which these leave nothing is a mistake
 
     Raises
@@ -46,7 +48,7 @@ def report_failures(maps: Maps, *, masked: bool) -> None:
     if failed:
         parts = "; ".join(f"{count} {row.meaning} ({row.remedy})" for row, count in failed.items())
         warnings.warn(
-            f"{sum(failed.values())} of {sum(counted.values())} fits did not converge: {parts}. {HOW_TO_SEE_MORE}",
+            f"{sum(failed.values())} of {sum(counted.values())} fits did not converge: {parts}. {see}",
             FitWarning,
             stacklevel=3,
         )
