@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from astropy.modeling.fitting import TRFLSQFitter
@@ -337,7 +338,7 @@ def select(
     models : iterable of astropy.modeling.Model
         The candidates, such as one with no line, one with one line and one with two.
     data, **keywords
-        As in `fit`, for every candidate.
+        As in `fit`, for every candidate; each has a folder of its own in `checkpoint`.
     criterion : 'bic' or 'aic'
         What is least for the best model: Schwarz's criterion, which finds the right one as samples grow in number, or
         Akaike's, which takes a more complicated one more readily.
@@ -364,7 +365,14 @@ def select(
         raise ValueError(f"margin should be a number that is not negative, got {margin!r}")
     if keywords.get("clip") is not None:
         raise ValueError("clip leaves out other samples for other models, which cannot be compared: mask them instead")
-    return Selection(tuple(fit(model, data, **keywords) for model in candidates), criterion, margin)
+    results = (fit(model, data, **_of_candidate(number, keywords)) for number, model in enumerate(candidates))
+    return Selection(tuple(results), criterion, margin)
+
+
+def _of_candidate(number: int, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    if keywords.get("checkpoint") is None:
+        return dict(keywords)
+    return {**keywords, "checkpoint": Path(keywords["checkpoint"]) / f"model-{number}"}
 
 
 def _parse_fit_info(fit_info: Any) -> tuple[str, ...] | None:

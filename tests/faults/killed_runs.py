@@ -71,8 +71,8 @@ def main(folder: Path, kills: int, seed: int) -> None:
     duration = time.perf_counter() - begun
     draw = random.Random(seed)
     killed, kept, identical = 0, [], 0
-    for number in range(kills):
-        path = folder / f"run-{number}"
+    while killed < kills:  # some are done before it comes to that
+        path = folder / f"run-{len(kept)}"
         killed += kill_one(data, path, draw.uniform(0.0, duration))
         kept.append(len(list(path.glob("*/[0-9]*.npz"))))
         identical += bits(fit(data, path)) == whole

@@ -202,6 +202,13 @@ def test_another_run_is_told_by_name(
         ndfit.fit(**(common | second))
 
 
+def test_each_candidate_of_a_selection_has_its_own(tmp_path: Path) -> None:
+    for _ in range(2):
+        chosen = ndfit.select([Const1D(0.0), MODEL], cube(), fitting_axes=0, checkpoint=tmp_path / "run")
+    assert {folder.name for folder in (tmp_path / "run").iterdir()} == {"model-0", "model-1"}
+    assert len(chosen.results) == 2
+
+
 @pytest.mark.parametrize("damage", ["cut short", "turned bit", "empty"])
 def test_a_damaged_region_is_solved_again(damage: str, tmp_path: Path) -> None:
     data, path = cube(), tmp_path / "run"
