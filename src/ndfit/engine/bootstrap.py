@@ -26,11 +26,10 @@ from scipy.special import ndtri, pdtrik
 
 from ndfit.engine.kernel.draws import uniform
 from ndfit.engine.loss import CASH, SQUARE
-from ndfit.problem.types import STATUS, Block, BlockResult, FloatArray, SolveOptions, Status
+from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status, usable
 
 __all__ = ["Bootstrap", "parse_bootstrap"]
 
-_USABLE = [code for code, row in STATUS.items() if row.usable]
 PARAMETRIC, RESIDUAL = "parametric", "residual"
 # Apart from the numbers that starting points are drawn by.
 _FIRST = 2**31
@@ -71,7 +70,7 @@ class Bootstrap:
         values : gives the model's values
         block, options, result : what was fitted, how, and what came out
         """
-        fitted = np.isin(result.status, _USABLE)
+        fitted = usable(result.status)
         status = np.where(fitted, Status.READY, Status.NO_DATA).astype(np.int16)
         start = np.where(fitted[:, np.newaxis], result.parameters, block.start)
         block = replace(block, start=np.clip(start, block.lower, block.upper), status=status)
@@ -83,10 +82,10 @@ class Bootstrap:
             numbers = range(first, min(first + at_once, self.count))
             data = [draw(uniform(self.seed, block.positions, _FIRST + n, block.data.shape[1])) for n in numbers]
             drawn = refit(_repeated(block, np.concatenate(data)), options)
-            usable = np.isin(drawn.status, _USABLE).reshape(len(numbers), -1)
+            known = usable(drawn.status).reshape(len(numbers), -1)
             parameters = drawn.parameters[:, list(self.free)].reshape(len(numbers), block.n_fits, -1)
-            for own, known in zip(parameters, usable, strict=True):
-                spread.add(own, known)
+            for own, answered in zip(parameters, known, strict=True):
+                spread.add(own, answered)
         return replace(result, covariance=spread.covariance())
 
     def _drawer(

@@ -19,11 +19,10 @@ from astropy.stats import sigma_clip
 from numpy.typing import NDArray
 
 from ndfit.engine.trials import take_rows
-from ndfit.problem.types import STATUS, Block, BlockResult, Engine, SolveOptions, Status
+from ndfit.problem.types import Block, BlockResult, Engine, SolveOptions, Status, usable
 
 __all__ = ["Clip", "clip_of", "parse_clip"]
 
-_USABLE = [code for code, row in STATUS.items() if row.usable]
 # Of `sigma_clip`, those that do not change what its result is.
 _KEYWORDS = frozenset({"sigma", "sigma_lower", "sigma_upper", "maxiters", "cenfunc", "stdfunc", "grow"})
 _ROUNDS = 10
@@ -63,7 +62,7 @@ class Clip:
         return block, result
 
     def _outliers(self, engine: Engine, block: Block, valid: NDArray[np.bool_], result: BlockResult) -> Any:
-        fitted = np.isin(result.status, _USABLE)[:, np.newaxis]
+        fitted = usable(result.status)[:, np.newaxis]
         with np.errstate(all="ignore"):
             residual = block.data - engine.values(result.parameters, block.coords)
         if self.weighted and block.weights is not None:

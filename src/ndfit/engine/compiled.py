@@ -18,7 +18,7 @@ from ndfit.engine.kernel.driver import compiled_solve
 from ndfit.engine.kernel.losses import compiled_loss
 from ndfit.engine.kernel.workspace import OUTCOME_COLUMNS, Structure, Table, View, Workspace, allocate, view_table
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
-from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions, Status
+from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, usable
 
 __all__ = ["CompiledEngine", "ModelCode"]
 
@@ -86,7 +86,7 @@ class CompiledEngine:
         self.model.set_tied(parameters)
         covariance = self._covariance(call, block, options, parameters) if options.covariance else None
         status = outcome[:, 0].astype(np.int16)
-        parameters[~np.isin(status, _USABLE)] = np.nan
+        parameters[~usable(status)] = np.nan
         return BlockResult(parameters, status, outcome[:, 1].astype(np.int32), outcome[:, 2].copy(), covariance)
 
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
@@ -120,9 +120,6 @@ def _status_of_counts(block: Block, options: SolveOptions) -> NDArray[np.int16]:
         return block.status
     negative = (block.data < 0.0).any(axis=1) & (block.status == Status.READY)
     return np.where(negative, Status.NEGATIVE_COUNTS, block.status).astype(np.int16)
-
-
-_USABLE = [code for code, row in STATUS.items() if row.usable]
 
 
 @dataclass(frozen=True)
@@ -183,8 +180,7 @@ class _Call:
 
     def covariance(self) -> FloatArray:
         """Return (N, F, F), in the order of `model.free`, at the outcome's parameters."""
-        n_fits, n_samples, n_free = len(self.views), self.n_samples, len(self.model.free)
-        n_fits = self._sizes[0]
+        n_fits, n_samples, n_free = self._sizes[0], self.n_samples, len(self.model.free)
         covariance = np.full((n_fits, n_free, n_free), np.nan)
         jacobian = np.zeros((n_free * n_samples, self.workspace.arrays[0].shape[1]))
         address = np.array([jacobian.ctypes.data], np.int64)

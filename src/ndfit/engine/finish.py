@@ -13,14 +13,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import STATUS, Block, BlockResult, Flag, FloatArray, ParamTable
+from ndfit.problem.types import Block, BlockResult, Flag, FloatArray, ParamTable, usable
 
 __all__ = ["finish"]
 
 # Interior-point methods stop this close to a bound, in relation to it.
 _NEAR = 1e-8
-
-_USABLE = [code for code, row in STATUS.items() if row.usable]
 
 
 def finish(result: BlockResult, block: Block, params: ParamTable) -> BlockResult:
@@ -36,7 +34,7 @@ def finish(result: BlockResult, block: Block, params: ParamTable) -> BlockResult
     covariance = None if result.covariance is None else _held_at_bounds(result.covariance, at_bound)
     flags = np.where(at_bound.any(axis=1), Flag.AT_BOUND, 0).astype(np.uint8)
     if result.covariance is not None:
-        singular = _not_finite(result.covariance) & np.isin(result.status, _USABLE)
+        singular = _not_finite(result.covariance) & usable(result.status)
         flags |= np.where(singular, Flag.SINGULAR, 0).astype(np.uint8)
     return replace(result, covariance=covariance, flags=flags, n_samples=_count_samples(block))
 

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FloatArray, SolveOptions, Status
+from ndfit.problem.types import Block, BlockResult, Engine, FloatArray, SolveOptions, Status, usable
 
 __all__ = ["best_of", "better", "take_rows"]
 
-_USABLE = [code for code, row in STATUS.items() if row.usable]
 _STARTABLE = [Status.READY, Status.NON_FINITE_START]
 
 
@@ -46,7 +45,7 @@ def _started(block: Block, start: FloatArray) -> Block:
 
 def better(first: BlockResult, second: BlockResult) -> BlockResult:
     """Row by row the result of the lower cost, the first of equals; `nfev` counts both."""
-    one, other = (np.where(np.isin(each.status, _USABLE), each.cost, np.inf) for each in (first, second))
+    one, other = (np.where(usable(each.status), each.cost, np.inf) for each in (first, second))
     unknown = (first.status == Status.NON_FINITE_START) & ~np.isfinite(other)
     return take_rows(first, replace(second, nfev=first.nfev + second.nfev), (other < one) | unknown)
 

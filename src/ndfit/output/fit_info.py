@@ -19,7 +19,6 @@ from ndfit.problem.types import STATUS
 __all__ = ["FitInfoArray", "FitRecord", "gather_fit_info"]
 
 _MEANINGS = {code: row.meaning for code, row in STATUS.items()}
-_CONVERGED = [code for code, row in STATUS.items() if row.converged]
 
 
 class FitRecord(dict[str, Any]):
@@ -64,7 +63,7 @@ def _own_columns(maps: Maps, absolute_sigma: bool) -> dict[str, NDArray[Any]]:
         message[maps.status == code] = _MEANINGS[int(code)]
     columns = {
         "status": maps.status,
-        "success": np.isin(maps.status, _CONVERGED),
+        "success": maps.converged,
         "message": message,
         "nfev": maps.nfev,
         "cost": maps.cost,

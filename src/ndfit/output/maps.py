@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import STATUS, BlockResult, FitProblem, FloatArray, Status
+from ndfit.problem.types import STATUS, BlockResult, FitProblem, FloatArray, Status, converged, usable
 
 __all__ = ["Maps"]
 
@@ -89,7 +89,7 @@ class Maps:
         shape = self.status[region].shape
         with np.errstate(invalid="ignore"):
             lower = result.cost.reshape(shape) < self.cost[region] * (1.0 - _WORTH_TAKING)
-        better = _usable(result.status.reshape(shape)) & (lower | ~_usable(self.status[region]))
+        better = usable(result.status.reshape(shape)) & (lower | ~usable(self.status[region]))
         self.take(region, result, better)
         for row in np.flatnonzero(better):
             self.messages.pop(position_of(region, shape, int(row)), None)
@@ -131,12 +131,12 @@ class Maps:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """Positions whose parameters are numbers, shape B."""
-        return _usable(self.status)
+        return usable(self.status)
 
     @property
     def converged(self) -> NDArray[np.bool_]:
         """Positions that met a convergence test, shape B."""
-        return np.isin(self.status, [code for code, row in STATUS.items() if row.converged])
+        return converged(self.status)
 
     def transformed(self, transform: FloatArray | None) -> Maps:
         """Parameters and covariance in the caller's basis (all parameters are free there)."""
@@ -158,10 +158,6 @@ class Maps:
         degrees = self.n_samples - self.covariance.shape[-1]
         variance = np.divide(2 * self.cost, degrees, out=np.full(self.cost.shape, np.nan), where=degrees > 0)
         return self.covariance * variance[..., np.newaxis, np.newaxis]
-
-
-def _usable(status: NDArray[np.int16]) -> NDArray[np.bool_]:
-    return np.isin(status, [code for code, row in STATUS.items() if row.usable])
 
 
 def position_of(region: tuple[slice, ...], shape: tuple[int, ...], row: int) -> tuple[int, ...]:

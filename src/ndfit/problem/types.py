@@ -33,6 +33,8 @@ __all__ = [
     "SolveOptions",
     "Status",
     "StatusRow",
+    "converged",
+    "usable",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -176,6 +178,16 @@ _ROWS = (
 
 STATUS: Mapping[int, StatusRow] = {int(row.status): row for row in _ROWS}
 """Every status a position can have: what it means and what to do about it. Tables and documents are made from it."""
+
+
+def usable(status: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Where a status says that parameters are finite numbers worth a look."""
+    return np.isin(status, [code for code, row in STATUS.items() if row.usable])
+
+
+def converged(status: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Where a status says that a convergence test was met."""
+    return np.isin(status, [code for code, row in STATUS.items() if row.converged])
 
 
 class Flag(IntFlag):
