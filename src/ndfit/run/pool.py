@@ -23,7 +23,11 @@ IN_FLIGHT_PER_WORKER = 3
 def keep_busy(
     submit: Callable[[Inputs], cf.Future[T]], cut: Cut, regions: Iterable[Region], n_workers: int
 ) -> Solved[T]:
-    """Submit regions as others are done; what has not begun when this is closed is cancelled."""
+    """Submit regions as others are done; what has not begun when this is closed is cancelled.
+
+    When one fails, those that have begun are still waited for and given before its error is raised: nothing that was
+    computed is lost.
+    """
     waiting = iter(regions)
     running: dict[cf.Future[T], Region] = {}
 
@@ -34,14 +38,22 @@ def keep_busy(
                 return
             running[submit(cut(region))] = region
 
+    failure: BaseException | None = None
     try:
         fill()
         while running:
             done, _ = cf.wait(running, return_when=cf.FIRST_COMPLETED)
             finished = [(running.pop(future), future) for future in done]
-            fill()
+            failure = failure or next(filter(None, (future.exception() for _, future in finished)), None)
+            if failure is None:
+                fill()
+            else:
+                running = {future: region for future, region in running.items() if not future.cancel()}
             for region, future in finished:
-                yield region, future.result()
+                if future.exception() is None:
+                    yield region, future.result()
     finally:
         for future in running:
             future.cancel()
+    if failure is not None:
+        raise failure
