@@ -15,7 +15,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 
 from ndfit.engine.bootstrap import parse_bootstrap
 from ndfit.engine.clipping import parse_clip
-from ndfit.engine.fitters import parse_fitter
+from ndfit.engine.fitters import innermost, parse_fitter
 from ndfit.engine.loss import SQUARE, parse_loss
 from ndfit.engine.select import clip_beside, select_engine, solve_options
 from ndfit.engine.starting import parse_refine, parse_starting
@@ -353,8 +353,8 @@ def select(
     Raises
     ------
     ValueError
-        No candidates, an unknown criterion, a negative margin, or `clip`, which would compare fits of different
-        samples; and what `fit` raises.
+        No candidates, an unknown criterion, a negative margin, or `clip` or a fitter that leaves out outliers, which
+        would compare fits of different samples; and what `fit` raises.
     """
     candidates = tuple(models)
     if not candidates:
@@ -363,8 +363,12 @@ def select(
         raise ValueError(f"criterion should be one of {', '.join(CRITERIA)}, got {criterion!r}")
     if not margin >= 0.0:
         raise ValueError(f"margin should be a number that is not negative, got {margin!r}")
-    if keywords.get("clip") is not None:
-        raise ValueError("clip leaves out other samples for other models, which cannot be compared: mask them instead")
+    clip, fitter = keywords.get("clip"), keywords.get("fitter")
+    if clip is not None or fitter is not innermost(fitter):
+        name = "the fitter" if clip is None else "clip"
+        raise ValueError(
+            f"{name} leaves out other samples for other models, which cannot be compared: mask them instead"
+        )
     results = (fit(model, data, **_of_candidate(number, keywords)) for number, model in enumerate(candidates))
     return Selection(tuple(results), criterion, margin)
 

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.modeling.fitting import FittingWithOutlierRemoval, TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D, Linear1D
+from astropy.stats import sigma_clip
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ndfit
 
 X = np.arange(100.0)
 NOISE = 0.1
+CLIPPING = FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip)
 
 
 def lines(n_fits: int, seed: int = 9) -> tuple[Any, Any]:
@@ -93,6 +96,7 @@ def test_equals_are_decided_by_simplicity_then_order() -> None:
         ([Const1D()], {"margin": -1.0}, "margin should be a number that is not negative"),
         ([Const1D()], {"margin": np.nan}, "margin should be a number that is not negative"),
         ([Const1D()], {"clip": 3.0}, "clip leaves out other samples for other models"),
+        ([Const1D()], {"fitter": CLIPPING}, "the fitter leaves out other samples for other models"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(models: list[Any], keywords: dict[str, Any], message: str) -> None:
