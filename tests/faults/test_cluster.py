@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import signal
@@ -30,6 +31,29 @@ def test_two_runs_at_once(client: Any, cube: np.ndarray, assert_same: Any) -> No
         fitted = pool.map(lambda data: ndfit.fit(MODEL, data, fitting_axes=0, scheduler=client, chunk_n_max=9), cubes)
         for data, result in zip(cubes, fitted, strict=True):
             assert_same(result, ndfit.fit(MODEL, data, fitting_axes=0, scheduler="synchronous"))
+
+
+def test_results_beside_a_region_that_fails_are_kept(
+    client: Any, cube: np.ndarray, tmp_path: Any, assert_same: Any
+) -> None:
+    def read(block: np.ndarray, block_info: Any = None) -> np.ndarray:
+        if block_info and block_info[0]["chunk-location"] == (0, 2, 0):
+            raise OSError("Input/output error")
+        return block
+
+    how = {"fitting_axes": 0, "chunk_n_max": 18, "scheduler": client, "checkpoint": tmp_path / "run"}
+    unreadable = da.from_array(cube, chunks=(30, 2, 9)).map_blocks(read, dtype=cube.dtype, meta=cube[:0])
+    with pytest.raises(OSError, match="Input/output error"):
+        ndfit.fit(MODEL, unreadable, **how)
+    kept = sorted(file.name for file in (tmp_path / "run" / "fit").iterdir())
+    assert kept == ["000000.npz", "000001.npz", "000003.npz"]
+    assert_same(ndfit.fit(MODEL, da.from_array(cube, chunks=(30, 2, 9)), **how), ndfit.fit(MODEL, cube, fitting_axes=0))
+
+
+def test_a_client_that_is_not_the_active_one(cluster: Any, cube: np.ndarray, assert_same: Any) -> None:
+    with importlib.import_module("distributed").Client(cluster, set_as_default=False) as client:
+        result = ndfit.fit(MODEL, cube, fitting_axes=0, scheduler=client, chunk_n_max=9)
+    assert_same(result, ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous"))
 
 
 @pytest.mark.parametrize("told", ["numba 0.1", "no numba"])

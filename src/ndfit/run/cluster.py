@@ -8,7 +8,9 @@ solved. Names are of one run alone, so that runs on one client do not meet.
 
 from __future__ import annotations
 
+import concurrent.futures as cf
 from collections.abc import Iterable
+from functools import partial
 from importlib.metadata import version as installed
 from typing import Any, TypeVar
 
@@ -16,7 +18,8 @@ import cloudpickle
 import dask
 
 from ndfit.problem.arrange import Region
-from ndfit.run.pool import IN_FLIGHT_PER_WORKER
+from ndfit.run.load import Inputs
+from ndfit.run.pool import keep_busy
 from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, without_arrays
 from ndfit.run.workers import Workers
 
@@ -36,36 +39,40 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     RuntimeError
         A worker has another version of a package that matters, or a region ended several workers.
     """
-    from distributed import KilledWorker, as_completed
+    from distributed import KilledWorker
 
     client = workers.where
     _check_versions(client)
     shared = client.submit(cloudpickle.loads, cloudpickle.dumps(task), pure=False)
     solve = dask.delayed(solve_arrays, pure=False)
-    waiting = iter(regions)
-    running: dict[Any, Region] = {}
-    finished = as_completed()
+    remotes: set[Any] = set()
 
-    def submit_next() -> None:
-        region = next(waiting, None)
-        if region is not None:
-            inputs = cut(region)
-            future = client.compute(solve(shared, without_arrays(inputs), *inputs.arrays))
-            running[future] = region
-            finished.add(future)
+    def submit(inputs: Inputs) -> cf.Future[T]:
+        remote = client.compute(solve(shared, without_arrays(inputs), *inputs.arrays))
+        remotes.add(remote)
+        local: cf.Future[T] = cf.Future()
+        local.set_running_or_notify_cancel()  # when another fails, what is on its way is waited for
+        remote.add_done_callback(partial(_fetch, local, remotes))
+        return local
 
     try:
-        for _ in range(IN_FLIGHT_PER_WORKER * workers.count):
-            submit_next()
-        for future in finished:
-            region = running.pop(future)
-            submit_next()
-            yield region, future.result()
-            future.release()
+        yield from keep_busy(submit, cut, regions, workers.count)
     except KilledWorker as error:
         raise RuntimeError(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
     finally:
-        client.cancel(list(running))
+        client.cancel(list(remotes))
+
+
+def _fetch(local: cf.Future[Any], remotes: set[Any], remote: Any) -> None:
+    """Bring a result here, in the client's thread of callbacks, and let the cluster forget it."""
+    try:
+        result = remote.result()
+    except BaseException as error:  # a cancelled future's is no Exception
+        local.set_exception(error)
+    else:
+        local.set_result(result)
+    finally:
+        remotes.discard(remote)
 
 
 def _check_versions(client: Any) -> None:

@@ -13,7 +13,7 @@ from ndfit.problem.arrange import Region
 from ndfit.run.load import Inputs
 from ndfit.run.tasks import Cut, Solved
 
-__all__ = ["IN_FLIGHT_PER_WORKER", "keep_busy"]
+__all__ = ["keep_busy"]
 
 T = TypeVar("T")
 
@@ -25,8 +25,8 @@ def keep_busy(
 ) -> Solved[T]:
     """Submit regions as others are done; what has not begun when this is closed is cancelled.
 
-    When one fails, those that have begun are still waited for and given before its error is raised: nothing that was
-    computed is lost.
+    When one fails, or cannot be submitted, those that have begun are still waited for and given before its error is
+    raised: nothing that was computed is lost.
     """
     waiting = iter(regions)
     running: dict[cf.Future[T], Region] = {}
@@ -40,14 +40,14 @@ def keep_busy(
 
     failure: BaseException | None = None
     try:
-        fill()
+        failure = _error_of(fill)
         while running:
             done, _ = cf.wait(running, return_when=cf.FIRST_COMPLETED)
             finished = [(running.pop(future), future) for future in done]
             failure = failure or next(filter(None, (future.exception() for _, future in finished)), None)
             if failure is None:
-                fill()
-            else:
+                failure = _error_of(fill)
+            if failure is not None:
                 running = {future: region for future, region in running.items() if not future.cancel()}
             for region, future in finished:
                 if future.exception() is None:
@@ -57,3 +57,11 @@ def keep_busy(
             future.cancel()
     if failure is not None:
         raise failure
+
+
+def _error_of(action: Callable[[], None]) -> Exception | None:
+    try:
+        action()
+    except Exception as error:
+        return error
+    return None
