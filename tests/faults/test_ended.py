@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,20 +38,8 @@ def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
     ],
 )
 def test_an_interrupt_stops_within_two_seconds(scheduler: str, engine: str, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        str(HERE / "interrupted_run.py"),
-        str(tmp_path / "run"),
-        scheduler,
-        engine,
-    ]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as run:
+    with _begun(tmp_path, scheduler, engine) as run:
         assert run.stdout is not None
-        assert run.stdout.readline().strip() == "begun"
         kept = len(list(tmp_path.glob("run/fit/[0-9]*.npz")))
         begun = time.perf_counter()
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does
@@ -65,6 +55,29 @@ def test_an_interrupt_stops_within_two_seconds(scheduler: str, engine: str, tmp_
     assert _ends(run.pid)
 
 
+@pytest.mark.long
+def test_processes_end_when_the_caller_is_killed(tmp_path: Path) -> None:
+    with _begun(tmp_path, "processes", "reference") as run:
+        os.kill(run.pid, signal.SIGKILL)
+    assert _ends(run.pid)
+
+
+@contextmanager
+def _begun(folder: Path, scheduler: str, engine: str) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process group of its own, which has saved its first region; its group is ended with the context."""
+    script, run = str(HERE / "interrupted_run.py"), str(folder / "run")
+    command = [sys.executable, "-W", "ignore", script, run, scheduler, engine]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == "begun"
+            yield process
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
 def _ends(group: int) -> bool:
     """Whether the last process of a group ends; Python's own tracker of resources takes a moment to see that it may."""
     for _ in range(50):
@@ -73,4 +86,5 @@ def _ends(group: int) -> bool:
         except ProcessLookupError:
             return True
         time.sleep(0.1)
+    os.killpg(group, signal.SIGKILL)
     return False

@@ -2,6 +2,10 @@
 
 Flows in: the task, what cuts inputs, and regions. Flows out: (region, result) pairs. The task travels once a process,
 inputs with each region.
+
+Each process answers one thread, through a pipe of its own. Processes share no queue and no lock, so that one that ends,
+however it ends, holds up nobody; and when the caller's process ends, however it ends, so do the pipes, and with them
+the processes.
 """
 
 from __future__ import annotations
@@ -9,10 +13,11 @@ from __future__ import annotations
 import concurrent.futures as cf
 import multiprocessing
 import signal
+import threading
+import traceback
 from collections.abc import Iterable
-from concurrent.futures.process import BrokenProcessPool
-from functools import partial
-from multiprocessing.context import SpawnContext, SpawnProcess
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 import cloudpickle
@@ -37,70 +42,137 @@ DIED = (
     "a worker process was ended from outside (signal {signal}), often because memory ran out. Use fewer workers or a "
     "smaller chunk_n_max; with checkpoint=... the regions that are done are kept"
 )
+LEFT = "a worker process ended itself (exit code {code}) while it worked: the model or the fitter must not exit"
 
-_task: Any
+# Forking a process that runs threads can lock up.
+_FRESH = multiprocessing.get_context("spawn")
+_SECONDS_TO_END = 1.0
 
 
 def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
-    """Fresh processes ("spawn"): forking a process that runs threads can lock up.
+    """One process a worker; none outlives the generator.
 
     Raises
     ------
     RuntimeError
-        The processes could not start, or one was ended from outside.
+        The processes could not start, or one has ended.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise SystemExit(1)  # a worker that imports a script without a guard; its parent says so
-    context = _Recording()
-    pool = cf.ProcessPoolExecutor(workers.count, context, _start, (cloudpickle.dumps(task),))
-    try:
-        yield from keep_busy(partial(_submit, pool), cut, regions, workers.count)
-    except BrokenProcessPool:
-        raise RuntimeError(_why_broken(context)) from None
-    except BaseException:
-        context.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    crew = _Crew(cloudpickle.dumps(task))
+    with cf.ThreadPoolExecutor(workers.count, "ndfit", _leave_interrupts_to_the_caller) as pool:
+        try:
+            yield from keep_busy(lambda inputs: pool.submit(crew.solve, inputs), cut, regions, workers.count)
+        finally:
+            crew.end()
 
 
-class _Recording(SpawnContext):
-    """The context of processes that start afresh, which knows those that it started: an executor cannot end them."""
+def _leave_interrupts_to_the_caller() -> None:
+    """An interrupt at a terminal goes to every process; new ones inherit which signals their thread has blocked."""
+    if hasattr(signal, "pthread_sigmask"):
+        from multiprocessing import resource_tracker
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.started: list[SpawnProcess] = []
+        resource_tracker.ensure_running()  # which else is started with the first process, and unblocks them
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
-    def Process(self, *args: Any, **keywords: Any) -> SpawnProcess:  # type: ignore[override]
-        process = SpawnProcess(*args, **keywords)
-        self.started.append(process)
+
+class _Crew:
+    """One process for each thread that solves."""
+
+    def __init__(self, task: bytes) -> None:
+        self._task = task
+        self._of_thread = threading.local()
+        self._lock = threading.Lock()
+        self._started: list[_Process] | None = []
+
+    def solve(self, inputs: Inputs) -> Any:
+        """What the task makes of the inputs, in this thread's process."""
+        process = getattr(self._of_thread, "process", None) or self._start()
+        culled = inputs.with_arrays(dask.optimize(*inputs.arrays))
+        # Lambdas and functions of a script travel by value, which plain pickling cannot do.
+        result, error = cloudpickle.loads(process.ask(cloudpickle.dumps(culled)))
+        if error is not None:
+            raise error
+        return result
+
+    def _start(self) -> _Process:
+        with self._lock:
+            if self._started is None:
+                raise RuntimeError("the run has ended")
+            process = _Process()
+            self._started.append(process)
+        process.ask(self._task)
+        self._of_thread.process = process
         return process
 
-    def terminate(self) -> None:
-        for process in self.started:
+    def end(self) -> None:
+        """End every process, whatever it does; none is started from here on."""
+        with self._lock:
+            started, self._started = self._started or [], None
+        for process in started:
             process.terminate()
+        for process in started:
+            process.join()
 
 
-def _why_broken(context: _Recording) -> str:
-    for process in context.started:
-        process.join(timeout=5.0)
-        if process.exitcode is not None and process.exitcode < 0 and process.exitcode != -signal.SIGTERM:
-            return DIED.format(signal=-process.exitcode)
-    return NO_GUARD
+class _Process:
+    """A process that answers."""
+
+    def __init__(self) -> None:
+        self._pipe, theirs = _FRESH.Pipe()
+        # A daemon: the interpreter ends it too, where a second interrupt keeps the crew from doing so.
+        self._process = _FRESH.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._ready = False
+
+    def ask(self, message: bytes) -> bytes:
+        try:
+            self._pipe.send_bytes(message)
+            answer = self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            raise RuntimeError(self._why_ended()) from None
+        self._ready = True
+        return answer
+
+    def _why_ended(self) -> str:
+        self._process.join(_SECONDS_TO_END)
+        code = self._process.exitcode or 0
+        if code < 0:
+            return DIED.format(signal=-code)
+        return LEFT.format(code=code) if self._ready else NO_GUARD
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def join(self) -> None:
+        self._process.join(_SECONDS_TO_END)
+        self._process.kill()
 
 
-def _start(pickled: bytes) -> None:
-    """In the new process: an interrupt at the terminal goes to all, and is for the parent to act on."""
-    global _task
+def _serve(pipe: Connection) -> None:
+    """In the new process: take the task, then inputs, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _task = cloudpickle.loads(pickled)
+    with suppress(EOFError, OSError):
+        task = cloudpickle.loads(pipe.recv_bytes())
+        pipe.send_bytes(b"")
+        while True:
+            pipe.send_bytes(_answer(task, pipe.recv_bytes()))
 
 
-def _solve(pickled: bytes) -> Any:
-    return _task(load(cloudpickle.loads(pickled)))
+def _answer(task: Task[Any], message: bytes) -> bytes:
+    """Pickled (result, None), or (None, error)."""
+    try:
+        return cloudpickle.dumps((task(load(cloudpickle.loads(message))), None))
+    except Exception as error:
+        error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+        return cloudpickle.dumps((None, _portable(error)))
 
 
-def _submit(pool: cf.Executor, inputs: Inputs) -> cf.Future[Any]:
-    """Lambdas and functions of a script travel by value, which plain pickling cannot do."""
-    culled = inputs.with_arrays(dask.optimize(*inputs.arrays))
-    return pool.submit(_solve, cloudpickle.dumps(culled))
+def _portable(error: Exception) -> Exception:
+    """The error, or what it says where it cannot travel."""
+    try:
+        cloudpickle.loads(cloudpickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
