@@ -12,10 +12,6 @@ from tests.validation.pulls import CASES, pulls
 
 MEAN, WIDTH = 0.02, 0.02
 
-# A Lorentzian under a Gaussian: its amplitude is large where its error is, which skews the pulls by a tenth of their
-# width whatever the samples that can be afforded here (it falls with the square root of their number).
-SKEWED = {("Voigt", "amplitude_L")}
-
 
 def check(name: str, n_fits: int, weighted: bool, batch: int, chance: float) -> None:
     """`chance` is how many standard deviations of the simulation itself are allowed for."""
@@ -25,8 +21,7 @@ def check(name: str, n_fits: int, weighted: bool, batch: int, chance: float) -> 
     for parameter in batches[0][0]:
         values = np.concatenate([found[parameter] for found, _ in batches])
         assert np.isfinite(values).all()
-        if (name, parameter) not in SKEWED:
-            assert abs(values.mean()) < MEAN + chance / np.sqrt(n_fits), parameter
+        assert abs(values.mean()) < MEAN + chance / np.sqrt(n_fits), parameter
         assert abs(values.std() / theory - 1.0) < WIDTH + chance / np.sqrt(2.0 * n_fits), parameter
 
 
