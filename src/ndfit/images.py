@@ -17,7 +17,20 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError
 
-__all__ = ["ImageError", "image_hdus", "mirror", "open_fits", "spectral_axis", "unit_of", "wcs_of", "without_axis"]
+__all__ = [
+    "REAL",
+    "ImageError",
+    "image_hdus",
+    "mirror",
+    "open_fits",
+    "spectral_axis",
+    "unit_called",
+    "unit_of",
+    "wcs_of",
+    "without_axis",
+]
+
+REAL = "biuf"  # kinds of numpy dtypes that can be fitted
 
 
 class ImageError(Exception):
@@ -87,10 +100,15 @@ def without_axis(wcs: WCS | None, axis: int) -> WCS | None:
 
 def unit_of(header: fits.Header) -> u.UnitBase | None:
     """The unit that BUNIT states, dimensionless where it states none; None where it is not understood."""
+    return unit_called(str(header.get("BUNIT", "")).strip())
+
+
+def unit_called(text: str) -> u.UnitBase | None:
+    """The unit of a name, None where it is not understood."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", u.UnitsWarning)  # spellings that the standard discourages
-            return u.Unit(str(header.get("BUNIT", "")).strip())
+            return u.Unit(text)
     except ValueError:
         return None
 

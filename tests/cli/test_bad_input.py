@@ -35,7 +35,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
             fits.PrimaryHDU(),
             fits.ImageHDU(line_cube(), fits.Header(HEADER), name="DATA"),
             fits.ImageHDU(np.ones((5, 5)), name="SMALL"),
-            fits.BinTableHDU(Table({"x": [1.0]}), name="CATALOGUE"),
+            fits.BinTableHDU(Table({"x": [1.0], "name": ["a"]}), name="CATALOGUE"),
             kelvin,
             jansky,
         ]
@@ -46,8 +46,12 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Arguments beside the file and the model -> parts of the sentence.
 ON_MANY = [
     (("--hdu", "DAAT"), "has no HDU 'DAAT'. Did you mean DATA?"),
-    (("--hdu", "9"), "has no HDU 9: it has 6, counted from 0."),
-    (("--hdu", "CATALOGUE"), "HDU CATALOGUE of", "is not an image"),
+    (("--hdu", "9"), "has no HDU '9'. It has 6, counted from 0."),
+    (("--hdu", "CATALOGUE"), "HDU CATALOGUE of", "is not an image but a table: name a column of it, as CATALOGUE/x."),
+    (("--hdu", "CATALOGUE/y"), "The table CATALOGUE of", "has no column 'y'. There is x, name."),
+    (("--hdu", "CATALOGUE/name"), "[CATALOGUE/name] holds <U1, and real numbers are needed."),
+    (("--std", "SMALL/x"), "HDU SMALL of", "is not a table, and has no columns."),
+    (("--std", "CATALOG/x"), "has no HDU 'CATALOG'. Did you mean CATALOGUE"),
     (("--hdu", "0"), "HDU 0 of", "is not an image"),
     (("--mask", "MSK"), "has no HDU 'MSK'."),
     (("--mask", "SMALL"), "Mask SMALL of shape (5, 5) does not match the data"),
@@ -56,6 +60,15 @@ ON_MANY = [
     (("--variance", "NOISE"), "NOISE is in 'K', which cannot be converted to 'K2' of the variance of data in 'K'"),
     (("--std", "NOISE", "--ivar", "NOISE"), "Give one of --std and --ivar."),
     (("--world", "SMALL"), "The coordinates cannot be used"),
+    (("--shift", "SMALL"), "--shift SMALL has shape (5, 5), and the positions have (3, 4)."),
+    (
+        ("--shift", "3s"),
+        "--shift is in 's', and the coordinates are in 'm / s'; without a unit, it is in that of the fit.",
+    ),
+    (("--redshift", "3s"), "--redshift is in 's', and plain numbers are expected"),
+    (("--calibration", "SMALL"), "Calibration SMALL of shape (5, 5) does not match the data"),
+    (("--calibration", "SMAL"), "has no HDU 'SMAL'. Did you mean SMALL"),
+    (("--std", "NOISE", "--read-noise", "2"), "Give one of --std and --read-noise."),
     (("--redshift", "SMALL"), "--redshift SMALL has shape (5, 5), and the positions have (3, 4)."),
     (("--axes", "3"), "--axes is 3, and the image has the axes 0 to 2 (40, 3, 4)."),
     (("--axes", "0,1"), "The model has 1 inputs, and --axes names 2 axes."),
@@ -124,6 +137,7 @@ def test_not_a_cube(tmp_path: Path) -> None:
 def test_pixels_have_no_unit(tmp_path: Path) -> None:
     path = write_cube(tmp_path / "cube.fits", header={})
     fails(ndfit("fit", path, *MODEL, "--world-unit", "km/s"), "The coordinates are pixels, and cannot be in 'km / s'")
+    fails(ndfit("fit", path, *MODEL, "--world-unit", "Angstrom", "--redshift", "1"), "The coordinates are pixels, and")
     fails(ndfit("fit", path, *MODEL, "--start", "mean=3km/s"), "a plain number is expected there")
 
 

@@ -20,6 +20,19 @@ def test_numbers_without_a_unit_are_in_that_of_the_header(tmp_path: Path) -> Non
     assert result.n_samples.max() == 35
 
 
+def test_a_shift_is_taken_off_before_a_redshift(tmp_path: Path) -> None:
+    """Plain numbers are in the unit of the fit, here the header's, and others are converted."""
+    header = HEADER | {"CTYPE3": "WAVE", "CUNIT3": "Angstrom", "CRVAL3": 6550.0, "CDELT3": 0.5}
+    path = write_cube(tmp_path / "cube.fits", header=header)
+    shift = 0.5 * np.arange(12.0).reshape(3, 4)
+    fits.writeto(tmp_path / "shift.fits", shift)
+    expected = 6550 + means() / 0.25 * 0.5
+    for text, value in (("3", 3.0), ("0.3nm", 3.0), (str(tmp_path / "shift.fits"), shift)):
+        result = fitted(tmp_path, path, "--model", "Gaussian1D", "--shift", text, "--redshift", "0.1")
+        assert result.parameters["mean"].unit == u.AA
+        np.testing.assert_allclose(result.parameters["mean"].value, (expected - value) / 1.1, atol=0.1)
+
+
 def test_frequencies_become_velocities(tmp_path: Path) -> None:
     rest, step = 115.27e9, -0.25e3 / 299792458.0 * 115.27e9
     header = HEADER | {"CTYPE3": "FREQ", "CUNIT3": "Hz", "CRVAL3": rest, "CDELT3": step}

@@ -30,7 +30,7 @@ _NOTHING = "Nothing is written: give --out, --report or --plot."
 @fit_options
 @click.pass_context
 def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> None:
-    """Fit a model at every position of CUBE, a FITS file."""
+    """Fit a model at every position of CUBE, a FITS or HDF5 file."""
     settings = Settings.of(values)
     check_outputs(settings)
     check_output(save_config, settings.overwrite)

@@ -15,6 +15,7 @@ import click
 from astropy import units as u
 
 import ndfit
+from ndfit.cli.calibration import open_calibration
 from ndfit.cli.cut import cut_out
 from ndfit.cli.errors import BadInput, FitFailed
 from ndfit.cli.expression import parse_expression
@@ -105,7 +106,10 @@ def prepare_job(settings: Settings) -> Job:
         with_wcs=not (settings.pixels or settings.coordinates.hdu),
     )
     world = open_world(source, settings.coordinates)
-    data_unit = source.unit if settings.data_unit is None else parse_unit(settings.data_unit)
+    calibration = None if settings.calibration is None else open_calibration(source, settings.calibration)
+    data_unit = source.unit if calibration is None else calibration.unit_of(source.unit)
+    if settings.data_unit is not None:
+        data_unit = parse_unit(settings.data_unit)
     cut = cut_out(Axes(source.data.shape, source.fitting), world, settings.window, settings.region)
     units = parameter_units(expression, world.units, data_unit)
     plain = not any(units.values()) and (data_unit is not None or any(world.units))
@@ -115,10 +119,10 @@ def prepare_job(settings: Settings) -> Job:
         world,
         cut,
         data_unit=data_unit,
+        calibration=calibration,
         mask=settings.mask,
         missing=settings.missing,
-        uncertainties=settings.uncertainties,
-        uncertainty_unit=None if settings.uncertainty_unit is None else parse_unit(settings.uncertainty_unit),
+        noise=settings.noise,
         plain=plain,
     )
     equivalencies = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ndfit.cli.noise import NoiseOptions
 from ndfit.cli.parameters import Constraints
 from ndfit.cli.world import WorldOptions
 
@@ -35,13 +36,13 @@ class Settings:
     axes: str | None
     pixels: bool
     data_unit: str | None
+    calibration: str | None
     mask: str | None
     missing: float | None
     window: str | None
     region: str | None
     coordinates: WorldOptions
-    uncertainties: Mapping[str, str | None]
-    uncertainty_unit: str | None
+    noise: NoiseOptions
     constraints: Constraints
     guess: str | None
     workers: int | None
@@ -65,9 +66,16 @@ class Settings:
         return cls(
             **own,
             coordinates=WorldOptions(
-                values["world"], values["world_unit"], values["redshift"], values["rest"], values["convention"]
+                values["world"],
+                values["world_unit"],
+                values["shift"],
+                values["redshift"],
+                values["rest"],
+                values["convention"],
             ),
-            uncertainties={kind: values[kind] for kind in ("std", "variance", "ivar")},
+            noise=NoiseOptions(
+                values["std"], values["variance"], values["ivar"], values["read_noise"], values["uncertainty_unit"]
+            ),
             keywords=keywords,
             constraints=Constraints(values["start"], values["fixed"], values["tied"], values["bounds"]),
         )

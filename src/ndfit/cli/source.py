@@ -1,10 +1,10 @@
 """The cube that is fitted, and what comes with it.
 
-Flows in: a FITS file and the names of HDUs, in it or in others. Flows out: Source: the image with its WCS, unit, mask
-and uncertainty on one set of axes, of which those to fit along are found.
+Flows in: a file and the names of arrays, in it or in others. Flows out: Source: the data with their WCS and unit on one
+set of axes, of which those to fit along are found; Planes on the same axes.
 
-An HDU is named by EXTNAME or number; one of another file as file.fits or file.fits[NAME]. Axes of length one are
-dropped, the last ones first, while more than two axes of positions are left.
+An array of another file is file.fits, file.fits[NAME] or file.h5[NAME]; names are those of `layers`. Axes of length one
+are dropped, the last ones first, while more than two axes of positions are left.
 """
 
 from __future__ import annotations
@@ -19,37 +19,39 @@ import numpy as np
 from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
-from numpy.typing import NDArray
 
-from ndfit.cli.errors import BadInput, suggestion
-from ndfit.images import ImageError, image_hdus, mirror, open_fits, spectral_axis, unit_of, wcs_of, without_axis
+from ndfit.cli.errors import BadInput, PointedError
+from ndfit.cli.layers import open_layer, split_reference
+from ndfit.cli.quantities import Amount, parse_amount
+from ndfit.images import mirror, spectral_axis, without_axis
 
-__all__ = ["Plane", "Source", "open_plane", "open_source"]
+__all__ = ["Plane", "Source", "amount_or_plane", "open_plane", "open_source"]
 
-_ELSEWHERE = re.compile(r"(?P<path>.+\.(?:fits|fit|fts)(?:\.gz)?)(?:\[(?P<hdu>[^\]]+)\])?$", re.IGNORECASE)
+_COLUMN = re.compile(r"\d+/\w")
+
 _AXIS_CARDS = ("CTYPE", "CUNIT", "CRVAL", "CDELT")
 
 
 @dataclass(frozen=True)
 class Plane:
-    """An image HDU that comes with the data: a mask, an uncertainty, coordinates.
+    """An array that comes with the data: a mask, an uncertainty, coordinates.
 
-    `unit` is None where BUNIT is absent.
+    `unit` is None where none is stated.
     """
 
     name: str
-    values: NDArray[Any]
+    values: Any
     unit: u.UnitBase | None
 
 
 @dataclass(frozen=True)
 class Source:
-    """An image to fit.
+    """What is fitted.
 
     Attributes
     ----------
     path, hdu : where it comes from
-    data : real numbers
+    data : real numbers, numpy or dask
     unit : of the data, None where there is none
     wcs : of the data's axes, None where the coordinates are pixels
     stated_units : unit that the header states for each axis of the data, None where it states none
@@ -60,7 +62,7 @@ class Source:
 
     path: Path
     hdu: str
-    data: NDArray[Any]
+    data: Any
     unit: u.UnitBase | None
     wcs: WCS | None
     stated_units: tuple[u.UnitBase | None, ...]
@@ -83,87 +85,65 @@ class Source:
 
 
 def open_source(path: Path, hdu: str | None, axes: str | None, n_inputs: int, with_wcs: bool) -> Source:
-    """Open the image to fit.
+    """Open the data to fit.
 
     Parameters
     ----------
-    hdu : EXTNAME or number, None for the first image with as many axes as the model has inputs
+    hdu : name of the array, None for the first image with as many axes as the model has inputs
     axes : axes to fit along, as numpy counts them; None for the spectral axis, or the last two of images
     with_wcs : take the coordinates from the WCS
 
     Raises
     ------
     BadInput
-        No such file, HDU or axis, or nothing to fit.
+        No such file, array or axis, or nothing to fit.
     """
-    try:
-        with open_fits(path) as hdus:
-            image = _find(hdus, path, hdu) if hdu is not None else _first_image(hdus, path, n_inputs)
-            wcs, data, header = wcs_of(image, hdus), image.data, image.header.copy()
-            name = image.name or str(hdus.index(image))
-    except ImageError as error:
-        raise BadInput(str(error)) from error
-    if data.ndim < n_inputs:
+    layer = open_layer(path, hdu, n_inputs)
+    ndim = layer.values.ndim
+    if ndim < n_inputs:
         raise BadInput(
-            f"{path}[{name}] has {data.ndim} axes {data.shape}, and the model needs {n_inputs} to be fitted along."
+            f"{path}[{layer.name}] has {ndim} axes {layer.values.shape}, and the model needs {n_inputs} to be fitted "
+            "along."
         )
-    if data.dtype.kind not in "biuf":
-        raise BadInput(f"{path}[{name}] holds {data.dtype}, and real numbers are fitted.")
-    unit = unit_of(header)
-    source = Source(path, name, data, unit if header.get("BUNIT") else None, wcs, _stated_units(header, data.ndim))
-    if unit is None:
-        source = source.noting(f"The data unit {header['BUNIT']!r} is not understood and is left out; see --data-unit.")
-    fitting, notes = _fitting_axes(source, header, axes, n_inputs)
-    return _without_surplus(_with_coordinates(replace(source, fitting=fitting).noting(*notes), header, with_wcs))
+    stated = _stated_units(layer.header, ndim)
+    source = Source(path, layer.name, layer.values, layer.unit, layer.wcs, stated)
+    if layer.unit_text and layer.unit is None:
+        source = source.noting(f"The data unit {layer.unit_text!r} is not understood and is left out; see --data-unit.")
+    fitting, notes = _fitting_axes(source, axes, n_inputs)
+    return _without_surplus(_with_coordinates(replace(source, fitting=fitting).noting(*notes), layer.header, with_wcs))
 
 
 def open_plane(reference: str, source: Source) -> Plane:
-    """An HDU that comes with the data.
+    """An array that comes with the data.
 
     Raises
     ------
     BadInput
         There is none, or it holds no numbers.
     """
-    elsewhere = _ELSEWHERE.match(reference)
-    path = Path(elsewhere["path"]) if elsewhere else source.path
-    name = elsewhere["hdu"] if elsewhere else reference
+    path, name = split_reference(reference, source.path)
+    layer = open_layer(path, name, 0)
+    return source.without(Plane(reference, layer.values, layer.unit))
+
+
+def amount_or_plane(text: str, source: Source) -> Amount | Plane:
+    """A number, with or without a unit, or an array that comes with the data.
+
+    Raises
+    ------
+    BadInput
+        It is neither.
+    """
     try:
-        with open_fits(path) as hdus:
-            hdu = _find(hdus, path, name) if name is not None else _first_image(hdus, path, 0)
-            values, header = hdu.data, hdu.header.copy()
-    except ImageError as error:
-        raise BadInput(str(error)) from error
-    if values.dtype.kind not in "biuf":
-        raise BadInput(f"{path}[{name}] holds {values.dtype}, and real numbers are needed.")
-    return source.without(Plane(reference, values, unit_of(header) if header.get("BUNIT") else None))
+        return open_plane(text, source) if _COLUMN.match(text) else parse_amount(text)
+    except PointedError:
+        return open_plane(text, source)
 
 
-def _find(hdus: fits.HDUList, path: Path, name: str) -> Any:
-    if name.isdecimal():
-        if int(name) >= len(hdus):
-            raise ImageError(f"{path} has no HDU {name}: it has {len(hdus)}, counted from 0.")
-        hdu = hdus[int(name)]
-    elif name.upper() in [hdu.name.upper() for hdu in hdus]:
-        hdu = hdus[name]
-    else:
-        raise ImageError(f"{path} has no HDU '{name}'. {suggestion(name, [hdu.name for hdu in hdus if hdu.name])}")
-    if hdu not in image_hdus(hdus):
-        raise ImageError(f"HDU {name} of {path} is not an image, and only images can be used.")
-    return hdu
-
-
-def _first_image(hdus: fits.HDUList, path: Path, n_axes: int) -> Any:
-    images = image_hdus(hdus)
-    for hdu in images:
-        if len(hdu.shape) >= n_axes:
-            return hdu
-    found = ", ".join(f"{hdu.name or 'image'} {hdu.shape}" for hdu in images) or "no image at all"
-    raise ImageError(f"{path} has no image of {n_axes} or more axes that the model could be fitted to; it has {found}.")
-
-
-def _stated_units(header: fits.Header, ndim: int) -> tuple[u.UnitBase | None, ...]:
+def _stated_units(header: fits.Header | None, ndim: int) -> tuple[u.UnitBase | None, ...]:
     """Units as the header has them; a WCS changes them to SI."""
+    if header is None:
+        return (None,) * ndim
     units = []
     for axis in range(ndim):
         text = str(header.get(f"CUNIT{mirror(ndim, axis) + 1}", "")).strip()
@@ -174,9 +154,7 @@ def _stated_units(header: fits.Header, ndim: int) -> tuple[u.UnitBase | None, ..
     return tuple(units)
 
 
-def _fitting_axes(
-    source: Source, header: fits.Header, axes: str | None, n_inputs: int
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _fitting_axes(source: Source, axes: str | None, n_inputs: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
     ndim = source.data.ndim
     if axes is not None:
         return _typed_axes(axes, source.data.shape, n_inputs), ()
@@ -186,7 +164,7 @@ def _fitting_axes(
     if spectral is not None or ndim == 1:
         return (spectral or 0,), ()
     axis = 0 if ndim >= 3 else ndim - 1
-    return (axis,), (f"The header names no spectral axis: axis {axis} of {source.data.shape} is fitted; see --axes.",)
+    return (axis,), (f"No spectral axis is named: axis {axis} of {source.data.shape} is fitted; see --axes.",)
 
 
 def _typed_axes(text: str, shape: Sequence[int], n_inputs: int) -> tuple[int, ...]:
@@ -204,11 +182,13 @@ def _typed_axes(text: str, shape: Sequence[int], n_inputs: int) -> tuple[int, ..
     return positive
 
 
-def _with_coordinates(source: Source, header: fits.Header, with_wcs: bool) -> Source:
+def _with_coordinates(source: Source, header: fits.Header | None, with_wcs: bool) -> Source:
     """Leave the WCS out where it says nothing of the fitting axes."""
     if not with_wcs:
         return replace(source, wcs=None, stated_units=(None,) * source.data.ndim)
     ndim = source.data.ndim
+    if header is None:
+        return source.noting("No coordinates come with the data: they are pixels, counted from 0; see --world.")
     if source.wcs is None:
         return source.noting("The header has no WCS that can be read: the coordinates are pixels, counted from 0.")
     known = {key for key in header if str(header[key]).strip()}

@@ -19,8 +19,8 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from ndfit.cli.errors import BadInput
-from ndfit.cli.quantities import parse_amount, parse_unit
-from ndfit.cli.source import Source, open_plane
+from ndfit.cli.quantities import Amount, parse_amount, parse_unit
+from ndfit.cli.source import Source, amount_or_plane, open_plane
 from ndfit.problem.coords import Coordinate, coordinates
 from ndfit.problem.types import Axes
 
@@ -41,15 +41,17 @@ class WorldOptions:
 
     Attributes
     ----------
-    hdu : HDU of the coordinate of the fitting axis, in place of the WCS
+    hdu : array of the coordinate of the fitting axis, in place of the WCS
     unit : of the fit
-    redshift : a number or an HDU; coordinates are divided by one plus it
+    shift : a number or an array; it is subtracted from the coordinates
+    redshift : a number or an array; coordinates are divided by one plus it
     rest : rest frequency or wavelength
     convention : key of CONVENTIONS
     """
 
     hdu: str | None = None
     unit: str | None = None
+    shift: str | None = None
     redshift: str | None = None
     rest: str | None = None
     convention: str | None = None
@@ -87,15 +89,13 @@ def open_world(source: Source, options: WorldOptions) -> World:
     given: Any = source.wcs
     if options.hdu is not None:
         given = _from_hdu(source, options.hdu)
-    if options.redshift is not None:
-        given = _at_rest(source, axes, given, options.redshift)
-    try:
-        found = coordinates(given, axes)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"The coordinates cannot be used: {error}.") from error
+    found = _found(given, axes)
+    if options.shift is not None or options.redshift is not None:
+        given = _corrected(source, axes, found, options)
+        found = _found(given, axes)
     equivalencies = _equivalencies(source, found, options)
     units = tuple(
-        _unit_of_fit(coordinate, source.stated_units[axis] if given is source.wcs else None, options, equivalencies)
+        _unit_of_fit(coordinate, source.stated_units[axis] if options.hdu is None else None, options, equivalencies)
         for coordinate, axis in zip(found, source.fitting, strict=True)
     )
     values = tuple(
@@ -108,33 +108,64 @@ def open_world(source: Source, options: WorldOptions) -> World:
     return World(given, values, units, equivalencies, converted)
 
 
+def _found(given: Any, axes: Axes) -> tuple[Coordinate, ...]:
+    try:
+        return coordinates(given, axes)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"The coordinates cannot be used: {error}.") from error
+
+
 def _from_hdu(source: Source, reference: str) -> Any:
     if len(source.fitting) != 1:
         raise BadInput("--world holds the coordinate of one axis, and the model has several inputs.")
     plane = open_plane(reference, source)
-    values = plane.values.astype(float)
-    return (values if plane.unit is None else u.Quantity(values, plane.unit),)
+    return (_with_unit(np.asarray(plane.values, dtype=float), plane.unit),)
 
 
-def _at_rest(source: Source, axes: Axes, given: Any, text: str) -> Any:
-    """Coordinates over one plus the redshift, as arrays."""
-    if len(source.fitting) != 1:
-        raise BadInput("--redshift is for models with one input.")
+def _corrected(source: Source, axes: Axes, found: tuple[Coordinate, ...], options: WorldOptions) -> Any:
+    """Coordinates less the shift, over one plus the redshift, as arrays."""
+    if len(found) != 1:
+        raise BadInput("--shift and --redshift are for models with one input.")
+    (coordinate,) = found
+    if coordinate.name == "pixel":
+        raise BadInput("The coordinates are pixels, and --shift and --redshift are for coordinates of the world.")
+    values = coordinate.values
+    if options.shift is not None:
+        shift, unit = _number_or_map(source, axes, options.shift, "--shift")
+        stated = source.stated_units[source.fitting[0]] if options.hdu is None else None
+        of_plain_numbers = parse_unit(options.unit) if options.unit is not None else stated or coordinate.unit
+        values = values - shift * _scale(unit or of_plain_numbers, coordinate.unit or of_plain_numbers, "--shift")
+    if options.redshift is not None:
+        redshift, unit = _number_or_map(source, axes, options.redshift, "--redshift")
+        values = values / (1.0 + redshift * _scale(unit, None, "--redshift"))
+    return (_with_unit(values, coordinate.unit),)
+
+
+def _scale(unit: u.UnitBase | None, target: u.UnitBase | None, option: str) -> float:
+    """What turns numbers in one unit into numbers in another."""
+    if unit is None:
+        return 1.0
     try:
-        redshift: Any = float(text)
-    except ValueError:
-        plane = open_plane(text, source)
-        redshift = np.expand_dims(plane.values.astype(float), source.fitting[0])
-        if plane.values.shape != axes.iterating_shape:
-            raise BadInput(
-                f"--redshift {text} has shape {plane.values.shape}, and the positions have {axes.iterating_shape}."
-            ) from None
-    try:
-        (coordinate,) = coordinates(given, axes)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"The coordinates cannot be used: {error}.") from error
-    values = coordinate.values / (1.0 + redshift)
-    return (values if coordinate.unit is None else u.Quantity(values, coordinate.unit),)
+        return float(unit.to(u.one if target is None else target))
+    except u.UnitConversionError:
+        expected = "plain numbers are expected" if target is None else f"the coordinates are in '{target}'"
+        raise BadInput(f"{option} is in '{unit}', and {expected}; without a unit, it is in that of the fit.") from None
+
+
+def _with_unit(values: Any, unit: u.UnitBase | None) -> Any:
+    return values if unit is None else u.Quantity(values, unit)
+
+
+def _number_or_map(source: Source, axes: Axes, text: str, option: str) -> tuple[Any, u.UnitBase | None]:
+    """One number, or one a position on the data's axes, and its unit."""
+    given = amount_or_plane(text, source)
+    if isinstance(given, Amount):
+        return given.value, given.unit
+    if given.values.shape != axes.iterating_shape:
+        raise BadInput(
+            f"{option} {text} has shape {given.values.shape}, and the positions have {axes.iterating_shape}."
+        )
+    return np.expand_dims(np.asarray(given.values, dtype=float), source.fitting[0]), given.unit
 
 
 def _equivalencies(source: Source, found: tuple[Coordinate, ...], options: WorldOptions) -> tuple[Any, ...]:

@@ -62,13 +62,14 @@ def summary_text(maps: Maps, parameters: Mapping[str, Any], title: str) -> str:
     parameters : name -> map
     title : first line
     """
-    lines = [f"{maps.status.size} positions, {title}"]
+    size = maps.status.size
+    lines = [f"{size} position{'' if size == 1 else 's'}, {title}"]
     codes, counts = np.unique(maps.status, return_counts=True)
     for code, count in sorted(zip(codes, counts, strict=True), key=lambda pair: -pair[1]):
-        lines += _count_line(int(count), maps.status.size, STATUS[int(code)].meaning, STATUS[int(code)].remedy)
+        lines += _count_line(int(count), size, STATUS[int(code)].meaning, STATUS[int(code)].remedy)
     for flag, row in FLAGS.items():
         count = int(np.count_nonzero(maps.flags & flag))
-        lines += _count_line(count, maps.status.size, row.meaning, row.remedy) if count else []
+        lines += _count_line(count, size, row.meaning, row.remedy) if count else []
     return "\n".join([*lines, *_distribution_lines(parameters)])
 
 
