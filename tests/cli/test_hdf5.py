@@ -146,7 +146,10 @@ BAD = [
     (("--hdu", "packed"), "[packed] is packed (scale_factor), which is not undone"),
     ((), "has several datasets of 1 or more axes", "with --hdu. It has level1/chunked (3, 4, 30)"),
     (("--hdu", "level1/whole", "--axes", 2, "--world", "{head}[correction]"), "The coordinates cannot be used"),
-    (("--hdu", "level1/whole", "--axes", 2, "--shift", "{head}[mask]"), "has shape (3, 4, 30), and the positions have"),
+    (
+        ("--hdu", "level1/whole", "--axes", 2, "--world", "{head}[wavelength]", "--shift", "{head}[mask]"),
+        "has shape (3, 4, 30), and the positions have (3, 4).",
+    ),
     (("--hdu", "level1/whole", "--axes", 2, "--mask", "{head}"), "has several datasets of 0 or more axes"),
     (("--hdu", "level1/whole", "--axes", 2, "--std", "absent.h5[x]"), "There is no file absent.h5."),
 ]
