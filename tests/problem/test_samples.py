@@ -96,6 +96,33 @@ def test_weights_are_one_over_sigma_whatever_the_uncertainty(uncertainty: type) 
     assert_allclose(place(weights=uncertainty(stored)).weights[:, 0, 0], 1 / sigma)
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_small_sigmas_in_single_precision_keep_their_digits(lazy: bool) -> None:
+    sigma = np.full(SHAPE, 3e-23, dtype=np.float32)
+    weights = place(weights=StdDevUncertainty(da.from_array(sigma) if lazy else sigma)).weights
+    assert_allclose(np.asarray(weights), 1.0 / sigma.astype(float))
+
+
+@pytest.mark.parametrize("given", [lambda sigma: sigma, da.from_array, Masked], ids=["masked", "lazy", "Masked"])
+def test_masked_uncertainties_weigh_nothing(given: Any) -> None:
+    sigma = np.ma.array(np.full(SHAPE, 0.5), mask=np.arange(60).reshape(SHAPE) % 7 == 0)
+    weights = place(weights=weights_of(given(sigma), None)).weights
+    assert_array_equal(np.asarray(weights), np.where(sigma.mask, 0.0, 2.0))
+
+
+def test_masked_uncertainties_may_have_a_unit() -> None:
+    sigma = Masked([20.0, 10.0, 5.0, 4.0, 2.0] * u.mJy, mask=[False, True, False, False, False])
+    assert_allclose(place(unit=u.Jy, weights=weights_of(sigma, None)).weights[:, 0, 0], [50, 0, 200, 250, 500])
+
+
+def test_lazy_masked_data_bring_their_mask() -> None:
+    data = np.ma.array(np.arange(60.0).reshape(SHAPE), mask=np.arange(60).reshape(SHAPE) % 7 == 0)
+    samples = place(da.from_array(data, chunks=(5, 2, 2)))
+    assert_array_equal(samples.mask, data.mask)
+    assert_array_equal(samples.data, data.data)
+    assert not isinstance(samples.data.compute(), np.ma.MaskedArray)
+
+
 def test_uncertainty_in_another_unit_than_the_data() -> None:
     weights = place(unit=u.Jy, weights=StdDevUncertainty(np.full(5, 20.0), unit=u.mJy)).weights
     assert_allclose(weights, 50.0)
@@ -169,5 +196,5 @@ def test_masked_quantities_bring_their_mask() -> None:
 
 def test_numbers_and_quantities_serve_as_masks() -> None:
     mask = np.arange(5) % 2
-    assert_array_equal(place(mask=mask).mask.ravel(), [False, True, False, True, False])
-    assert_array_equal(place(mask=u.Quantity(mask == 1)).mask.ravel(), [False, True, False, True, False])
+    for given in (mask, u.Quantity(mask == 1)):
+        assert_array_equal(place(mask=given).mask[:, 0, 0], [False, True, False, True, False])

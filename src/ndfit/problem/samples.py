@@ -2,7 +2,7 @@
 
 Flows in: ndarray, memmap, masked array, Quantity, dask array or NDData, with weights and masks of every shape that can
 be meant. Flows out: Samples, whose arrays have the data's number of axes, are not copied, and stay lazy where they came
-lazy.
+lazy; what has to be converted is converted when it is needed (`ndfit.problem.deferred`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from astropy import units as u
 from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
 from astropy.utils.exceptions import AstropyUserWarning
 
+from ndfit.problem.deferred import Deferred
 from ndfit.problem.types import Axes
 
 __all__ = ["RawSamples", "Samples", "is_lazy", "place", "place_samples", "unpack", "weights_of"]
@@ -85,7 +87,10 @@ def weights_of(uncertainty: Any, weights: Any) -> Any:
         return weights
     if weights is not None:
         raise ValueError("give either uncertainty or weights (1/sigma), not both")
-    return uncertainty if isinstance(uncertainty, NDUncertainty) else StdDevUncertainty(uncertainty, copy=False)
+    if isinstance(uncertainty, NDUncertainty):
+        return uncertainty
+    values, own_mask = _split_mask(uncertainty)  # an NDUncertainty forgets its array's mask
+    return StdDevUncertainty(values if own_mask is None else np.where(own_mask, np.inf, values), copy=False)
 
 
 def place_samples(raw: RawSamples, axes: Axes) -> Samples:
@@ -100,7 +105,7 @@ def place_samples(raw: RawSamples, axes: Axes) -> Samples:
     """
     weights = None if raw.weights is None else place(_parse_weights(raw.weights, raw.unit), axes, "weights")
     masks = [place(_parse_mask(mask), axes, "mask") for mask in raw.masks]
-    return Samples(raw.data, weights, functools.reduce(np.logical_or, masks) if masks else None)
+    return Samples(raw.data, weights, _join(masks) if masks else None)
 
 
 def _open_nddata(nddata: NDData, data_unit: Any, weights: Any, mask: Any, world: Any) -> tuple[Any, ...]:
@@ -124,6 +129,8 @@ def _open_nddata(nddata: NDData, data_unit: Any, weights: Any, mask: Any, world:
 
 
 def _split_mask(data: Any) -> tuple[Any, Any]:
+    if is_lazy(data) and isinstance(data._meta, np.ma.MaskedArray):
+        return data.map_blocks(np.ma.getdata, dtype=data.dtype), data.map_blocks(np.ma.getmaskarray, dtype=bool)
     if isinstance(data, np.ma.MaskedArray):
         return data.data, None if data.mask is np.ma.nomask else data.mask
     if hasattr(data, "unmasked") and hasattr(data, "mask"):  # astropy.utils.masked.Masked
@@ -162,38 +169,61 @@ def _check_array(data: Any) -> Any:
 
 
 def _parse_weights(weights: Any, unit: u.UnitBase | None) -> Any:
+    """1/sigma in the data's unit. Masked weights weigh nothing."""
+    convert: Callable[[Any], Any] | None = None
     if isinstance(weights, NDUncertainty):
-        weights = _weights_from_uncertainty(weights, unit)
+        convert, weights = _from_uncertainty(weights, unit), weights.array
     elif isinstance(weights, u.Quantity):
-        weights = _weights_from_quantity(weights, unit)
+        convert, weights = _from_quantity(weights, unit), weights.value
     weights, own_mask = _split_mask(weights)
     if not is_lazy(weights):
-        weights = np.asanyarray(weights)
+        weights = np.asarray(weights)
     if weights.dtype.kind not in "biuf":
         raise TypeError(f"weights should be real numbers, got dtype {weights.dtype}")
-    return weights if own_mask is None else np.where(own_mask, 0.0, weights)
+    if own_mask is not None:
+        return _elementwise(functools.partial(_weigh_nothing, convert), float, weights, own_mask)
+    return weights if convert is None else _elementwise(convert, float, weights)
 
 
-def _weights_from_uncertainty(uncertainty: NDUncertainty, unit: u.UnitBase | None) -> Any:
-    """1/sigma in the data's unit; sigma of zero gives infinity, which leaves the sample out later."""
+def _elementwise(function: Callable[..., Any], dtype: Any, *arrays: Any) -> Any:
+    """What the function makes of the arrays, when it is needed."""
+    first, *others = arrays
+    return first.map_blocks(function, *others, dtype=dtype) if is_lazy(first) else Deferred(function, dtype, *arrays)
+
+
+def _weigh_nothing(convert: Callable[[Any], Any] | None, weights: Any, mask: Any) -> Any:
+    return np.where(mask, 0.0, weights if convert is None else convert(weights))
+
+
+def _from_uncertainty(uncertainty: NDUncertainty, unit: u.UnitBase | None) -> Callable[[Any], Any]:
+    """Of the array of an uncertainty, what makes 1/sigma in the data's unit of it."""
     if isinstance(uncertainty, UnknownUncertainty):
         raise TypeError(
             "the uncertainty is of unknown kind: use StdDevUncertainty, VarianceUncertainty or InverseVariance"
         )
+    kind = type(uncertainty)
+    of_deviation = kind(np.ones(1), unit=uncertainty.unit).represent_as(StdDevUncertainty).unit
+    scale = 1.0
+    if of_deviation is not None and unit is not None:
+        scale = _scale(of_deviation, unit, "the uncertainty", "the data's unit")
+    return functools.partial(_inverse_deviation, kind, scale)
+
+
+def _inverse_deviation(kind: type[NDUncertainty], scale: float, array: Any) -> Any:
+    """1/sigma; a sigma of zero gives infinity, which leaves the sample out later."""
+    values = np.asarray(array, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        deviation = uncertainty.represent_as(StdDevUncertainty)
-    sigma = deviation.array
-    if deviation.unit is not None and unit is not None:
-        sigma = sigma * _scale(deviation.unit, unit, "the uncertainty", "the data's unit")
-    with np.errstate(divide="ignore"):
-        return 1.0 / sigma
+        if not issubclass(kind, StdDevUncertainty):  # whose own conversion takes the square of it first
+            values = kind(values, copy=False).represent_as(StdDevUncertainty).array
+        return 1.0 / (values * scale)
 
 
-def _weights_from_quantity(weights: u.Quantity, unit: u.UnitBase | None) -> Any:
+def _from_quantity(weights: u.Quantity, unit: u.UnitBase | None) -> Callable[[Any], Any] | None:
+    """Of the values of weights, what makes 1 over the data's unit of them."""
     if weights.unit == u.dimensionless_unscaled:
-        return weights.value
+        return None
     data_unit = u.dimensionless_unscaled if unit is None else unit
-    return weights.value * _scale(weights.unit, 1 / data_unit, "weights", "1 over the data's unit,")
+    return functools.partial(np.multiply, _scale(weights.unit, 1 / data_unit, "weights", "1 over the data's unit,"))
 
 
 def _scale(unit: u.UnitBase, target: u.UnitBase, name: str, target_name: str) -> float:
@@ -209,10 +239,21 @@ def _parse_mask(mask: Any) -> Any:
     if isinstance(mask, u.Quantity):  # a comparison of Quantities wrapped by NDData
         mask = mask.value
     if not is_lazy(mask):
-        mask = np.asanyarray(mask)
+        mask = np.asarray(mask)
     if mask.dtype.kind not in "biu":
         raise TypeError(f"mask should be boolean (True = ignore this sample), got dtype {mask.dtype}")
-    return mask if mask.dtype.kind == "b" else mask != 0
+    return mask
+
+
+def _join(masks: list[Any]) -> Any:
+    """True where any mask is not zero."""
+    if len(masks) == 1 and masks[0].dtype.kind == "b":
+        return masks[0]
+    return _any_of(*masks) if any(is_lazy(mask) for mask in masks) else Deferred(_any_of, bool, *masks)
+
+
+def _any_of(*masks: Any) -> Any:
+    return functools.reduce(np.logical_or, masks, False)
 
 
 def place(array: Any, axes: Axes, name: str) -> Any:

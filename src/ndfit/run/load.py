@@ -17,7 +17,7 @@ from ndfit.errors import LoadError
 from ndfit.problem.arrange import Region, cut, take_map
 from ndfit.problem.types import Block, FitProblem, FloatArray, Status
 
-__all__ = ["Inputs", "inputs_of", "load", "make_block"]
+__all__ = ["Inputs", "in_memory", "inputs_of", "load", "make_block"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _numbers(region: Region, shape: tuple[int, ...]) -> NDArray[np.int64]:
 
 
 def load(inputs: Inputs) -> Inputs:
-    """Inputs with every lazy array in memory; computed in this thread, as whole regions are what runs in parallel.
+    """Inputs with every array in memory; computed in this thread, as whole regions are what runs in parallel.
 
     Raises
     ------
@@ -96,13 +96,18 @@ def load(inputs: Inputs) -> Inputs:
         An array cannot be read or computed.
     """
     try:
-        return inputs.with_arrays(dask.compute(*inputs.arrays, scheduler="synchronous"))
+        return inputs.with_arrays(in_memory(dask.compute(*inputs.arrays, scheduler="synchronous")))
     except Exception as error:  # whatever stands behind a lazy array may raise anything
         first, last = inputs.positions[0], inputs.positions[-1]
         raise LoadError(
             f"the data of the positions {first} to {last} of the maps, counted in the order of their axes, cannot be "
             f"read: {type(error).__name__}: {error}"
         ) from error
+
+
+def in_memory(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arrays that need not be loaded any more, with what is deferred made."""
+    return tuple(None if array is None else np.asarray(array) for array in arrays)
 
 
 def make_block(inputs: Inputs) -> Block:

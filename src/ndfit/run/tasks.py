@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs
+from ndfit.run.load import Inputs, in_memory
 
 __all__ = ["Cut", "Solved", "Task", "solve_arrays", "without_arrays"]
 
@@ -27,4 +27,4 @@ def without_arrays(inputs: Inputs) -> Inputs:
 
 def solve_arrays(task: Task[T], bare: Inputs, *arrays: Any) -> T:
     """The task, with the arrays that dask has loaded."""
-    return task(bare.with_arrays(arrays))
+    return task(bare.with_arrays(in_memory(arrays)))
