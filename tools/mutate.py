@@ -296,7 +296,7 @@ def main() -> None:
     parser.add_argument("--place", action="append", default=[], help="function to break; may be given several times")
     parser.add_argument("--again", type=Path, help="an earlier record: break what survived there")
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"))
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.command == "map":
         record_map()
         return

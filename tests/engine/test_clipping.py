@@ -57,6 +57,7 @@ def test_outliers_are_left_out_and_the_rest_is_fitted_again() -> None:
     clipped, result = Clip({"sigma": 5.0, "maxiters": 1}, n_free=4)(engine, block, OPTIONS, first)
     assert clipped.valid is not None
     assert_array_equal((~clipped.valid).sum(axis=1), [0, 2, 0, 2, 0, 2])
+    assert_array_equal(clipped.data, np.where(clipped.valid, data, 0.0))
     assert_array_equal(result.parameters[rows], first.parameters[rows])
     alone = engine(replace(block, valid=clipped.valid, data=np.where(clipped.valid, data, 0.0)), OPTIONS)
     assert_allclose(result.parameters, alone.parameters, rtol=1e-5)
@@ -139,4 +140,5 @@ def test_keywords_of_sigma_clip_that_change_its_result_only() -> None:
     with pytest.raises(ValueError, match="the keyword 'masked' of sigma_clip"):
         clip_of(FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, masked=False), 3)
     assert parse_clip(None, TRFLSQFitter(), 3) is None
+    assert parse_clip(0.5, TRFLSQFitter(), 3) == Clip({"sigma": 0.5, "maxiters": 1}, n_free=3)
     assert parse_clip(np.float64(4.0), TRFLSQFitter(), 3) == Clip({"sigma": 4.0, "maxiters": 1}, n_free=3)

@@ -1,11 +1,15 @@
-"""What is said of fits that ended at bounds."""
+"""What is said of every fit: its samples, whether it ended at a bound, whether its covariance is one."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
-from ndfit.engine.finish import _held_at_bounds
+from ndfit.engine.finish import _held_at_bounds, finish
+from ndfit.problem.types import Block, BlockResult, Flag, ParamTable, Status
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e200])
@@ -17,3 +21,62 @@ def test_covariance_with_a_parameter_held_at_its_bound(scale: float) -> None:
     np.testing.assert_allclose(held[others], scale * np.linalg.inv(curvature[others]), rtol=1e-12)
     assert np.isnan(held[1]).all()
     assert np.isnan(held[:, 1]).all()
+
+
+NAMES, NOTHING = ("amplitude", "power", "offset"), (np.zeros(1),) * 3
+PARAMS = ParamTable(NAMES, NOTHING, NOTHING, NOTHING, (False, True, False), (False,) * 3, (False,) * 3)
+NO_BOUND = np.inf
+
+
+def finished(parameters: Any, status: Any = None, covariance: Any = None, valid: Any = None) -> BlockResult:
+    """Fits with amplitude in [0, 10], a fixed power in [1, 2], and an offset above -1e5."""
+    values = np.array(parameters, dtype=float)
+    n_fits = len(values)
+    ended = np.full(n_fits, Status.GTOL, np.int16) if status is None else np.array(status, np.int16)
+    bounds = np.array([[0.0, 1.0, -1e5]]), np.array([[10.0, 2.0, NO_BOUND]])
+    data = np.zeros((n_fits, 4))
+    block = Block(data, None, valid, (np.arange(4.0),), values, *bounds, np.full(n_fits, -1, np.int16), (4,))
+    return finish(BlockResult(values, ended, np.ones(n_fits, np.int32), np.ones(n_fits), covariance), block, PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "at_bound"),
+    [
+        ((5.0, 1.0, 0.0), False),
+        ((0.0, 1.5, 0.0), True),
+        ((1e-12, 1.5, 0.0), False),
+        ((10.0 * (1 - 9e-9), 1.5, 0.0), True),
+        ((10.0 * (1 - 1.1e-8), 1.5, 0.0), False),
+        ((5.0, 1.5, -1e5 * (1 - 9e-9)), True),
+        ((5.0, 1.5, -1e5 * (1 - 1.1e-8)), False),
+        ((0.0, 1.5, -1e5), True),
+        ((np.nan, np.nan, np.nan), False),
+    ],
+)
+def test_free_parameters_within_a_hundred_millionth_of_a_bound_are_at_it(
+    parameters: tuple[float, ...], at_bound: bool
+) -> None:
+    assert finished([parameters]).flags == (Flag.AT_BOUND if at_bound else 0)
+
+
+def test_covariances_that_are_no_numbers_are_flagged_where_there_is_an_answer() -> None:
+    good, corner, infinite = np.eye(2), np.array([[1.0, np.nan], [np.nan, 1.0]]), np.array([[np.inf, 0], [0, -np.inf]])
+    huge = np.full((2, 2), 1e308)  # the sum overflows, each is a number
+    covariance = np.stack([good, corner, infinite, huge, corner])
+    result = finished([(5.0, 1.5, 0.0)] * 5, [*[Status.FTOL] * 4, Status.USER_ERROR], covariance)
+    assert_array_equal(result.flags, [0, Flag.SINGULAR, Flag.SINGULAR, 0, 0])
+    assert_array_equal(result.covariance, covariance)
+    assert_array_equal(finished([(5.0, 1.5, 0.0)] * 5).flags, 0)
+
+
+def test_a_parameter_at_its_bound_may_have_a_singular_covariance_too() -> None:
+    result = finished([(0.0, 1.5, 0.0), (0.0, 1.5, 0.0)], covariance=np.stack([np.full((2, 2), np.nan), np.eye(2)]))
+    assert_array_equal(result.flags, [Flag.AT_BOUND | Flag.SINGULAR, Flag.AT_BOUND])
+    assert_array_equal(result.covariance[1], [[np.nan, np.nan], [np.nan, 1.0]])
+
+
+def test_samples_are_counted() -> None:
+    parameters = [(5.0, 1.5, 0.0)] * 2
+    assert_array_equal(finished(parameters).n_samples, [4, 4])
+    valid = np.array([[True, False, True, True], [False, False, True, False]])
+    assert_array_equal(finished(parameters, valid=valid).n_samples, [3, 1])

@@ -103,6 +103,37 @@ def test_huber_s_factor_ignores_samples_that_are_not_used() -> None:
     assert_allclose(huber_factor(Loss("cauchy"), spoiled, used, 4), expected)
 
 
+RHO = {
+    "huber": lambda z: np.where(z <= 1.0, z, 2.0 * np.sqrt(z) - 1.0),
+    "soft_l1": lambda z: 2.0 * (np.sqrt(1.0 + z) - 1.0),
+    "cauchy": np.log1p,
+    "arctan": np.arctan,
+}
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7])
+@pytest.mark.parametrize("loss", ROBUST)
+def test_huber_s_factor_is_his_formula_with_the_derivatives_of_the_loss(loss: str, scale: float) -> None:
+    rng = np.random.default_rng(5)
+    residual, used, p, h = rng.normal(0.0, 0.5, (4, 30)), rng.random((4, 30)) > 0.3, 3, 1e-4
+    low, middle, high = (0.5 * scale**2 * RHO[loss](((residual + step) / scale) ** 2) for step in (-h, 0.0, h))
+    factor = huber_factor(Loss(loss, scale), residual, used, p)
+    for row, own in enumerate(used):
+        psi, slope = ((high - low) / (2 * h))[row, own], ((high - 2 * middle + low) / h**2)[row, own]
+        correction = 1 + p / own.sum() * slope.var() / slope.mean() ** 2
+        expected = correction**2 * np.sum(psi**2) / (own.sum() - p) / slope.mean() ** 2
+        assert_allclose(factor[row], expected, rtol=1e-5)
+
+
+def test_residuals_that_do_not_say_how_large_errors_are() -> None:
+    ones = np.ones((1, 1), bool)
+    assert np.isnan(huber_factor(Loss("huber"), np.full((1, 4), 0.5), ones, 4))
+    assert np.isfinite(huber_factor(Loss("huber"), np.full((1, 5), 0.5), ones, 4))
+    # All of them beyond the scale: a curvature of zero, or less.
+    assert np.isnan(huber_factor(Loss("huber"), np.full((1, 9), 3.0), ones, 4))
+    assert np.isnan(huber_factor(Loss("cauchy"), np.full((1, 9), 3.0), ones, 4))
+
+
 def counts(n_fits: int, scale: float, seed: int = 4) -> FloatArray:
     return np.random.default_rng(seed).poisson(scale * values(truth(n_fits))).astype(float)
 
@@ -174,6 +205,8 @@ def test_a_model_that_is_negative_at_the_start_has_a_status() -> None:
         ({"statistic": "cstat"}, "statistic should be one of chi2, cash"),
         ({"f_scale": 0.0}, "f_scale should be a positive number"),
         ({"f_scale": "1"}, "f_scale should be a positive number"),
+        ({"f_scale": True}, "f_scale should be a positive number"),
+        ({"f_scale": np.inf}, "f_scale should be a positive number"),
         ({"loss": "huber", "statistic": "cash"}, "cannot be combined"),
         ({"statistic": "cash", "weighted": True}, "leave out the weights and uncertainties"),
         ({"loss": "cauchy", "absolute_sigma": False}, "absolute_sigma is for least squares"),
@@ -183,3 +216,9 @@ def test_what_contradicts_itself_is_refused(arguments: dict[str, Any], message: 
     given = {"loss": "linear", "f_scale": 1.0, "statistic": "chi2", "weighted": False, "absolute_sigma": None}
     with pytest.raises(ValueError, match=message):
         parse_loss(**given | arguments)
+
+
+def test_what_is_asked_for() -> None:
+    assert parse_loss("linear", 1.0, "chi2", weighted=True, absolute_sigma=False) == Loss("linear", 1.0)
+    assert parse_loss("huber", np.float32(0.5), "chi2", weighted=True, absolute_sigma=None) == Loss("huber", 0.5)
+    assert parse_loss("linear", 3, "cash", weighted=False, absolute_sigma=None) == Loss("cash", 1.0)

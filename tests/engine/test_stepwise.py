@@ -1,13 +1,16 @@
-"""Which parameters are taken for edges between jumps."""
+"""Which parameters are taken for edges between jumps, and where the search puts them."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 from astropy.modeling import Model
-from astropy.modeling.models import Box1D, Gaussian1D, Gaussian2D
+from astropy.modeling.models import Box1D, Gaussian1D, Gaussian2D, custom_model
+from numpy.testing import assert_allclose
 
-from ndfit.engine.stepwise import stepwise_parameters
+from ndfit.engine.stepwise import search_start, stepwise_parameters
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,63 @@ def test_angle_of_a_round_gaussian() -> None:
     model = Gaussian2D(1.0, 395.0, 188.0, 2.0, 2.0, theta=0.0)
     y, x = (axis.ravel() for axis in np.mgrid[178.0:199.0, 385.0:406.0])
     assert stepwise_parameters(model, model.parameters, tuple(range(6)), (x, y)) == ()
+
+
+@pytest.mark.parametrize("centre", [0.0, 0.05])
+def test_an_edge_on_a_sample_is_an_edge(centre: float) -> None:
+    """It seems to have a derivative there, as the sample changes sides; so it may after both parameters moved alike."""
+    x = np.linspace(-5.0, 5.0, 101)
+    model = Box1D(2.0, centre, 2.0)
+    assert stepwise_parameters(model, model.parameters, (0, 1, 2), (x,)) == (1, 2)
+    assert stepwise_parameters(model, model.parameters, (2, 0), (x,)) == (0,)
+
+
+def test_a_model_that_raises_has_none() -> None:
+    @custom_model
+    def strict(x, edge=1.0):
+        raise ArithmeticError("not today")
+
+    model = strict()
+    assert stepwise_parameters(model, model.parameters, (0,), (np.arange(5.0),)) == ()
+
+
+NO_BOUNDS = np.full(3, -np.inf), np.full(3, np.inf)
+
+
+def box(values: Any, x: Any) -> Any:
+    amplitude, centre, width = values
+    return np.where(np.abs(x - centre) <= 0.5 * width, amplitude, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("start", "truth"),
+    [((1.0, 0.0, 1.0), (3.0, 1.32, 2.2)), ((1.0, 4.0, 1.0), (3.0, -2.53, 4.1))],
+)
+def test_the_search_finds_edges(start: tuple[float, ...], truth: tuple[float, ...]) -> None:
+    x = np.linspace(-5.0, 5.0, 101)
+    data = box(truth, x)
+    found = search_start(lambda values: box(values, x) - data, np.array(start), (1, 2), 10.0, NO_BOUNDS)
+    assert_allclose(box(found, x), data, atol=0.02)
+
+
+def test_the_search_keeps_to_the_bounds() -> None:
+    x = np.linspace(-5.0, 5.0, 101)
+    data = box((3.0, 1.32, 2.2), x)
+    bounds = np.array([0.0, -1.0, 1.0]), np.array([2.0, 1.0, 3.0])
+    found = search_start(lambda values: box(values, x) - data, np.array([1.0, 0.0, 1.0]), (1, 2), 10.0, bounds)
+    assert (found >= bounds[0]).all()
+    assert (found <= bounds[1]).all()
+    assert_allclose(found[0], 2.0, rtol=1e-3)
+    best = np.sum((box((2.0, 1.0, 2.84), x) - data) ** 2)
+    assert np.sum((box(found, x) - data) ** 2) < 1.1 * best
+
+
+def test_the_search_passes_over_places_where_the_model_is_no_number() -> None:
+    x = np.linspace(-5.0, 5.0, 101)
+    data = box((3.0, 1.32, 2.2), x)
+
+    def residual(values: Any) -> Any:
+        return np.where(values[1] < 0.0, np.nan, box(values, x) - data)
+
+    found = search_start(residual, np.array([1.0, 0.5, 1.0]), (1, 2), 10.0, NO_BOUNDS)
+    assert_allclose(box(found, x), data, atol=0.02)

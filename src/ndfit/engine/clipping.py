@@ -57,7 +57,7 @@ class Clip:
                 break
             valid = kept
             block = replace(block, valid=valid, data=np.where(valid, block.data, 0.0))
-            again = engine(self._started(block, result, changed), options)
+            again = engine(self._started(block, valid, result, changed), options)
             result = take_rows(result, replace(again, nfev=result.nfev + again.nfev), changed)
         return block, result
 
@@ -71,9 +71,11 @@ class Clip:
         clipped = sigma_clip(np.ma.array(np.where(known, residual, 0.0), mask=~known), axis=1, **self.keywords)
         return np.ma.getmaskarray(clipped) & known
 
-    def _started(self, block: Block, result: BlockResult, changed: NDArray[np.bool_]) -> Block:
+    def _started(
+        self, block: Block, valid: NDArray[np.bool_], result: BlockResult, changed: NDArray[np.bool_]
+    ) -> Block:
         """The block, from the solutions, with nothing to do but where samples changed."""
-        enough = block.valid.sum(axis=1) >= self.n_free if block.valid is not None else True
+        enough = valid.sum(axis=1) >= self.n_free
         status = np.where(enough, Status.READY, Status.TOO_FEW_SAMPLES)
         status = np.where(changed, status, Status.NO_DATA).astype(np.int16)
         return replace(block, start=np.clip(result.parameters, block.lower, block.upper), status=status)

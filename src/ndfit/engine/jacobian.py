@@ -2,8 +2,11 @@
 
 Flows in: a function of all P parameters, and the free ones. Flows out: Jacobian (M, F), covariance (F, F).
 
-Central differences with a step of eps^(1/3) times the parameter's size have a relative error of about eps^(2/3), some
-1e-11 (Press et al., Numerical Recipes, 3rd ed., section 5.7).
+Central differences with a step of eps^(1/3) times the length over which the residuals change have a relative error of
+about eps^(2/3), some 1e-11 (Press et al., Numerical Recipes, 3rd ed., section 5.7). That length is the parameter's own
+size, or one where it is zero, if a quarter of the step gives the same. Otherwise (a narrow line far from zero, an
+offset that came out as 1e-17) it is sought in powers of 64 around it, and the step is taken that a quarter of it
+confirms best. Where none does, as at the edge of a box, the first is as good as any.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ __all__ = ["covariance_of", "jacobian_at", "with_free"]
 Residual = Callable[[FloatArray], FloatArray]
 
 _STEP = float(np.finfo(float).eps) ** (1 / 3)
+_LENGTHS = 64.0 ** np.array([0, -1, 1, -2, 2, -3, 3, -4, 4, *range(5, 11)])
+# Of the largest derivative, by which a quarter of the step may differ: where no other is tried, and where it is used.
+_SETTLED, _BELIEVED = 1e-6, 1e-2
 
 
 def jacobian_at(residual: Residual, values: FloatArray, free: tuple[int, ...], model: Any) -> FloatArray:
@@ -36,17 +42,26 @@ def jacobian_at(residual: Residual, values: FloatArray, free: tuple[int, ...], m
     -------
     shape (M, F)
     """
-    columns = []
-    for index in free:
-        step = _STEP * max(abs(values[index]), _typical(values, index))
-        high, low = (with_free(values, values[[index]] + sign * step, (index,), model) for sign in (1.0, -1.0))
-        columns.append((residual(high) - residual(low)) / (high[index] - low[index]))
-    return np.stack(columns, axis=1)
+    return np.stack([_column(residual, values, index, model) for index in free], axis=1)
 
 
-def _typical(values: FloatArray, index: int) -> float:
-    """Size for a parameter that is zero: one, there is nothing better to go by."""
-    return 1.0 if values[index] == 0.0 else 0.0
+def _column(residual: Residual, values: FloatArray, index: int, model: Any) -> FloatArray:
+    def slope(step: float) -> FloatArray:
+        high, low = (with_free(values, values[[index]] + move, (index,), model) for move in (step, -step))
+        difference: FloatArray = (residual(high) - residual(low)) / (high[index] - low[index])
+        return difference
+
+    steps = _STEP * (abs(values[index]) or 1.0) * _LENGTHS
+    best, least = None, _BELIEVED
+    for step in steps:
+        found, finer = slope(step), slope(0.25 * step)
+        largest = np.max(np.abs(found))
+        doubt = np.max(np.abs(found - finer)) / largest if 0.0 < largest < np.inf else np.inf
+        if doubt < least:
+            best, least = found, doubt
+        if least <= _SETTLED:
+            break
+    return slope(steps[0]) if best is None else best
 
 
 def with_free(values: FloatArray, free_values: FloatArray, free: tuple[int, ...], model: Any) -> FloatArray:

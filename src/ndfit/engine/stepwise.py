@@ -67,6 +67,8 @@ def _find_stepwise(
     first = start[list(free)]
     # A wavelength of 2796 in a range of 16 is moved by a part of the range, not of itself.
     sizes = np.where(first == 0.0, min(span, 1.0), np.minimum(np.abs(first), span))
+    # Each parameter by another part: an edge at centre - width / 2 must not stay where it is.
+    sizes = sizes * np.sqrt(np.arange(1.0, 1.0 + first.size))
     moves = [with_free(start, first + part * sizes, free, model) for part in _BESIDE]
     jacobians = [jacobian_at(lambda parameters: value(parameters[list(free)]), moved, free, model) for moved in moves]
     reacts = np.all([jacobian.any(axis=0) for jacobian in jacobians], axis=0)
