@@ -71,11 +71,11 @@ def with_free(values: FloatArray, free_values: FloatArray, free: tuple[int, ...]
     """
     moved = values.copy()
     moved[list(free)] = free_values
-    tied = [name for name in model.param_names if model.tied[name]]
-    if tied:
+    ties = {name: tie for name, tie in model.tied.items() if tie}
+    if ties:
         model.parameters = moved
-        for name in tied:
-            setattr(model, name, model.tied[name](model))
+        for name, tie in ties.items():
+            setattr(model, name, tie(model))
         moved = np.array(model.parameters, dtype=float)
     return moved
 

@@ -133,6 +133,7 @@ class _Check:
     ) -> None:
         self._graph = graph
         self._model = model
+        self._ties = {name: tie for name, tie in model.tied.items() if tie}
         self._coords = coords
         self._free = free
         self._evaluator = evaluator
@@ -211,9 +212,8 @@ class _Check:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 model.parameters = parameters
-                for name in model.param_names:
-                    if model.tied[name]:
-                        setattr(model, name, model.tied[name](model))
+                for name, tie in self._ties.items():
+                    setattr(model, name, tie(model))
                 value = model(*self._coords)
         except Exception as error:  # a person's own code at parameters it was not written for
             self.error = f"raises {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

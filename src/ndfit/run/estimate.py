@@ -22,27 +22,19 @@ _FITS_AT_LEAST = 8
 
 def expected_seconds(work: Work, problem: FitProblem) -> float:
     """Order of magnitude of all fits on one core, from what is known before the first."""
-    return problem.axes.n_fits * _known_before(work)
+    return problem.axes.n_fits * _fits_a_position(work) * work.engine.seconds_per_fit
 
 
 def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     """The longest that fits of a few places in the data take; what is to be compiled is compiled.
 
-    Never less than what is known before: on a busy machine a block of many fits can take no longer than one of a single
-    fit did, and a region that is planned from that keeps an interrupt waiting for minutes.
+    With fits that are solved side by side, what a call takes by itself is counted: some microseconds a fit.
     """
     width = max(_FITS_AT_LEAST, _FITS_TIMED // _fits_a_position(work)) if work.engine.releases_gil else 1
-    alone = _time(work, problem, 0, 1)
+    if width > 1:
+        _time(work, problem, 0, 1)  # compiles
     places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
-    if width == 1:
-        return max([alone, *(_time(work, problem, place, 1) for place in places[1:])])
-    alone = min(_time(work, problem, 0, 1) for _ in range(_PLACES))  # nothing is compiled any more
-    measured = max((_time(work, problem, place, width) - alone) / width for place in places)
-    return max(measured, _known_before(work))
-
-
-def _known_before(work: Work) -> float:
-    return _fits_a_position(work) * work.engine.seconds_per_fit
+    return max(_time(work, problem, place, width) for place in places) / width
 
 
 def _fits_a_position(work: Work) -> int:
