@@ -98,6 +98,27 @@ def test_bounds() -> None:
         assert result.cost[row] <= found.cost * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("bounds", [{"mean": (1.05, None)}, {"mean": (None, 0.95)}], ids=["lower", "upper"])
+def test_one_bound_alone(bounds: dict[str, Any]) -> None:
+    (bound,) = (limit for limit in bounds["mean"] if limit is not None)
+    model = models.Gaussian1D(7.0, bound, 2.0, bounds=bounds)
+    data = models.Gaussian1D(7.0, 1.0, 2.0)(X) + 0.1 * np.random.default_rng(3).normal(size=(20, X.size))
+    result = engine_for(model)(block_for(model, data, (X,)), OPTIONS)
+    assert np.all((result.parameters[:, 1] - bound) * (bound - 1.0) >= 0.0)
+    assert (result.parameters[:, 1] == bound).any()
+
+
+def test_covariance_is_in_the_order_of_the_parameters() -> None:
+    """The linear parameter, which comes first in the solver, is the last of the model's."""
+    fixed = {"amplitude": True, "stddev": True}
+    model = models.Gaussian1D(7.0, 1.0, 2.0, fixed=fixed) + models.Const1D(1.0)
+    data, _ = lines(model, 3)
+    result = engine_for(model)(block_for(model, data, (X,)), SolveOptions(covariance=True))
+    for parameters, covariance in zip(result.parameters, result.covariance, strict=True):
+        slopes = np.stack([models.Gaussian1D.fit_deriv(X, *parameters[:3])[1], np.ones_like(X)], axis=1)
+        assert np.allclose(covariance, np.linalg.inv(slopes.T @ slopes), rtol=1e-8)
+
+
 @pytest.mark.parametrize("factor", [2.0**-30, 1.0, 2.0**20])
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_bound_that_a_fit_starts_on_is_left_whatever_the_scale(factor: float, side: int) -> None:

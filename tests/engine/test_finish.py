@@ -59,6 +59,15 @@ def test_free_parameters_within_a_hundred_millionth_of_a_bound_are_at_it(
     assert finished([parameters]).flags == (Flag.AT_BOUND if at_bound else 0)
 
 
+def test_bounds_that_some_fits_have_and_others_not() -> None:
+    parameters = np.array([[5.0, 1.5, 0.0], [5.0, 1.5, 0.0], [5.0, 1.5, 2.0]])
+    upper = np.array([[5.0, 2.0, NO_BOUND], [NO_BOUND, 2.0, NO_BOUND], [9.0, 2.0, 2.0]])
+    data, ready = np.zeros((3, 4)), np.full(3, Status.READY, np.int16)
+    block = Block(data, None, None, (np.arange(4.0),), parameters, np.full((1, 3), -NO_BOUND), upper, ready, (4,))
+    result = BlockResult(parameters, np.full(3, Status.FTOL, np.int16), np.ones(3, np.int32), np.ones(3))
+    assert_array_equal(finish(result, block, PARAMS).flags, [Flag.AT_BOUND, 0, Flag.AT_BOUND])
+
+
 def test_covariances_that_are_no_numbers_are_flagged_where_there_is_an_answer() -> None:
     good, corner, infinite = np.eye(2), np.array([[1.0, np.nan], [np.nan, 1.0]]), np.array([[np.inf, 0], [0, -np.inf]])
     huge = np.full((2, 2), 1e308)  # the sum overflows, each is a number

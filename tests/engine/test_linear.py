@@ -59,6 +59,25 @@ def test_weights_and_samples_of_each_fit(weighted: bool) -> None:
         assert np.allclose(result.covariance[row], np.linalg.inv(matrix.T @ matrix), rtol=1e-9)
 
 
+def test_coordinates_of_each_fit() -> None:
+    """Nothing else tells the fits apart."""
+    model, data = models.Polynomial1D(2), data_of(6)
+    x = X + 0.1 * np.arange(6)[:, None]
+    result = engine_for(model)(block_for(model, data, (x,)), OPTIONS)
+    for row, own in enumerate(x):
+        expected = np.linalg.lstsq(np.vander(own, 3, increasing=True), data[row], rcond=None)[0]
+        assert np.allclose(result.parameters[row], expected, rtol=1e-9)
+
+
+def test_columns_of_very_different_lengths() -> None:
+    """Powers of coordinates of 1e-9, in metres, are no reason to give up one of them."""
+    model, data = models.Polynomial1D(2), data_of(4)
+    result = engine_for(model)(block_for(model, data, (1e-9 * X,)), OPTIONS)
+    expected = np.linalg.lstsq(np.vander(X, 3, increasing=True), data.T, rcond=None)[0].T
+    assert np.allclose(result.parameters * [1.0, 1e-9, 1e-18], expected, rtol=1e-9)
+    assert np.isfinite(result.covariance).all()
+
+
 def test_polynomial_of_frequencies() -> None:
     x = 1.4e9 + 1e4 * np.arange(200)
     t = (x - x.mean()) / 1e6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,79 @@ def test_maps_of_bounds_hold_position_by_position() -> None:
     )
     assert_allclose(result.parameters["amplitude"][[0, 2]], [4.5, 4.0], rtol=1e-6)
     assert result.parameters["amplitude"][1] > 4.8
+
+
+def test_each_side_of_the_bounds_may_be_a_map_or_one_number() -> None:
+    model = Gaussian1D(3.0, 0.3, 1.0)
+    engine = ReferenceEngine(model, TRFLSQFitter(), {}, (0, 1, 2), False, False, bounds_by_map=(0, 1))
+    block = block_for(model, np.tile(line(), (3, 1)), (X,))
+    lower, upper = np.tile(block.lower, (3, 1)), block.upper.copy()
+    lower[:, 0], upper[0, 1] = [2.0, 5.5, -np.inf], 0.35
+    result = engine(replace(block, lower=lower, upper=upper, start=np.clip(block.start, lower, upper)), SolveOptions())
+    assert_allclose(result.parameters[1, 0], 5.5, rtol=1e-6)
+    assert_allclose(result.parameters[[0, 2], 0], 5.0, rtol=0.05)
+    assert_allclose(result.parameters[:, 1], 0.35, rtol=1e-6)
+
+
+def test_edges_are_searched_for_within_each_position_s_bounds() -> None:
+    model = Box1D(3.0, 0.0, 2.2)
+    engine = ReferenceEngine(model, TRFLSQFitter(), {}, (0, 1, 2), False, False, (1,), stepwise=(1, 2))
+    block = block_for(model, np.tile(np.where(np.abs(X - 1.3) < 1.1, 3.0, 0.0), (2, 1)), (X,))
+    upper = np.tile(block.upper, (2, 1))
+    upper[0, 1] = 0.5
+    result = engine(replace(block, upper=upper), SolveOptions())
+    assert result.parameters[0, 1] <= 0.5
+    assert_allclose(result.parameters[1, 1], 1.3, atol=0.15)
+
+
+def test_cost_and_covariance_are_those_of_weighted_residuals() -> None:
+    model, weights = Gaussian1D(4.0, 0.3, 1.0), np.linspace(0.2, 5.0, X.size)
+    engine = ReferenceEngine(model, TRFLSQFitter(), {}, (0, 1, 2), True, False)
+    block = block_for(model, line()[np.newaxis], (X,), weights=weights[np.newaxis])
+    result = engine(block, SolveOptions(covariance=True))
+    parameters = result.parameters[0]
+    residual = weights * (model.evaluate(X, *parameters) - line())
+    jacobian = weights[:, np.newaxis] * np.transpose(model.fit_deriv(X, *parameters))
+    assert_allclose(result.cost[0], 0.5 * np.sum(residual**2), rtol=1e-12)
+    assert_allclose(result.covariance[0], np.linalg.inv(jacobian.T @ jacobian), rtol=1e-6, atol=1e-12)
+    assert_allclose(jacobian.T @ residual, 0.0, atol=1e-4)
+
+
+class StopsAtItsLimit:
+    """A fitter that stops at 1 the first time, and wherever it is told to the second."""
+
+    def __init__(self, second: float) -> None:
+        self.second, self.fit_info = second, {}
+
+    def __call__(self, model: Any, x: Any, y: Any, weights: Any = None) -> Any:
+        again = bool(self.fit_info)
+        self.fit_info = {"ierr": 1, "nfev": 30} if again else {"ierr": 5, "nfev": 500}
+        fitted = model.copy()
+        # `weights` are 1 over a power of two, and so are the parameters in the second call.
+        fitted.amplitude = self.second * model.amplitude.value if again else 1.0
+        return fitted
+
+
+@pytest.mark.parametrize(("second", "kept"), [(0.94, 1.0), (0.96, 1.0), (1.04, 1.0), (1.06, 1.06)])
+def test_a_fit_that_stopped_at_a_limit_is_replaced_where_the_cost_falls_by_a_tenth(second: float, kept: float) -> None:
+    engine = ReferenceEngine(Const1D(0.5), StopsAtItsLimit(second), {}, (0,), False, False)
+    result = engine(block_for(Const1D(0.5), np.full((1, 5), 2.0), (np.arange(5.0),)), SolveOptions())
+    assert_allclose(result.parameters[0, 0], kept)
+    assert result.nfev[0] == (500 if kept == 1.0 else 530)
+    assert result.status[0] == (Status.EVALUATION_LIMIT if kept == 1.0 else Status.FTOL)
+
+
+def test_a_fitter_without_weights_gets_tiny_data_as_they_are() -> None:
+    class Mean:
+        def __call__(self, model: Any, x: Any, y: Any) -> Any:
+            fitted = model.copy()
+            fitted.amplitude = y.mean()
+            return fitted
+
+    engine = ReferenceEngine(Const1D(0.0), Mean(), {}, (0,), False, False)
+    result = engine(block_for(Const1D(0.0), np.full((1, 5), 2e-18), (np.arange(5.0),)), SolveOptions())
+    assert_array_equal(result.errors, {})
+    assert_allclose(result.parameters, 2e-18)
 
 
 def test_warnings_of_the_fitter_are_kept_with_their_position() -> None:

@@ -87,9 +87,13 @@ def test_a_report_is_counted_back() -> None:
     report = {
         "cost": 1.0, "fun": np.ones(3), "fvec": np.ones(3), "jac": np.ones((3, 2)), "grad": np.ones(2),
         "x": np.ones(2), "param_cov": np.ones((2, 2)), "optimality": 1.0, "nfev": 7, "fjac": np.ones((2, 3)),
+        "final_func_val": 1.0, "cov_x": np.ones((2, 2)),
     }  # fmt: skip
     found = scaled_back(dict(report), scale, factors, None)
     assert (found["cost"], found["nfev"]) == (16.0, 7)
+    assert found["final_func_val"] == 16.0
+    assert np.ndim(found["final_func_val"]) == 0
+    assert_array_equal(found["cov_x"], found["param_cov"])
     assert_array_equal(found["fun"], 4.0)
     assert_array_equal(found["fvec"], 4.0)
     assert_array_equal(found["jac"], np.broadcast_to([2.0, 0.5], (3, 2)))

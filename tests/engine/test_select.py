@@ -22,6 +22,7 @@ from astropy.stats import sigma_clip
 
 import ndfit
 from ndfit.engine.fitters import parse_fitter
+from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.select import WantedInfo, select_engine, solve_options
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import EngineChoice, SolveOptions
@@ -43,6 +44,7 @@ def choose(
     engine: str = "auto",
     wanted: WantedInfo = (),
     fitter_kwargs: dict[str, Any] | None = None,
+    bounds: dict[str, Any] | None = None,
 ) -> tuple[EngineChoice, SolveOptions]:
     call = parse_fitter(TRFLSQFitter() if fitter is None else fitter, fitter_kwargs)
     problem = normalize(
@@ -50,6 +52,7 @@ def choose(
         data=np.ones((10, 2)),
         fitting_axes=0,
         linear=call.linear,
+        bounds=bounds,
     )
     choice = select_engine(problem, call, engine, wanted)
     return choice, solve_options(choice, call, wanted)
@@ -66,8 +69,16 @@ def test_linear_models_are_solved_directly(fitter: Any, model: Any) -> None:
     assert choose(model, fitter)[0].engine.name == "linear"
 
 
-def test_linear_model_with_bounds_is_not_solved_directly() -> None:
-    assert choose(Linear1D(bounds={"slope": (0, 1)}))[0].engine.name == "compiled"
+@pytest.mark.parametrize("limits", [(0, 1), (0, None), (None, 1), ([-np.inf, 0.0], None), (None, [np.inf, 1.0])])
+def test_linear_model_with_bounds_is_not_solved_directly(limits: Any) -> None:
+    assert choose(Linear1D(), bounds={"slope": limits})[0].engine.name == "compiled"
+
+
+def test_bounds_that_are_maps_are_known_to_the_reference_engine() -> None:
+    bounds = {"amplitude": ([0.0, 1.0], None), "mean": (None, [9.0, 8.0]), "stddev": (0.1, 5.0)}
+    engine = choose(engine="reference", bounds=bounds)[0].engine
+    assert isinstance(engine, ReferenceEngine)
+    assert engine.bounds_by_map == (0, 1)
 
 
 class OwnFitter(TRFLSQFitter):
@@ -115,6 +126,9 @@ def test_reason_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
 def test_keywords_of_the_fitter_become_options() -> None:
     _, options = choose(fitter_kwargs={"maxiter": 7, "acc": 1e-12, "estimate_jacobian": True, "epsilon": 1e-5})
     assert (options.max_nfev, options.xtol) == (7, 1e-12)
+    assert (options.ftol, options.gtol) == (1e-12, 1e-12)
+    _, coarse = choose(fitter_kwargs={"acc": 1e-3})
+    assert (coarse.ftol, coarse.xtol, coarse.gtol) == (1e-8, 1e-3, 1e-8)
     assert choose(fitter=LevMarLSQFitter())[1].gtol == 0.0
 
 

@@ -37,6 +37,7 @@ def test_an_edge_on_a_sample_is_an_edge(centre: float) -> None:
     model = Box1D(2.0, centre, 2.0)
     assert stepwise_parameters(model, model.parameters, (0, 1, 2), (x,)) == (1, 2)
     assert stepwise_parameters(model, model.parameters, (2, 0), (x,)) == (0,)
+    assert stepwise_parameters(model, model.parameters, (1,), (x,)) == (0,)
 
 
 def test_a_model_that_raises_has_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ def result_of(cost: Sequence[float], status: Sequence[int] | None = None, number
         np.full(n_fits, 3, np.int32),
         np.array(cost, dtype=float),
         np.full((n_fits, 2, 2), number),
-        {0: f"error {number}"},
-        {1: (f"warning {number}",)},
+        dict.fromkeys(range(n_fits), f"error {number}"),
+        dict.fromkeys(range(n_fits), (f"warning {number}",)),
     )
 
 
@@ -33,7 +34,8 @@ def test_the_lower_cost_is_kept_and_the_first_of_equals() -> None:
     assert_array_equal(kept.covariance[:, 1, 0], [1.0, 2.0, 1.0])
     assert_array_equal(kept.cost, [1.0, 1.0, 3.0])
     assert_array_equal(kept.nfev, 6)
-    assert (kept.errors, kept.warnings) == ({0: "error 1.0"}, {1: ("warning 2.0",)})
+    assert dict(kept.errors) == {0: "error 1.0", 1: "error 2.0", 2: "error 1.0"}
+    assert dict(kept.warnings) == {0: ("warning 1.0",), 1: ("warning 2.0",), 2: ("warning 1.0",)}
 
 
 def test_an_answer_is_better_than_none_whatever_the_cost() -> None:
@@ -91,6 +93,13 @@ def test_starts_are_clipped_and_those_that_are_no_numbers_left_out() -> None:
     assert_array_equal(kept.parameters[:3, 0], [0.0, 5.0, 4.0])
     assert_array_equal(kept.status, [Status.FTOL, Status.FTOL, Status.FTOL, Status.NO_DATA])
     assert_array_equal(kept.nfev, 2)
+
+
+def test_one_number_that_is_none_leaves_a_start_out() -> None:
+    engine, block = Distance(), block_of([5.0, 5.0], [Status.READY] * 2)
+    two = replace(block, start=np.full((2, 2), 5.0), lower=np.zeros((1, 2)), upper=np.full((1, 2), 10.0))
+    best_of(engine, two, SolveOptions(), [two.start, np.array([[1.0, np.nan], [1.0, 1.0]])])
+    assert_array_equal(engine.blocks[1].status, [Status.NON_FINITE_START, Status.READY])
 
 
 @pytest.mark.parametrize("number", [1, 3])
