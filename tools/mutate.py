@@ -60,8 +60,6 @@ ONLY: dict[str, tuple[str, ...]] = {
 TESTS: dict[str, tuple[str, ...]] = {
     **ONLY,
     "engine/fit_status.py": ("tests/engine/test_reference.py",),
-    "problem/axes.py": ("tests/problem/test_constraints.py",),
-    "problem/basis.py": ("tests/problem/test_constraints.py",),
     "problem/evenness.py": ("tests/problem/test_constraints.py",),
     "problem/ties.py": ("tests/problem/test_units.py",),
     "graph/array_functions.py": ("tests/graph/test_functions.py",),

@@ -1,4 +1,4 @@
-"""Starting values, bounds, even parameters, polynomial bases: what engines are given of the caller's model."""
+"""Starting values, bounds, even parameters: what engines are given of the caller's model."""
 
 from __future__ import annotations
 
@@ -8,22 +8,17 @@ import numpy as np
 import pytest
 from astropy.modeling import fix_inputs
 from astropy.modeling.models import (
-    Chebyshev1D,
     Const1D,
     Drude1D,
     Gaussian1D,
     Gaussian2D,
-    Legendre2D,
     Lorentz1D,
     Moffat1D,
-    Polynomial1D,
     Sine1D,
     custom_model,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit.problem.axes import parse_axes
-from ndfit.problem.basis import set_linear_basis
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FitProblem
 
@@ -94,65 +89,6 @@ def test_the_callers_model_is_left_alone() -> None:
     assert_allclose(bare.evaluate(x, *bare.parameters), model(x))
 
 
-def test_power_series_is_fitted_in_a_scaled_coordinate_and_returned_in_the_callers() -> None:
-    model = Polynomial1D(3)
-    x = 1.4e9 + 4e4 * np.arange(50.0)
-    transform = set_linear_basis(model, (x,))
-    assert transform is not None
-    assert model.domain == (x[0], x[-1])
-    scaled = np.array([1.0, -0.5, 0.25, 2.0])
-    raw = transform @ scaled
-    model.parameters = scaled
-    plain = Polynomial1D(3)
-    plain.parameters = raw
-    # What the power series itself loses: 1e-16 of the terms, which are 1e9 times the sum.
-    assert_allclose(plain(x), model(x), atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        Polynomial1D(2, fixed={"c0": True}),
-        Polynomial1D(2, bounds={"c1": (0, 1)}),
-        Polynomial1D(2, domain=(0.0, 5.0), window=(-1.0, 1.0)),
-    ],
-)
-def test_power_series_that_cannot_be_changed_stays(model: Any) -> None:
-    domain = model.domain
-    assert set_linear_basis(model, (np.linspace(3.0, 9.0, 20),)) is None
-    assert model.domain == domain
-
-
-def test_orthogonal_polynomials_take_their_domain_from_all_coordinates() -> None:
-    chebyshev = Chebyshev1D(2)
-    assert set_linear_basis(chebyshev, (np.array([[2.0, 3.0], [4.0, np.nan]]),)) is None
-    assert chebyshev.domain == (2.0, 4.0)
-    legendre = Legendre2D(1, 1, y_domain=(0.0, 1.0))
-    set_linear_basis(legendre, (np.array([5.0, 7.0]), np.array([0.2, 0.8])))
-    assert legendre.x_domain == (5.0, 7.0)
-    assert legendre.y_domain == (0.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("given", "axes"), [(0, (0,)), (-1, (2,)), ([1], (1,)), (np.int64(2), (2,)), ((2, 0), (2, 0)), ((-1, -3), (2, 0))]
-)
-def test_fitting_axes(given: Any, axes: tuple[int, ...]) -> None:
-    parsed = parse_axes(given, (4, 5, 6), len(axes))
-    assert parsed.fitting == axes
-    assert sorted(parsed.fitting + parsed.iterating) == [0, 1, 2]
-
-
-@pytest.mark.parametrize("given", [None, 1.0, "0", (0.5,)])
-def test_fitting_axes_that_are_no_integers(given: Any) -> None:
-    with pytest.raises(TypeError, match="fitting_axes"):
-        parse_axes(given, (4, 5), 1)
-
-
-def test_fitting_axis_named_twice() -> None:
-    with pytest.raises(ValueError, match="twice"):
-        parse_axes((1, -1), (4, 5), 2)
-
-
 def test_even_parameter_has_no_bound_anywhere() -> None:
     for bounds in (([-np.inf, 0.1, -np.inf], None), (None, [np.inf, 9.0, np.inf])):
         assert problem_of(Lorentz1D(), bounds={"fwhm": bounds}).params.even == (False, False, False)
@@ -206,6 +142,8 @@ def test_starts_that_are_all_outside_their_bounds_are_refused() -> None:
         problem_of(Gaussian1D(1.0, mean, 1.0), bounds=bounds)
     outside = Gaussian1D(1.0, 5.0, 1.0, fixed={"mean": True})
     assert problem_of(outside, bounds=bounds).params.fixed == (False, True, False)
+    tied = Gaussian1D(1.0, 5.0, 1.0, tied={"mean": lambda m: 3.0 * m.stddev})
+    assert problem_of(tied, bounds=bounds).params.tied == (False, True, False)
 
 
 def test_maps_of_one_number_serve_every_position() -> None:

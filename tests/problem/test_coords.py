@@ -135,6 +135,11 @@ def test_misfit_is_an_error(world, fitting, message):
         coordinates(world, Axes(CUBE, fitting))
 
 
+def test_a_list_of_numbers_is_one_array_however_short():
+    (coordinate,) = coordinates([2.5], Axes((1, 3), (0,)))
+    np.testing.assert_array_equal(coordinate.values, [[2.5]])
+
+
 @pytest.mark.parametrize(
     ("world", "got"),
     [

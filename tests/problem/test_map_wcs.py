@@ -10,6 +10,7 @@ from astropy import units as u
 from astropy.modeling.models import Multiply, Shift
 from astropy.nddata import NDDataRef
 from astropy.wcs import WCS
+from astropy.wcs.wcsapi import SlicedLowLevelWCS
 from numpy.testing import assert_allclose
 
 from ndfit.problem.map_wcs import NO_ITERATING_AXES, NO_WCS, NOT_SEPARABLE, low_level, wcs_of_maps
@@ -83,3 +84,19 @@ def test_a_wcs_that_fits_cannot_express() -> None:
     part, note = wcs_of_maps(wcs, Axes(SHAPE, (0,)))
     assert note == ""
     assert_allclose(part.pixel_to_world_values(3, 4), wcs(3, 4, 0)[:2])
+
+
+def test_a_slice_of_a_wcs_that_fits_cannot_express() -> None:
+    wcs = SlicedLowLevelWCS(plane_gwcs(), [slice(None), slice(1, None), slice(2, None)])
+    part, note = wcs_of_maps(wcs, Axes((7, 4, 2), (0,)))
+    assert note == ""
+    assert_allclose(part.pixel_to_world_values(1, 2), plane_gwcs()(3, 3, 0)[:2])
+
+
+def test_a_single_position_at_the_origin() -> None:
+    wcs = WCS(naxis=3)
+    wcs.wcs.ctype = "XPOS", "YPOS", "FREQ"
+    wcs.wcs.crpix = 1.0, 1.0, 1.0
+    part, note = wcs_of_maps(wcs, Axes((7, 1, 1), (0,)))
+    assert note == ""
+    assert_allclose(part.pixel_to_world_values(0, 0), 0.0)

@@ -102,9 +102,8 @@ def _from_arrays(world: tuple[Any, ...], axes: Axes) -> tuple[Coordinate, ...]:
 def _plain(item: Any) -> tuple[Any, u.UnitBase | None]:
     """Separate numbers and unit. A dask array is not computed."""
     unit = getattr(item, "unit", None)
-    values = item if unit is None else getattr(item, "value", item)
-    if not (hasattr(values, "__dask_graph__") or isinstance(values, np.ma.MaskedArray)):
-        values = np.asarray(values)
+    as_it_is = hasattr(item, "__dask_graph__") or isinstance(item, np.ma.MaskedArray)
+    values = item if as_it_is else np.asarray(item)
     if values.dtype.kind not in "iuf" or values.ndim == 0:
         raise TypeError(
             "world should be None, a WCS object or a tuple of arrays of real numbers, one for each fitting axis; "
