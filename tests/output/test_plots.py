@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.modeling.models import Const1D, Gaussian1D, Linear1D
 from astropy.visualization.wcsaxes import WCSAxes
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.output.results import EMPTY, GONE, HIT, SIGMA, fit_along, fit_cube, fit_images
 
 import ndfit
+from ndfit.output.pictures.figure import new_figure
+from ndfit.output.pictures.maps import draw_map
 from ndfit.output.pictures.scale import scale_of, scale_of_errors
 from ndfit.output.terms import terms_of
 
@@ -122,6 +126,37 @@ def test_most_errors_undetermined_do_not_hide_the_others() -> None:
     assert scale.extend == "both"
 
 
+@pytest.mark.parametrize("shape", [(120, 25), (20, 20), (8, 109)])
+@pytest.mark.parametrize(
+    ("middle", "spread", "unit", "stated"),
+    [
+        (2e-15, 1e-15, u.erg / u.s / u.cm**2 / u.AA / u.arcsec**2, "[$\\mathrm{10^{-15}\\,erg"),
+        (192.4, 0.01, u.AA, "[$\\mathrm{\\mathring{A}}$]"),
+        (1.15e11, 2e6, u.Hz, "[$\\mathrm{10^{11}\\,Hz}$]"),
+        (3e4, 1e4, None, "[$10^{4}$]"),
+    ],
+)
+def test_text_of_a_colour_bar_has_room(
+    shape: tuple[int, int], middle: float, spread: float, unit: Any, stated: str
+) -> None:
+    """Labels of maps side by side, and numbers side by side, do not run into each other, whatever unit and shape."""
+    values = middle + spread * np.linspace(-1, 1, shape[0] * shape[1]).reshape(shape)
+    figure = new_figure(10.2, 6.0)
+    bars = [
+        draw_map(axes, values, "error of amplitude_0", unit, scale_of("x", values)) for axes in figure.subplots(1, 3)
+    ]
+    figure.draw_without_rendering()
+    labels = [bar.ax.xaxis.label.get_window_extent() for bar in bars]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(labels))
+    assert stated in bars[0].ax.get_xlabel()
+    assert not bars[0].ax.xaxis.get_offset_text().get_visible()
+    low, high = bars[0].ax.get_xlim()
+    ticks = [tick for tick in bars[0].ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    numbers = [tick.label2.get_window_extent() for tick in ticks]
+    assert numbers
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(numbers))
+
+
 def test_axes_of_the_caller(result: ndfit.FitResult) -> None:
     from matplotlib.figure import Figure
 
@@ -196,8 +231,6 @@ def test_one_fit_of_a_spectrum(result: ndfit.FitResult) -> None:
 
 
 def test_model_is_drawn_finely_and_is_the_sum_of_its_components(result: ndfit.FitResult) -> None:
-    from astropy import units as u
-
     upper, _ = result.plot_fit(2, 3)
     lines = {line.get_label(): line.get_xydata().T for line in upper.lines}
     x, whole = lines["model"]

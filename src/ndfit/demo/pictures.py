@@ -87,7 +87,7 @@ def _draw_maps(figure: SubFigure, cube: Cube, start: Start, fitted: Model, examp
         parameter = getattr(fitted, start.parameter(name))
         values, unit = _shown(parameter.value, parameter.unit)
         axes = figure.add_subplot(1, 4, column + 1, **projection)
-        draw_map(axes, values, label(title, unit), scale_of(name, values))
+        draw_map(axes, values, title, unit, scale_of(name, values))
         _label_sky(axes, cube, is_first=column == 0)
         for number, example in enumerate(examples, start=1):
             _mark(axes, number, example, values.shape[1])

@@ -15,13 +15,19 @@ __all__ = ["coordinate_names", "coordinate_units", "label", "sky_name", "spoken"
 
 # Physical type of a unit -> what a coordinate with that unit is.
 KINDS = {"speed": "velocity", "frequency": "frequency", "energy": "energy"}
+_BEGINNING, _SPACE = r"$\mathrm{", r"\,"
+_ONE_TIMES = _BEGINNING + r"1 \times 10"  # a power of ten does without that factor
 WAVELENGTH = "em.wl"  # beginning of the physical type of a WCS
 SKY_NAMES = {"pos.eq.ra": "RA", "pos.eq.dec": "Dec", "pos.galactic.lon": "l", "pos.galactic.lat": "b"}
 
 
-def label(text: str, unit: Any) -> str:
-    """Text and unit, for an axis or a colour bar."""
-    return text if _is_bare(unit) else f"{text} [{unit.to_string('latex_inline')}]"
+def label(text: str, unit: Any, power: int = 0) -> str:
+    """Text and unit, for an axis or a colour bar; `power` of ten that the numbers are to be multiplied by."""
+    factor = f"10^{{{power}}}" if power else ""
+    if _is_bare(unit):
+        return f"{text} [${factor}$]" if factor else text
+    latex = unit.to_string("latex_inline").replace(_ONE_TIMES, _BEGINNING + "10", 1)
+    return f"{text} [{latex.replace(_BEGINNING, _BEGINNING + factor + _SPACE, 1) if factor else latex}]"
 
 
 def spoken(unit: Any) -> str:

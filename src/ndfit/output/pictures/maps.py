@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ndfit.output.pictures.bar import draw_bar
 from ndfit.output.pictures.figure import given_axes, new_figure
 from ndfit.output.pictures.labels import label, sky_name
 from ndfit.output.pictures.scale import CLIPPED_PERCENT, MISSING, Scale, plain, scale_of, scale_of_errors
@@ -44,9 +45,9 @@ def plot_parameters(
         values = result.parameters[name]
         known = plain(result.errors[name])[plane] if result.has_errors else None
         unit, numbers = getattr(values, "unit", None), plain(values)[plane]
-        draw_map(row[0], numbers, label(name, unit), scale_of(name, numbers, known))
+        draw_map(row[0], numbers, name, unit, scale_of(name, numbers, known))
         if has_errors:
-            draw_map(row[1], known, label(f"error of {name}", unit), scale_of_errors(known))
+            draw_map(row[1], known, f"error of {name}", unit, scale_of_errors(known))
     return targets
 
 
@@ -67,13 +68,13 @@ def chosen_parameters(result: FitResult, parameters: str | Iterable[str] | None)
     return names
 
 
-def draw_map(axes: Any, values: Any, text: str, scale: Scale) -> Any:
+def draw_map(axes: Any, values: Any, name: str, unit: Any, scale: Scale) -> Any:
     """Draw one map with its colour bar.
 
     Parameters
     ----------
     values : shape (rows, columns); NaN where there is no answer
-    text : for the colour bar
+    name, unit : for the colour bar
     scale : limits and colours
 
     Returns
@@ -91,10 +92,7 @@ def draw_map(axes: Any, values: Any, text: str, scale: Scale) -> Any:
         vmax=scale.high,
         interpolation="nearest",
     )
-    bar = axes.figure.colorbar(image, ax=axes, location="top", aspect=25, pad=0.02, extend=scale.extend)
-    bar.set_label(text, loc="left")  # a power of ten stands at the right
-    bar.ax.locator_params(nbins=3)
-    return bar
+    return draw_bar(axes, image, name, unit, scale)
 
 
 def _checked_plane(plane: int | tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -113,8 +111,9 @@ def _checked_plane(plane: int | tuple[int, ...], shape: tuple[int, ...]) -> tupl
 
 def _map_size(shape: tuple[int, ...]) -> tuple[float, float]:
     """Inches for one map with its labels and colour bar."""
-    aspect = min(max(shape[-2] / max(shape[-1], 1), 0.2), 3.0)
-    return MAP_WIDTH, 2.4 * aspect + 1.0
+    aspect = shape[-2] / max(shape[-1], 1)
+    height = 2.4 * min(max(aspect, 0.2), 3.0)
+    return min(MAP_WIDTH, height / max(aspect, 0.2) + 1.2), height + 1.0
 
 
 def _targets(

@@ -123,11 +123,11 @@ def _plot_image(problem: FitProblem, one: OneFit, values: FloatArray, title: str
         targets = given_axes(axes, (3,), "for data, model and residual")
     data = np.where(np.isfinite(one.data), one.data, np.nan)
     scale = whole_scale(data)
-    draw_map(targets[0], data, label("data", problem.data_unit), scale)
+    draw_map(targets[0], data, "data", problem.data_unit, scale)
     if one.residual is not None:
-        draw_map(targets[1], one.data - one.residual, label("model", problem.data_unit), scale)
+        draw_map(targets[1], one.data - one.residual, "model", problem.data_unit, scale)
         residual_scale = whole_scale(np.where(one.used, one.residual, np.nan), around_zero=True)
-        draw_map(targets[2], one.residual, label("residual", problem.data_unit), residual_scale)
+        draw_map(targets[2], one.residual, "residual", problem.data_unit, residual_scale)
     out = np.argwhere(~one.used & np.isfinite(data))
     if out.size:
         targets[0].plot(out[:, 1], out[:, 0], "o", markersize=4, markerfacecolor="none", color="white")
