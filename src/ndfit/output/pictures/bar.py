@@ -2,12 +2,13 @@
 
 Flows in: a map that is drawn, what it shows, and its Scale. Flows out: its colour bar. A power of ten stands with the
 unit, where matplotlib would put it over the label; a label that is wider than its map has the unit in a line of its
-own, and smaller letters if that is still too wide; there are as many ticks as there is room for.
+own, and smaller letters if that is still too wide; there are as many numbers as there is room for, two at least where
+smaller letters allow that.
 """
 
 from __future__ import annotations
 
-from math import ceil, floor, log10
+from math import floor, log10
 from typing import Any
 
 from ndfit.output.pictures.labels import label
@@ -18,9 +19,11 @@ __all__ = ["draw_bar"]
 PLAIN_POWERS = range(-2, 4)  # numbers of these orders of magnitude are written in full
 THICKNESS = 0.04  # of a bar, in widths of the map
 LEAST_FRACTION, MOST_FRACTION = 0.15, 0.6  # of the map's height
-MOST_INTERVALS = 3
-DIGIT = 0.65  # width of a digit, in heights of the letters
-BETWEEN = 2.0  # digits of free room between two numbers
+STEPS = (1, 2, 2.5, 5, 10)  # between numbers
+INTERVALS = (3, 2, 4, 5, 6)  # that numbers may divide a bar into, the best first
+DIGIT = 0.6  # mean width of a digit or point, in heights of the letters
+BETWEEN = 0.5  # digits of room between two numbers, at least
+SMALLER = (1.0, 0.8, 0.6)  # letters that are tried, in sizes of matplotlib's
 SMALLEST = 6.0  # points
 
 
@@ -36,7 +39,7 @@ def draw_bar(axes: Any, image: Any, name: str, unit: Any, scale: Scale) -> Any:
     -------
     The colour bar.
     """
-    from matplotlib.ticker import ScalarFormatter
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     axes.apply_aspect()  # the layout comes later, and changes the width of a map by little
     width, height = axes.get_window_extent().size
@@ -57,8 +60,11 @@ def draw_bar(axes: Any, image: Any, name: str, unit: Any, scale: Scale) -> Any:
         format=formatter,
     )
     bar.ax.xaxis.get_offset_text().set_visible(False)
-    intervals = _intervals(bar, scale, power, width)
-    bar.ax.locator_params(axis="x", nbins=intervals, min_n_ticks=min(intervals, 2))
+    size = bar.ax.xaxis.get_ticklabels()[0].get_size()
+    intervals, size = _fitting(scale, power, 72.0 * width / axes.figure.dpi, size)
+    bar.ax.tick_params(labelsize=size)
+    bar.locator = MaxNLocator(intervals, steps=STEPS, min_n_ticks=1)
+    bar.update_ticks()
     _write(bar, label(name, unit, power), width)
     return bar
 
@@ -70,13 +76,19 @@ def _power(scale: Scale) -> int:
     return 0 if power in PLAIN_POWERS else power
 
 
-def _intervals(bar: Any, scale: Scale, power: int, width: float) -> int:
-    """Into how many intervals the numbers beside a bar may divide it."""
-    step = (scale.high - scale.low) / MOST_INTERVALS / 10.0**power
-    decimals = max(0, ceil(-log10(step)))
-    digits = max(len(f"{value / 10.0**power:.{decimals}f}") for value in (scale.low, scale.high))
-    size = DIGIT * bar.ax.xaxis.label.get_size() * bar.ax.figure.dpi / 72.0
-    return min(max(1, int(width / (size * (digits + BETWEEN)))), MOST_INTERVALS)
+def _fitting(scale: Scale, power: int, width: float, size: float) -> tuple[int, float]:
+    """Into how many intervals numbers divide a bar of some width, in points, and the size of their letters."""
+    from matplotlib.ticker import MaxNLocator
+
+    for smaller in SMALLER:
+        for intervals in INTERVALS:
+            ticks = MaxNLocator(intervals, steps=STEPS, min_n_ticks=1).tick_values(scale.low, scale.high)
+            numbers = ticks[(ticks >= scale.low) & (ticks <= scale.high)] / 10.0**power
+            apart = (ticks[1] - ticks[0]) / (scale.high - scale.low) * width
+            digits = max(len(f"{number:.9g}") for number in ticks / 10.0**power)
+            if len(numbers) > 1 and apart > (digits + BETWEEN) * DIGIT * smaller * size:
+                return intervals, smaller * size
+    return 1, size
 
 
 def _write(bar: Any, text: str, width: float) -> None:
