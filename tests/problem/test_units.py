@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.modeling.models import Const1D, Gaussian1D, Linear1D, Polynomial1D, custom_model
+from astropy.modeling.models import Const1D, Gaussian1D, Linear1D, Moffat1D, Polynomial1D, custom_model
 from numpy.testing import assert_allclose
 
 from ndfit.problem.normalize import normalize
@@ -122,7 +122,15 @@ def test_model_that_cannot_be_fitted_with_units_says_so() -> None:
 
     with pytest.raises(u.UnitsError, match="_parameter_units_for_data_units"):
         problem_of(scaled(2.0 * u.Jy))
-    assert problem_of(scaled(2.0)).units == (None,)
+    problem = problem_of(scaled(2.0))
+    assert problem.units == (None,)
+    assert_allclose(problem.params.start, [2.0])
+
+
+def test_parameters_without_a_unit_stay_as_they_are_beside_those_that_have_one() -> None:
+    problem = problem_of(Moffat1D(1500 * u.mJy, 7 * u.um, 0.002 * u.mm, 2.5))
+    assert_allclose([float(value) for value in problem.params.start], [1.5, 7.0, 2.0, 2.5])
+    assert problem.units == (u.Jy, u.um, u.um, None)
 
 
 def test_pixels_serve_models_in_pixels() -> None:
@@ -166,6 +174,14 @@ def test_tie_that_no_unit_touches_is_left_as_it_is() -> None:
         assert (bare.tied["amplitude_1"] is tie) == kept
         bare.parameters = [3.0, 0.0]
         assert_allclose(bare.tied["amplitude_1"](bare), 3.0)
+
+
+def test_tie_sees_the_one_parameter_whose_unit_changes_in_the_caller_s() -> None:
+    model = Gaussian1D(2000 * u.mJy, 7 * u.um, 1 * u.um)
+    model.stddev.tied = lambda m: m.amplitude.value / 1000
+    bare = problem_of(model).model
+    bare.parameters = [3.0, 7.0, 0.0]
+    assert_allclose(bare.tied["stddev"](bare), 3.0)
 
 
 def test_parameter_whose_unit_fits_no_other_is_named() -> None:
