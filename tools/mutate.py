@@ -60,6 +60,8 @@ ONLY: dict[str, tuple[str, ...]] = {
 TESTS: dict[str, tuple[str, ...]] = {
     **ONLY,
     "engine/fit_status.py": ("tests/engine/test_reference.py",),
+    "engine/guess/estimate.py": ("tests/engine/test_guess.py",),
+    "engine/report.py": ("tests/engine/test_scaling.py",),
     "problem/evenness.py": ("tests/problem/test_constraints.py",),
     "problem/ties.py": ("tests/problem/test_units.py",),
     "graph/array_functions.py": ("tests/graph/test_functions.py",),
