@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Gaussian1D
 
+from ndfit.engine.bootstrap import parse_bootstrap
+from ndfit.engine.compiled import CompiledEngine
 from ndfit.engine.fitters import parse_fitter
+from ndfit.engine.loss import SQUARE
 from ndfit.engine.select import select_engine, solve_options
 from ndfit.problem.normalize import normalize
 from ndfit.run import estimate
@@ -18,16 +22,40 @@ from ndfit.run.work import Work
 
 @pytest.mark.parametrize(
     ("engine", "seconds", "expected"),
-    [("compiled", [9.0, 1.28, 2.56, 1.28], 0.02), ("reference", [0.3, 0.1, 0.2], 0.3)],
+    [
+        ("compiled", [9.0, 1.28, 2.56, 1.28, 0.5], 2.06 / 512),
+        ("compiled", [0.5, 1.28, 2.56, 1.28], 2.06 / 512),
+        ("compiled", [0.5, 0.5, 0.5, 0.5], CompiledEngine.seconds_per_fit),
+        ("reference", [0.3, 0.1, 0.2], 0.3),
+    ],
+    ids=["compiled first", "compiled before", "a clock that others disturb", "one by one"],
 )
 def test_the_slowest_place_counts(
     engine: str, seconds: list[float], expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = normalize(model=Gaussian1D(1.0, 5.0, 2.0), data=np.zeros((10, 4000)), fitting_axes=0)
-    call = parse_fitter(TRFLSQFitter(), {})
-    choice = select_engine(problem, call, engine, ())
-    work = Work.of(problem, choice.engine, solve_options(choice, call, ()))
+    problem, work = asked(engine)
     clock: Any = iter(seconds)
     monkeypatch.setattr(estimate, "_time", lambda *_: next(clock))
     assert estimate.seconds_per_fit(work, problem) == pytest.approx(expected)
     assert next(clock, None) is None
+
+
+def test_the_fits_of_a_bootstrap_are_counted_and_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, work = asked("compiled")
+    drawing = replace(work, bootstrap=parse_bootstrap(9, "residual", 0, (0, 1, 2), SQUARE, False))
+    made: list[Any] = []
+
+    def time(work: Any, *_: Any) -> float:
+        made.append(work.bootstrap)
+        return float(len(made))
+
+    monkeypatch.setattr(estimate, "_time", time)
+    assert estimate.seconds_per_fit(drawing, problem) == pytest.approx(10 * 3.0 / 512)
+    assert set(made) == {None}
+
+
+def asked(engine: str) -> tuple[Any, Work]:
+    problem = normalize(model=Gaussian1D(1.0, 5.0, 2.0), data=np.zeros((10, 4000)), fitting_axes=0)
+    call = parse_fitter(TRFLSQFitter(), {})
+    choice = select_engine(problem, call, engine, ())
+    return problem, Work.of(problem, choice.engine, solve_options(choice, call, ()))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import STATUS, BlockResult, FitProblem, FloatArray, Status, converged, usable
+from ndfit.problem.types import BlockResult, FitProblem, FloatArray, Status, converged, failed, usable
 
 __all__ = ["Maps"]
 
@@ -125,8 +125,7 @@ class Maps:
     def count(self, region: tuple[slice, ...]) -> tuple[int, int]:
         """Positions of a region, and how many of them failed."""
         status = self.status[region]
-        failed = [code for code, row in STATUS.items() if row.counted and not row.usable]
-        return status.size, int(np.isin(status, failed).sum())
+        return status.size, int(failed(status).sum())
 
     @property
     def usable(self) -> NDArray[np.bool_]:

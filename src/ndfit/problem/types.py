@@ -8,7 +8,7 @@ K inputs of the model, P parameters, F of them free.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from math import prod
@@ -34,6 +34,7 @@ __all__ = [
     "Status",
     "StatusRow",
     "converged",
+    "failed",
     "usable",
 ]
 
@@ -180,14 +181,35 @@ STATUS: Mapping[int, StatusRow] = {int(row.status): row for row in _ROWS}
 """Every status a position can have: what it means and what to do about it. Tables and documents are made from it."""
 
 
+def _answers(yes: Callable[[StatusRow], bool]) -> NDArray[np.bool_]:
+    """A table of answers for every 16-bit number, taken as unsigned; looking up is faster than comparing."""
+    table = np.zeros(2**16, dtype=bool)
+    table[[code % 2**16 for code, row in STATUS.items() if yes(row)]] = True
+    return table
+
+
+_USABLE = _answers(lambda row: row.usable)
+_CONVERGED = _answers(lambda row: row.converged)
+_FAILED = _answers(lambda row: row.counted and not row.usable)
+
+
 def usable(status: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Where a status says that parameters are finite numbers worth a look."""
-    return np.isin(status, [code for code, row in STATUS.items() if row.usable])
+    return _looked_up(status, _USABLE)
 
 
 def converged(status: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Where a status says that a convergence test was met."""
-    return np.isin(status, [code for code, row in STATUS.items() if row.converged])
+    return _looked_up(status, _CONVERGED)
+
+
+def failed(status: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Where a status says that a position which was expected to fit has no answer."""
+    return _looked_up(status, _FAILED)
+
+
+def _looked_up(status: NDArray[np.int16], table: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(table[np.asarray(status, dtype=np.int16).view(np.uint16)])
 
 
 class Flag(IntFlag):

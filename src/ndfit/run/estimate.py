@@ -16,25 +16,33 @@ __all__ = ["expected_seconds", "seconds_per_fit"]
 
 _PLACES = 3
 # Engines that solve many fits at once are timed on as many; the others' fits are long enough for a clock.
-_FITS_TIMED = 128
-_FITS_AT_LEAST = 8
+_FITS_TIMED = 512
 
 
 def expected_seconds(work: Work, problem: FitProblem) -> float:
     """Order of magnitude of all fits on one core, from what is known before the first."""
-    return problem.axes.n_fits * _fits_a_position(work) * work.engine.seconds_per_fit
+    return problem.axes.n_fits * _known_before(work)
 
 
 def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     """The longest that fits of a few places in the data take; what is to be compiled is compiled.
 
-    With fits that are solved side by side, what a call takes by itself is counted: some microseconds a fit.
+    Of fits that are solved side by side, less what a call takes by itself; but not less than is known before, because a
+    region that holds more than was meant keeps an interrupt waiting. A bootstrap's fits are counted, not made.
     """
-    width = max(_FITS_AT_LEAST, _FITS_TIMED // _fits_a_position(work)) if work.engine.releases_gil else 1
-    if width > 1:
-        _time(work, problem, 0, 1)  # compiles
+    repeated = _fits_a_position(work) / _fits_a_position(work.bare)
     places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
-    return max(_time(work, problem, place, width) for place in places) / width
+    if not work.engine.releases_gil:
+        return repeated * max(_time(work.bare, problem, place, 1) for place in places)
+    alone = _time(work.bare, problem, 0, 1)
+    together = [_time(work.bare, problem, place, _FITS_TIMED) for place in places]
+    if alone > min(together):  # it was compiled then
+        alone = _time(work.bare, problem, 0, 1)
+    return max(repeated * (max(together) - alone) / _FITS_TIMED, _known_before(work))
+
+
+def _known_before(work: Work) -> float:
+    return _fits_a_position(work) * work.engine.seconds_per_fit
 
 
 def _fits_a_position(work: Work) -> int:
@@ -42,10 +50,12 @@ def _fits_a_position(work: Work) -> int:
 
 
 def _time(work: Work, problem: FitProblem, position: int, width: int) -> float:
+    """Seconds; of the processor where the engine computes in this thread alone, which other jobs do not lengthen."""
     inputs = load(inputs_of(problem, _region_of(problem, position, width)))
-    begun = time.perf_counter()
+    clock = time.thread_time if work.engine.releases_gil else time.perf_counter
+    begun = clock()
     work(inputs)
-    return time.perf_counter() - begun
+    return clock() - begun
 
 
 def _region_of(problem: FitProblem, position: int, width: int) -> Region:

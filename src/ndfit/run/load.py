@@ -117,7 +117,9 @@ def make_block(inputs: Inputs) -> Block:
     wanted, weights = _wanted_samples(inputs)
     for values in coords:
         wanted = wanted & np.isfinite(values)
-    start, lower, upper = (_table(maps, inputs) for maps in (inputs.start, inputs.lower, inputs.upper))
+    # Maps are clipped before they are spread: most are one number.
+    start = _table(tuple(map(np.clip, inputs.start, inputs.lower, inputs.upper)), inputs)
+    lower, upper = (_bounds(maps, inputs) for maps in (inputs.lower, inputs.upper))
     status = _status_of_starts(data.shape, inputs)
     valid = None
     if not (wanted.all() and _all_finite(inputs.data)):
@@ -130,7 +132,7 @@ def make_block(inputs: Inputs) -> Block:
         weights=weights,
         valid=valid,
         coords=coords,
-        start=np.clip(start, lower, upper),
+        start=start,
         lower=lower,
         upper=upper,
         status=status,
@@ -185,6 +187,12 @@ def _table(maps: tuple[FloatArray, ...], inputs: Inputs) -> FloatArray:
     """(N, P) from one map or number a parameter."""
     n_fits = int(np.prod(inputs.shape))
     return np.stack([np.broadcast_to(values, inputs.shape).reshape(n_fits) for values in maps], axis=1)
+
+
+def _bounds(maps: tuple[FloatArray, ...], inputs: Inputs) -> FloatArray:
+    """(N, P), or (1, P) where the bounds are the same everywhere."""
+    shared = all(values.ndim == 0 for values in maps)
+    return np.stack(maps)[np.newaxis] if shared else _table(maps, inputs)
 
 
 def _status_of_starts(shape: tuple[int, ...], inputs: Inputs) -> NDArray[np.int16]:
