@@ -3,7 +3,7 @@
     python tools/recipes.py DATA [NAME ...]
 
 Flows in: docs/recipes.md and the folder of the data sets; NAMEs are the pictures' without `.png`, by default all. Flows
-out: the pictures in docs/images/recipes, in 96 colours, and what each run said, on standard output.
+out: the pictures in docs/images/recipes, in 256 colours, and what each run said, on standard output.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-COLOURS = 96
+COLOURS = 256
 
 _BLOCK = re.compile(r"```sh\n(ndfit fit .*?)```", re.DOTALL)
 

@@ -163,6 +163,12 @@ def test_summary_counts_each_status_with_its_remedy() -> None:
     assert "mean_0" in text
 
 
+def test_summary_of_one_position_has_no_ranges() -> None:
+    lines = ndfit.fit(start(), line_cube()[:, 0, 0], world=X, fitting_axes=0).summary().splitlines()
+    assert lines[0].startswith("1 position, compiled engine")
+    assert not any(" to " in line for line in lines if "mean_0" in line)
+
+
 def test_uncertainty_and_weights_exclude_each_other() -> None:
     with pytest.raises(ValueError, match="either uncertainty or weights"):
         ndfit.fit(start(), line_cube(), world=X, fitting_axes=0, uncertainty=np.ones(41), weights=np.ones(41))

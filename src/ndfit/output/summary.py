@@ -86,9 +86,8 @@ def _distribution_lines(parameters: Mapping[str, Any]) -> list[str]:
         finite = numbers[np.isfinite(numbers)]
         if finite.size:
             low, middle, high = np.percentile(finite, (16, 50, 84))
-            lines.append(
-                f"{name:>19}  {middle:.6g} ({low:.6g} to {high:.6g}) {getattr(values, 'unit', None) or ''}".rstrip()
-            )
+            spread = f" ({low:.6g} to {high:.6g})" if finite.size > 1 else ""
+            lines.append(f"{name:>19}  {middle:.6g}{spread} {getattr(values, 'unit', None) or ''}".rstrip())
     return lines
 
 
