@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.intrinsics import compiled, fma, inline_here, polynomial, select
+from ndfit.vmath.intrinsics import compiled, fma, inline_here, polynomial, polynomial_by_horner, select
 from ndfit.vmath.trigonometric import cos, sin
 
 _BORDER = 8.0
 
-# J0(x) and J1(x) / x of x**2 / 32 - 1
-_J0_NEAR = polynomial(
+# J0(x) and J1(x) / x of x**2 / 32 - 1, whose terms cancel: J0(0) is 1 to the last digit
+_J0_NEAR = polynomial_by_horner(
     (
         0.045829664859813754,
         0.9303012472958572,
@@ -41,7 +41,7 @@ _J0_NEAR = polynomial(
     )
 )
 
-_J1_OVER_X_NEAR = polynomial(
+_J1_OVER_X_NEAR = polynomial_by_horner(
     (
         -0.05814382795599107,
         0.08105866038589796,

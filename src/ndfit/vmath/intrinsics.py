@@ -1,7 +1,7 @@
 """Building blocks of the vectorisable functions: float64 and int64 in, float64, int64 or bool out.
 
 Loops vectorise when their body is straight-line code over instructions that exist as packed ones. Hence: choices are
-`select` instructions, not jumps; exponents are handled as bits; polynomials are chains of multiply-adds.
+`select` instructions, not jumps; exponents are handled as bits; polynomials are trees of multiply-adds.
 
 `fma` is LLVM's ``fmuladd``: fused where the processor fuses, a product and a sum elsewhere. It never becomes a library
 call, and nothing here relies on the single rounding.
@@ -10,6 +10,7 @@ call, and nothing here relies on the single rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 from llvmlite import ir
@@ -112,20 +113,47 @@ def leading_bits(x: float) -> float:
 
 
 def polynomial(coefficients: Sequence[float]) -> Any:
-    """Return a compiled function of x: the polynomial with these coefficients (ascending), by Horner's rule."""
+    """Return a compiled function of x: the polynomial with these coefficients (ascending), by Estrin's scheme.
 
+    Neighbours are joined to the terms of a polynomial in x**2, and so on: a chain of log n multiply-adds where Horner's
+    rule has n. Processors wait for the chain, not for the number of operations.
+    """
+
+    def estrin(fmuladd: Any, square: Any, x: Any, terms: list[Any]) -> Any:
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            joined = [fmuladd(high, x, low) for low, high in pairs]
+            terms = joined + terms[2 * len(joined) :]
+            x = square(x)
+        return terms[0]
+
+    return _summed(coefficients, estrin)
+
+
+def polynomial_by_horner(coefficients: Sequence[float]) -> Any:
+    """Return the same as `polynomial`, by Horner's rule: where large terms cancel, its rounding errors are smaller."""
+
+    def horner(fmuladd: Any, square: Any, x: Any, terms: list[Any]) -> Any:
+        return reduce(lambda total, term: fmuladd(total, x, term), reversed(terms))
+
+    return _summed(coefficients, horner)
+
+
+def _summed(coefficients: Sequence[float], scheme: Callable[..., Any]) -> Any:
     @intrinsic
-    def horner(typingctx, x):  # type: ignore[no-untyped-def]
+    def value(typingctx, x):  # type: ignore[no-untyped-def]
         def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            fmuladd = _fmuladd(builder)
-            total = ir.Constant(_F64, coefficients[-1])
-            for coefficient in reversed(coefficients[:-1]):
-                total = builder.call(fmuladd, [total, args[0], ir.Constant(_F64, coefficient)])
-            return total
+            function = _fmuladd(builder)
+            return scheme(
+                lambda *values: builder.call(function, values),
+                lambda base: builder.fmul(base, base),
+                args[0],
+                [ir.Constant(_F64, coefficient) for coefficient in coefficients],
+            )
 
         return types.float64(types.float64), codegen
 
-    return horner
+    return value
 
 
 def unrolled(step: Callable[..., Any], rows: Sequence[tuple[float, ...]]) -> Any:

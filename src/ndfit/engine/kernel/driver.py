@@ -20,13 +20,13 @@ from numba import types
 
 from ndfit.engine.kernel.algebra import compiled
 from ndfit.engine.kernel.evaluate import evaluate
-from ndfit.engine.kernel.filling import READY, begin, fill, report, verdict
+from ndfit.engine.kernel.filling import READY, begin, conclude, fill, report
 from ndfit.engine.kernel.lanes import GROUPS
 from ndfit.engine.kernel.losses import REWEIGH
 from ndfit.engine.kernel.memory import address, at, float_at, stand_alone, table
 from ndfit.engine.kernel.step import judge, propose
 from ndfit.engine.kernel.system import assemble, eliminate
-from ndfit.engine.kernel.workspace import ELIMINATE, KEEP, LINEAR, ROWS, START, Field, View
+from ndfit.engine.kernel.workspace import KEEP, LINEAR, ROWS, START, Field, View
 from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 
 
@@ -51,7 +51,7 @@ def solve(
 ) -> None:
     """Solve every fit whose status in the outcome is READY."""
     structure, workspace, views = table(structure_address), table(workspace_address), table(views_address)
-    fits, nfev, mode = at(workspace, Field.FIT), at(workspace, Field.NFEV), at(workspace, Field.MODE)
+    fits, codes = at(workspace, Field.FIT), at(workspace, Field.CODE)
     n_rows = 1 + structure[LINEAR] + structure[ROWS]
     # Linear parameters have a best value in closed form for least squares alone.
     first_mode = KEEP if lossy else START
@@ -68,21 +68,17 @@ def solve(
             assemble(structure, workspace, group)
             judge(structure, workspace, group)
             propose(structure, workspace, group, bounded)
+            conclude(workspace, group, n_samples, ftol, xtol, gtol, max_nfev)
         for lane in range(LANES):
-            if fits[lane] < 0.0:
+            if fits[lane] < 0.0 or codes[lane] == READY:
                 continue
-            nfev[lane] += 1.0
-            if mode[lane] == START:
-                mode[lane] = ELIMINATE
-            code = verdict(workspace, lane, n_samples, ftol, xtol, gtol, max_nfev)
-            if code != READY:
-                if report(structure, workspace, views, lane, code):
-                    begin(structure, workspace, views, int(fits[lane]), lane, KEEP)
-                    continue
-                following = take(
-                    structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode
-                )
-                active -= fits[lane] < 0.0
+            if report(structure, workspace, views, lane, codes[lane]):
+                begin(structure, workspace, views, int(fits[lane]), lane, KEEP)
+                continue
+            following = take(
+                structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode
+            )
+            active -= fits[lane] < 0.0
 
 
 @compiled

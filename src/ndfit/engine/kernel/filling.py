@@ -10,15 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from ndfit.engine.kernel.algebra import compiled, inlined
+from ndfit.engine.kernel.lanes import at_group, choose, load, store, widen
 from ndfit.engine.kernel.memory import address, at, byte_at, float_at, put_float, stand_alone
 from ndfit.engine.kernel.workspace import (
     BASIS,
+    ELIMINATE,
     FREE,
     KEEP,
     OUTCOME_COLUMNS,
     PARAMS,
     PLACES,
     ROWS,
+    START,
     Field,
     View,
 )
@@ -91,26 +94,29 @@ def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int, mode:
     at(workspace, Field.FIT)[lane] = fit
 
 
-@compiled
-def verdict(workspace: Any, lane: int, n_samples: int, ftol: float, xtol: float, gtol: float, max_nfev: float) -> float:
-    """Status of the fit of a lane, READY while it goes on."""
-    stand_alone()
-    cost, length = at(workspace, Field.COST)[lane], at(workspace, Field.LENGTH)[lane]
-    move, size = at(workspace, Field.MOVE)[lane], at(workspace, Field.SIZE)[lane]
-    steepest, nfev = at(workspace, Field.COSINE)[lane], at(workspace, Field.NFEV)[lane]
-    if not cost < INFINITY:
-        return NON_FINITE_MODEL
-    if nfev == 1.0 and at(workspace, Field.EFFECT)[lane] == 0.0:
-        return INSENSITIVE
-    if steepest <= gtol * gtol * cost:
-        return GTOL
-    if cost <= ROUNDING * at(workspace, Field.POWER)[lane]:
-        return FTOL
-    by_cost = length <= MARGIN * ftol * cost / n_samples
-    by_step = move <= xtol * xtol * xtol * xtol * size
-    if by_cost or by_step:
-        return (FTOL_XTOL if by_step else FTOL) if by_cost else XTOL
-    return EVALUATION_LIMIT if nfev >= max_nfev else READY
+@inlined
+def conclude(
+    workspace: Any, group: int, n_samples: int, ftol: float, xtol: float, gtol: float, max_nfev: float
+) -> None:
+    """Count the evaluation, and set CODE: the status of each fit, READY while it goes on."""
+    cost, length = load(at_group(workspace, Field.COST, group), 0), load(at_group(workspace, Field.LENGTH, group), 0)
+    move, size = load(at_group(workspace, Field.MOVE, group), 0), load(at_group(workspace, Field.SIZE, group), 0)
+    steepest, power = at_group(workspace, Field.COSINE, group), at_group(workspace, Field.POWER, group)
+    effect, mode = at_group(workspace, Field.EFFECT, group), at_group(workspace, Field.MODE, group)
+    nfev = load(at_group(workspace, Field.NFEV, group), 0) + 1.0
+    by_cost = length <= (MARGIN * ftol / n_samples) * cost
+    by_step = move <= (xtol * xtol * xtol * xtol) * size
+    # From the least to the most important.
+    code = choose(nfev >= max_nfev, widen(EVALUATION_LIMIT), widen(READY))
+    code = choose(by_step, XTOL, code)
+    code = choose(by_cost, choose(by_step, widen(FTOL_XTOL), widen(FTOL)), code)
+    code = choose(cost <= ROUNDING * load(power, 0), FTOL, code)
+    code = choose(load(steepest, 0) <= gtol * gtol * cost, GTOL, code)
+    code = choose((nfev == 1.0) & (load(effect, 0) == 0.0), INSENSITIVE, code)
+    code = choose(cost < INFINITY, code, NON_FINITE_MODEL)
+    store(at_group(workspace, Field.CODE, group), 0, code)
+    store(at_group(workspace, Field.NFEV, group), 0, nfev)
+    store(mode, 0, choose(load(mode, 0) == START, ELIMINATE, load(mode, 0)))
 
 
 @inlined

@@ -125,6 +125,7 @@ class Field(IntEnum):
     MODE = 32  # how linear parameters are treated
     FIT = 33  # which fit of the block, -1 in an idle lane
     SHARE = 34  # TILE, what the loss multiplies derivatives by
+    CODE = 35  # how the fit ended, READY while it goes on
 
 
 @dataclass(frozen=True)
