@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -282,6 +283,23 @@ def test_the_cost_is_that_of_the_parameters() -> None:
         0.5 * np.sum((evaluate(graph, row, (X,))[0] - y) ** 2) for row, y in zip(result.parameters, data, strict=True)
     ]
     assert np.allclose(result.cost, true, rtol=1e-9)
+
+
+def test_rounding_shows_no_cost_that_no_point_has() -> None:
+    """On the way exponentials change by many orders of magnitude, and with them the residuals before elimination."""
+
+    @custom_model
+    def resistance(x: Any, a: float = 2.0, b: float = 400_000.0, c: float = 25_000.0) -> Any:
+        return a * np.exp(b / (x + c))
+
+    x = np.arange(50.0, 126.0, 5.0)
+    data = np.tile(resistance.evaluate(x, 0.0056, 6180.0, 345.0), (24, 1)) + np.random.default_rng(2).normal(size=16)
+    block = block_for(resistance(), data, (x,))
+    start = block.start * (1.0 + 1e-13 * np.arange(24.0)[:, np.newaxis])
+    result = engine_for(resistance())(replace(block, start=start), SolveOptions(ftol=1e-8, gtol=1e-8, max_nfev=1000))
+    assert np.all(result.status > 0)
+    assert np.ptp(result.cost) < 1e-6 * result.cost.min()
+    assert result.cost[0] < 16.0
 
 
 @pytest.mark.parametrize("factor", [0.01, 1.0, 100.0])

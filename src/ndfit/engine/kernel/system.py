@@ -24,7 +24,9 @@ from ndfit.engine.kernel.lanes import at_group, choose, load, root, store, widen
 from ndfit.engine.kernel.memory import entry, stand_alone
 from ndfit.engine.kernel.workspace import BASIS, ELIMINATE, FREE, LINEAR, PLACES, ROWS, START, VARIABLE, Field
 
-ROUNDING = 1e-15  # of the squared residuals before elimination: what is left cannot be known better
+# What elimination takes off the squared residuals is counted short by this part of it: rounding must not show a cost
+# that no point has, because every later one would be rejected against it.
+DOUBT = 1e-13
 
 
 @inlined
@@ -43,7 +45,7 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
             store(factor, entry(i, j), load(gram, entry(i + 1, j + 1)) * own * load(scale, j))
     factorise(factor, n)
     before = load(gram, 0)
-    cost, least = before - substitute(factor, change, n), before * ROUNDING
+    cost, least = before - (1.0 - DOUBT) * substitute(factor, change, n), before * DOUBT
     keep_plausible(structure, workspace, group)
     free = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
     store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(free, choose(cost < least, least, cost), before))
