@@ -1,33 +1,40 @@
-"""Peak memory of a fit of a FITS cube that is larger than the memory limit.
+"""Peak memory and throughput of a fit of a FITS cube that is larger than the memory limit.
 
-    python -m benchmarks.scaling_memory CUBE LIMIT
+    python -m benchmarks.scaling_memory CUBE LIMIT KIND
 
-Flows in: a FITS file of 128 channels and a limit. Flows out: one line of JSON. Run in a process of its own: peaks are
-the process's.
+Flows in: a FITS file of 128 channels, a limit, and how it is taken: mapped or read. Flows out: one line of JSON. Run in
+a process of its own: peaks are the process's.
 
-`anonymous` is what the process owns (RssAnon), sampled every 5 ms, less what it owned before the call, less the maps
-of the result. `mapped` are pages of the file (RssFile), which the system takes back whenever others need them.
+`resident` is the most that was resident (VmHWM), pages of a mapped file included, and `before` what was before the fit.
+`anonymous` is what the process owns (RssAnon), sampled every 5 ms, less what it owned before, less the maps of the
+result. `mapped` are pages of the file (RssFile), which the system takes back whenever others need them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 from astropy.io import fits
 from astropy.modeling.models import Gaussian1D
 
 import ndfit
+from ndfit.run.memory import parse_memory
 
 __all__ = ["write_cube"]
 
 MODEL = Gaussian1D(4.0, 64.0, 4.0)
 _PLANE = 64
+# Bytes: of a part that is fitted in memory, of one that is read and not mapped, of a chunk of it, read in sequence.
+IN_MEMORY, READ, CHUNK, SEQUENTIAL = 1_000_000_000, 2_000_000_000, 16_000_000, 2_000_000_000
 
 
 def write_cube(path: Path, shape: tuple[int, int, int]) -> None:
@@ -69,43 +76,98 @@ class _Watch(threading.Thread):
                 self.peaks[kind] = max(self.peaks.get(kind, 0), now[kind])
 
 
-def _fit(data: Any, limit: int) -> ndfit.FitResult:
+def _fit(data: Any, limit: str) -> ndfit.FitResult:
     return ndfit.fit(MODEL, data, fitting_axes=0, memory_limit=limit)
 
 
-def main(path: Path, limit: int) -> None:
+def _seconds(data: Any, limit: str) -> float:
+    begun = time.perf_counter()
+    _fit(data, limit)
+    return time.perf_counter() - begun
+
+
+def mapped(path: Path, limit: str) -> dict[str, Any]:
+    """The whole cube, mapped; beside it the disk's rate, and a part of the cube in memory."""
+    disk = _disk_rate(path)
     with fits.open(path, memmap=True) as hdus:
         data = hdus[0].data
-        _fit(data[:, :8, :64], limit)  # compiles, and opens what is opened once
-        before, watch = _status(), _Watch()
-        watch.start()
-        begun = time.perf_counter()
-        result = _fit(data, limit)
-        seconds = time.perf_counter() - begun
-        watch.done.set()
-        watch.join()
-        maps = sum(
-            array.nbytes for array in (*result.parameters.values(), result.covariance, result.status, result.nfev)
-        )
-        maps += result.chi_square.nbytes + result.n_samples.nbytes + result.flags.nbytes
-        told = {
-            "file": data.nbytes,
-            "limit": limit,
-            "fits": result.status.size,
-            "samples": len(data),
-            "seconds": seconds,
-            "anonymous": watch.peaks["RssAnon"] - before["RssAnon"] - maps,
-            "maps": maps,
-            "mapped": watch.peaks["RssFile"] - before["RssFile"],
-            "converged": float(result.success.mean()),
-        }
-        if data.nbytes < 2**31:  # the same from memory
-            whole = np.array(data)
-            begun = time.perf_counter()
-            _fit(whole, limit)
-            told["seconds_in_memory"] = time.perf_counter() - begun
-    print(json.dumps(told))
+        told = _watched(data, limit)
+        rows = max(1, int(min(IN_MEMORY, data.nbytes) / data[:, 0].nbytes))
+        part = np.array(data[:, :rows])
+        in_memory = part[0].size / min(_seconds(part, limit) for _ in range(2))
+    bound = min(in_memory, disk / (data.nbytes / data[0].size))
+    told |= {"disk_bytes_a_second": disk, "in_memory_fits_a_second": in_memory}
+    return told | {"share": told["fits_a_second"] / bound}
 
+
+def read(path: Path, limit: str) -> dict[str, Any]:
+    """The first part of the cube, read and not mapped, so that all that is resident is the process's own."""
+    header = fits.getheader(path)
+    shape = tuple(header[f"NAXIS{axis}"] for axis in (3, 2, 1))
+    step = max(1, CHUNK // (4 * shape[0] * shape[2]))
+    rows = min(shape[1], max(step, READ // (4 * shape[0] * shape[2])))
+    chunks = tuple(min(step, rows - start) for start in range(0, rows, step))
+    cube = da.map_blocks(
+        partial(_rows, str(path), shape),
+        dtype=np.dtype(">f4"),
+        chunks=(shape[:1], chunks, shape[2:]),
+        meta=np.empty((0, 0, 0), ">f4"),
+    )
+    return _watched(cube, limit)
+
+
+def _rows(path: str, shape: tuple[int, ...], block_info: Any = None) -> Any:
+    first, last = block_info[None]["array-location"][1]
+    block = np.empty((shape[0], last - first, shape[2]), ">f4")
+    with open(path, "rb", buffering=0) as file:
+        begin = 2880  # the header's
+        for channel, plane in enumerate(block):
+            file.seek(begin + 4 * shape[2] * (channel * shape[1] + first))
+            file.readinto(plane)
+    return block
+
+
+def _watched(data: Any, limit: str) -> dict[str, Any]:
+    _fit(data[:, :8, :64], limit)  # compiles, and opens what is opened once
+    before, watch = _status(), _Watch()
+    watch.start()
+    begun = time.perf_counter()
+    result = _fit(data, limit)
+    taken = time.perf_counter() - begun
+    watch.done.set()
+    watch.join()
+    n_free = len(result.param_names)
+    maps = result.status.size * (8 * n_free + 8 * n_free**2 + 2 + 4 + 8 + 4 + 1)
+    return {
+        "file": data.nbytes,
+        "limit": parse_memory(limit),
+        "fits": result.status.size,
+        "seconds": taken,
+        "fits_a_second": result.status.size / taken,
+        "resident": _status()["VmHWM"],
+        "before": before["VmRSS"],
+        "maps": maps,
+        "anonymous": watch.peaks["RssAnon"] - before["RssAnon"] - maps,
+        "mapped": watch.peaks["RssFile"] - before["RssFile"],
+        "converged": float(result.success.mean()),
+    }
+
+
+def _disk_rate(path: Path) -> float:
+    """Bytes a second of the file read in sequence, once the system has forgotten it; it has when this returns, too."""
+    piece = bytearray(2**23)
+    with path.open("rb", buffering=0) as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        begun, n_read = time.perf_counter(), 0
+        while n_read < SEQUENTIAL and (count := file.readinto(piece)):
+            n_read += count
+        taken = time.perf_counter() - begun
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return n_read / taken
+
+
+KINDS = {"mapped": mapped, "read": read}
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    print(json.dumps(KINDS[sys.argv[3]](Path(sys.argv[1]), sys.argv[2])))

@@ -1,0 +1,186 @@
+"""One figure of docs/scaling.md; `benchmarks.scaling` runs this module in a process of its own for each.
+
+    python -m benchmarks.scaling_figures NAME SETTINGS
+
+Flows in: the name of a figure, and settings as JSON. Flows out: one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from astropy.modeling.models import Gaussian1D
+
+import ndfit
+from benchmarks.scaling_memory import write_cube
+from ndfit.engine import compiled
+from ndfit.run.workers import using_workers
+
+__all__ = ["cluster", "cores", "file", "overhead"]
+
+CHANNELS = 53
+MODEL = Gaussian1D(4.0, 25.0, 3.0)
+EMPTY_TASKS = 2000
+BYTES_A_POSITION = 4 * 128  # of the cube on disk
+SECONDS_TO_START = 15.0
+
+Settings = dict[str, Any]
+
+
+def cores(settings: Settings) -> dict[str, Any]:
+    """Fits a second of one thread and of two; and of one process and of two that know nothing of each other.
+
+    The latter bounds the former: it is what the machine's cores and memory give.
+    """
+    data = lines(settings["positions"])
+    seconds(data)
+    spent: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+    alone: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(settings["repeats"]):
+        for count in (1, 2):
+            with using_workers(count):
+                spent[count].append(seconds(data, scheduler="threads"))
+            alone[count].append(_side_by_side(count, settings["positions"]))
+    one, two = (min(wall for wall, _ in spent[count]) for count in (1, 2))
+    return {
+        "fits_a_second": {"one thread": data[0].size / one, "two threads": data[0].size / two},
+        "speed_up": one / two,
+        "processor_seconds": {str(count): min(cpu for _, cpu in spent[count]) for count in spent},
+        "speed_up_of_independent_processes": 2.0 * min(alone[1]) / min(alone[2]),
+    }
+
+
+def overhead(settings: Settings) -> dict[str, Any]:
+    """Share of the processor's time outside compiled code, of a fit on one core."""
+    data = lines(settings["positions"])
+    seconds(data)
+    return {"outside_compiled_code": min(_outside_compiled_code(data) for _ in range(settings["repeats"]))}
+
+
+def cluster(settings: Settings) -> dict[str, Any]:
+    """Fits a second of two threads and of two workers, on a cube that they read from a file; and of empty tasks."""
+    from distributed import Client, LocalCluster
+
+    path = Path(settings["folder"]) / "cube.npy"
+    data = lines(settings["positions"])
+    np.save(path, data)
+    step = max(1, data.shape[1] // 40)
+    cube = da.map_blocks(
+        partial(_rows, str(path)),
+        dtype=data.dtype,
+        chunks=(data.shape[:1], _pieces(data.shape[1], step), data.shape[2:]),
+        meta=data[:0, :0, :0],
+    )
+    pages = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": None}
+    walls: dict[str, list[float]] = {"threads": [], "workers": []}
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=50, **pages) as workers,
+        Client(workers) as client,
+        using_workers(2),
+    ):
+        for scheduler in (client, "threads"):
+            seconds(cube[:, : 4 * step], scheduler=scheduler)  # compiles
+        for _ in range(settings["repeats"]):
+            walls["threads"].append(seconds(cube, scheduler="threads")[0])
+            walls["workers"].append(seconds(cube, scheduler=client)[0])
+        begun = time.perf_counter()
+        client.gather(client.map(int, range(EMPTY_TASKS)))
+        tasks = EMPTY_TASKS / (time.perf_counter() - begun)
+    rates = {name: data[0].size / min(values) for name, values in walls.items()}
+    return {"fits_a_second": rates, "share": rates["workers"] / rates["threads"], "empty_tasks_a_second": tasks}
+
+
+def file(settings: Settings) -> dict[str, Any]:
+    """Memory and throughput of a cube on disk that is larger than the limit; see `benchmarks.scaling_memory`."""
+    side = int((settings["gigabytes"] * 1e9 / BYTES_A_POSITION) ** 0.5)
+    path = Path(settings["folder"]) / "cube.fits"
+    begun = time.perf_counter()
+    write_cube(path, (128, side, side))
+    told = {"seconds_to_write": time.perf_counter() - begun}
+    for kind in ("mapped", "read"):
+        command = [sys.executable, "-m", "benchmarks.scaling_memory", str(path), settings["memory_limit"], kind]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        told[kind] = json.loads(done.stdout)
+    return told
+
+
+def lines(n_positions: int, seed: int = 0) -> Any:
+    """Lines in noise, rows of 1000 positions, spectral axis first."""
+    rng = np.random.default_rng(seed)
+    shape = (n_positions // 1000, 1000)
+    x = np.arange(float(CHANNELS), dtype=np.float32)[:, np.newaxis, np.newaxis]
+    mean = 25.0 + rng.normal(size=shape).astype(np.float32)
+    values = 5.0 * np.exp(-0.5 * ((x - mean) / 4.0) ** 2)
+    values += 0.5 * rng.standard_normal(size=values.shape, dtype=np.float32)
+    return values
+
+
+def seconds(data: Any, **keywords: Any) -> tuple[float, float]:
+    """Wall and CPU seconds of a fit."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    ndfit.fit(MODEL, data, fitting_axes=0, **keywords)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def side_by_side(settings: Settings) -> dict[str, Any]:
+    """Seconds of a fit in this process's only thread, begun at a given time."""
+    data = lines(settings["positions"])
+    seconds(data[:, :20])
+    late = time.time() - settings["start"]
+    time.sleep(max(0.0, -late))
+    return {"seconds": seconds(data, scheduler="synchronous")[0], "late": late > 0.0}
+
+
+def _side_by_side(count: int, n_positions: int) -> float:
+    """Seconds of the slowest of as many processes that begin together."""
+    settings = json.dumps({"positions": n_positions, "start": time.time() + SECONDS_TO_START})
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scaling_figures", "side_by_side", settings]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    told = [json.loads(run.communicate()[0]) for run in runs]
+    if any(one["late"] for one in told):
+        raise RuntimeError(f"a process was not ready within {SECONDS_TO_START} s: the machine is too busy to measure")
+    return float(max(one["seconds"] for one in told))
+
+
+def _outside_compiled_code(data: Any) -> float:
+    spent: list[float] = []
+    originals = {name: getattr(compiled, name) for name in ("compiled_solve", "compiled_inversion")}
+
+    def watched(original: Any) -> Any:
+        def call(*arguments: Any) -> None:
+            begun = time.thread_time()
+            original()(*arguments)
+            spent.append(time.thread_time() - begun)
+
+        return lambda: call
+
+    try:
+        for name, original in originals.items():
+            setattr(compiled, name, watched(original))
+        _, cpu = seconds(data, scheduler="synchronous")
+    finally:
+        for name, original in originals.items():
+            setattr(compiled, name, original)
+    return 1.0 - sum(spent) / cpu
+
+
+def _pieces(size: int, step: int) -> tuple[int, ...]:
+    return tuple(min(step, size - start) for start in range(0, size, step))
+
+
+def _rows(path: str, block_info: Any = None) -> Any:
+    """A block of the cube in a file."""
+    where = tuple(slice(*edges) for edges in block_info[None]["array-location"])
+    return np.array(np.load(path, mmap_mode="r")[where])
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](json.loads(sys.argv[2]))))
