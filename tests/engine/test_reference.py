@@ -16,7 +16,7 @@ from astropy.modeling.fitting import (
     SLSQPLSQFitter,
     TRFLSQFitter,
 )
-from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Gaussian2D, custom_model
+from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Gaussian2D, Linear1D, custom_model
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for
 
@@ -59,6 +59,24 @@ def test_report_of_tiny_data_is_that_of_the_data_scaled_up(fitter_class: Any, co
         if name in names:
             assert_allclose(tiny[name], plain[name] * 2.0 ** (-60 * power), rtol=1e-5, atol=1e-6 * 2.0 ** (-60 * power))
     assert_allclose(tiny["param_cov"][1, 1], plain["param_cov"][1, 1], rtol=1e-4)
+
+
+def test_one_degree_of_freedom_scales_the_covariance_of_tiny_data_too() -> None:
+    reports = []
+    for scale in (1.0, 2.0**-60):
+        fitter = TRFLSQFitter(calc_uncertainties=True)
+        data = scale * np.array([1.0, 2.5, 3.0])
+        ndfit.parallel_fit_dask(
+            model=Linear1D(scale, scale),
+            data=data,
+            fitter=fitter,
+            world=(np.arange(3.0),),
+            fitting_axes=0,
+            engine="reference",
+            fit_info=("param_cov",),
+        )
+        reports.append(fitter.fit_info[()].param_cov / scale**2)
+    assert_allclose(reports[1], reports[0], rtol=1e-6)
 
 
 def test_ties_and_bounds_hold_in_scaled_fits() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astropy.modeling import models
+from astropy.modeling import custom_model, models
 
 from ndfit.graph.codegen import ModelCode, generate
 from ndfit.graph.interpret import evaluate
@@ -45,6 +45,28 @@ def _call(prepare: Any, write_rows: Any) -> Any:
         write_rows(pointer(inputs), pointer(prepared), pointer(rows), count, count)
 
     return call
+
+
+def test_a_model_that_does_not_depend_on_its_parameter_compiles() -> None:
+    @custom_model
+    def still(x, a=1.0):
+        return x**2
+
+    code = generate(trace(still()), (0,), ())
+    x = np.arange(2.0 * LANES).reshape(2, LANES)
+    rows = run(code, np.ones((LANES, 1)), [x])
+    assert np.array_equal(rows, [x**2])
+
+
+def test_constants_that_are_no_finite_numbers_are_written_as_they_are() -> None:
+    @custom_model
+    def bounded(x, a=1.0):
+        return np.where(x > 1.0, np.inf, np.where(x < -1.0, -np.inf, np.where(np.abs(x) < 0.5, np.nan, a * x)))
+
+    code = generate(trace(bounded()), (0,), ())
+    x = np.array([[2.0], [-2.0], [0.0], [0.75], [-0.75]]) + np.zeros(LANES)
+    rows = run(code, np.full((LANES, 1), 2.0), [x])
+    assert np.array_equal(rows[0, :, 0], [np.inf, -np.inf, np.nan, 1.5, -1.5], equal_nan=True)
 
 
 @pytest.mark.parametrize("model", [GAUSSIANS, models.Gaussian2D(2.0, 0.1, 0.2, 1.0, 1.5, 0.3)], ids=["1-D", "2-D"])

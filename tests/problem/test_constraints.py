@@ -32,6 +32,7 @@ EVEN = [
     (Gaussian1D(), (False, False, False)),
     (Gaussian1D(1.0, 0.0, 1.0, bounds={"stddev": (None, None)}, fixed={"stddev": True}), (False, False, False)),
     (Lorentz1D(), (False, False, True)),
+    (Lorentz1D(tied={"fwhm": lambda m: 2.0 * m.amplitude}), (False, False, False)),
     (Drude1D(1.0, 5.0, 1.0), (False, True, True)),
     (Moffat1D(1.0, 4.0, 2.0, 1.5), (False, False, True, False)),
     (Sine1D(1.0, 0.1, 0.0), (False, False, False)),
