@@ -39,9 +39,11 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     RuntimeError
         A worker has another version of a package that matters, or a region ended several workers.
     """
-    from distributed import KilledWorker
+    from distributed import KilledWorker, LocalCluster
 
     client = workers.where
+    # Results that pass through the scheduler are copied twice more; but elsewhere workers may be out of reach.
+    direct = True if isinstance(client.cluster, LocalCluster) else None
     _check_versions(client)
     shared = client.submit(cloudpickle.loads, cloudpickle.dumps(task), pure=False)
     solve = dask.delayed(solve_arrays, pure=False)
@@ -52,7 +54,7 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
         remotes.add(remote)
         local: cf.Future[T] = cf.Future()
         local.set_running_or_notify_cancel()  # when another fails, what is on its way is waited for
-        remote.add_done_callback(partial(_fetch, local, remotes))
+        remote.add_done_callback(partial(_fetch, local, remotes, direct))
         return local
 
     try:
@@ -63,10 +65,10 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
         client.cancel(list(remotes))
 
 
-def _fetch(local: cf.Future[Any], remotes: set[Any], remote: Any) -> None:
+def _fetch(local: cf.Future[Any], remotes: set[Any], direct: bool | None, remote: Any) -> None:
     """Bring a result here, in the client's thread of callbacks, and let the cluster forget it."""
     try:
-        result = remote.result()
+        result = remote.client.gather(remote, direct=direct)
     except BaseException as error:  # a cancelled future's is no Exception
         local.set_exception(error)
     else:
