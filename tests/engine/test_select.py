@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astropy.modeling import Fittable1DModel, Parameter
+from astropy.modeling import Fittable1DModel, Parameter, fix_inputs
 from astropy.modeling.fitting import (
     DogBoxLSQFitter,
     FittingWithOutlierRemoval,
@@ -17,7 +17,7 @@ from astropy.modeling.fitting import (
     SLSQPLSQFitter,
     TRFLSQFitter,
 )
-from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Linear1D, Spline1D
+from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Gaussian2D, Linear1D, Spline1D
 from astropy.stats import sigma_clip
 
 import ndfit
@@ -61,6 +61,12 @@ def choose(
 @pytest.mark.parametrize("fitter", [TRFLSQFitter(), DogBoxLSQFitter(), LMLSQFitter(), LevMarLSQFitter()])
 def test_least_squares_fitters_are_compiled(fitter: Any) -> None:
     assert choose(fitter=fitter)[0].engine.name == "compiled"
+
+
+def test_models_with_fixed_inputs_are_compiled() -> None:
+    cut = fix_inputs(Gaussian2D(1.0, 3.0, 0.0, 1.5, 1.0), {"y": 0.5})
+    assert choose(cut)[0].engine.name == "compiled"
+    assert choose(cut + Const1D(1.0))[0].engine.name == "compiled"
 
 
 @pytest.mark.parametrize("fitter", [LinearLSQFitter(), TRFLSQFitter()])

@@ -81,7 +81,7 @@ def test_whole_and_half_powers_are_products(exponent: float) -> None:
     np.testing.assert_allclose(evaluate(graph, [], [X])[0], expected, rtol=1e-14)
 
 
-@pytest.mark.parametrize("exponent", [0.3, 33.0, np.nan, np.inf])
+@pytest.mark.parametrize("exponent", [0.3, 0.25, 1.25, 33.0, np.nan, np.inf])
 def test_other_powers_stay_powers(exponent: float) -> None:
     b = GraphBuilder()
     assert b.nodes[b.apply("power", b.input(0), b.constant(exponent))].op == "power"
@@ -98,6 +98,48 @@ def test_powers_of_positive_bases_share_their_logarithm() -> None:
     assert b.nodes[b.apply("power", b.add(b.apply("exp", x), b.constant(0.5)), exponent)].op == "exp"
     assert b.nodes[b.apply("power", scaled, exponent)].op == "power"
     assert b.nodes[b.apply("power", b.add(b.constant(1.0), x), exponent)].op == "power"
+
+
+def test_a_base_that_is_not_seen_to_be_positive_stays_under_its_power() -> None:
+    """1 + p x, and x^2 - 2 written as 1 + (x^2 - 3), are negative somewhere: their squares are not."""
+    b = GraphBuilder()
+    x, slope, exponent = b.input(0), b.param(0), b.param(1)
+    square = b.mul(x, x)
+    bases = [
+        b.add(b.constant(1.0), b.mul(slope, x)),
+        b.add(b.add(square, b.constant(-3.0)), b.constant(1.0)),
+        b.add(b.constant(-1.0), square),
+        b.add(b.constant(0.0), b.mul(slope, square)),
+    ]
+    graph = b.graph(1, ["slope", "exponent"], [b.apply("power", base, exponent) for base in bases])
+    expected = [(1.0 - 2.0 * X) ** 2, (X**2 - 2.0) ** 2, (X**2 - 1.0) ** 2, (2.0 * X**2) ** 2]
+    np.testing.assert_allclose(evaluate(graph, [-2.0, 2.0], [X]), expected, rtol=1e-13)
+
+
+def test_nothing_is_taken_for_zero_that_may_be_infinite() -> None:
+    b = GraphBuilder()
+    x, p = b.input(0), b.param(0)
+    grown = b.apply("exp", x)
+    assert b.constant_value(b.sub(x, x)) == 0.0
+    assert b.constant_value(b.mul(p, b.constant(0.0))) == 0.0
+    graph = b.graph(1, ["p"], [b.sub(grown, grown), b.mul(b.constant(0.0), grown), b.mul(grown, b.constant(0.0))])
+    with np.errstate(all="ignore"):
+        found = evaluate(graph, [1.0], [np.array([1.0, 1e3])])
+    np.testing.assert_array_equal(found, [[0.0, np.nan]] * 3)
+
+
+def test_nothing_is_done_for_neutral_numbers_and_negations_on_either_side() -> None:
+    b = GraphBuilder()
+    x, p = b.input(0), b.param(0)
+    zero, one, less = b.constant(0.0), b.constant(1.0), b.neg(p)
+    assert (b.add(x, zero), b.add(zero, x), b.sub(x, zero)) == (x, x, x)
+    assert (b.mul(x, one), b.mul(one, x), b.div(x, one)) == (x, x, x)
+    assert b.add(x, less) == b.add(less, x) == b.sub(x, p)
+    assert b.sub(x, less) == b.add(x, p)
+    assert b.sub(zero, x) == b.neg(x) == b.mul(b.constant(-1.0), x) == b.mul(x, b.constant(-1.0))
+    assert b.neg(b.neg(x)) == x
+    assert b.neg(b.sub(x, p)) == b.sub(p, x)
+    assert b.add(x, x) == b.mul(b.constant(2.0), x)
 
 
 UNARY = {"negative": np.negative, "reciprocal": np.reciprocal, "absolute": np.absolute, "sqrt": np.sqrt}

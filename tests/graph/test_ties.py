@@ -92,3 +92,12 @@ def test_refusals_name_the_tie(tie: Callable[[Any], Any], reason: str) -> None:
     model.stddev_1.tied = lambda m: m.stddev_0
     with pytest.raises(Untraceable, match=reason):
         trace(model)
+
+
+def test_a_submodel_is_found_by_its_name_beside_one_with_fixed_inputs() -> None:
+    model = fix_inputs(models.Gaussian2D(2.0, 1.0, 0.0, name="cut"), {"y": 0.5}) + models.Const1D(name="level")
+    model.amplitude_2.tied = lambda m: 0.25 * m["cut"].amplitude
+    assert tied_values(trace(model), list(model.parameters)) == {6: 0.5}
+    model.amplitude_2.tied = False
+    model.amplitude_0.tied = lambda m: 4.0 * m["level"].amplitude
+    assert tied_values(trace(model), [0.0, *model.parameters[1:6], 3.0]) == {0: 12.0}

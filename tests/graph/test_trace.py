@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.modeling import custom_model, fix_inputs, models
+from astropy.modeling import CompoundModel, custom_model, fix_inputs, models
 from scipy import special
 
 from ndfit.graph.interpret import evaluate
@@ -111,7 +111,8 @@ ATTRIBUTES = {
     "window": lambda: models.Legendre1D(3, domain=(0.0, 9.0), window=(-0.5, 0.5), c0=1.0, c3=0.5),
     "polynomial domain": lambda: models.Polynomial1D(2, domain=(0.0, 9.0), c0=1.0, c2=0.2),
     "extrapolated table": lambda: (
-        models.Shift(1.0) | models.Tabular1D(np.arange(5.0), np.arange(5.0) ** 2, bounds_error=False, fill_value=None)
+        models.Shift(1.0)
+        | models.Tabular1D(np.arange(3.0, 8.0), np.arange(5.0) ** 2 + 7.0, bounds_error=False, fill_value=None)
     ),
     "black body in wavelength": lambda: (
         models.BlackBody(
@@ -238,6 +239,15 @@ def test_refusals_give_one_line_reasons(model: Any, reason: str) -> None:
     with pytest.raises(Untraceable, match=reason) as caught:
         trace(model)
     assert "\n" not in str(caught.value)
+
+
+def test_a_compound_of_a_class_of_its_own_may_do_anything() -> None:
+    class Doubled(CompoundModel):
+        def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+            return 2.0 * super().evaluate(*args, **kwargs)
+
+    with pytest.raises(Untraceable, match="Doubled is not computed point by point"):
+        trace(Doubled("+", models.Gaussian1D(), models.Const1D()))
 
 
 def test_a_convolution_is_refused() -> None:

@@ -79,12 +79,12 @@ def _run(model: Any, inputs: tuple[Any, ...], params: Sequence[Symbol], tape: Ta
     """The outputs of a tree of models for symbols."""
     if not isinstance(model, CompoundModel):
         return _run_leaf(model, inputs, params, tape)
-    if type(model) is not CompoundModel:
-        raise Untraceable(f"{type(model).__name__} is not computed point by point")
     n_left = len(model.left.param_names)
     left_params, right_params = params[:n_left], params[n_left:]
-    if model.op == "fix_inputs":
+    if model.op == "fix_inputs":  # of whatever class: fitters are given one of ndfit's own
         return _run(model.left, _with_fixed(model, inputs, tape), left_params, tape)
+    if type(model) is not CompoundModel:
+        raise Untraceable(f"{type(model).__name__} is not computed point by point")
     if model.op == "|":
         return _run(model.right, _run(model.left, inputs, left_params, tape), right_params, tape)
     if model.op == "&":
