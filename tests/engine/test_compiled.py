@@ -99,14 +99,18 @@ def test_bounds() -> None:
         assert result.cost[row] <= found.cost * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("bounds", [{"mean": (1.05, None)}, {"mean": (None, 0.95)}], ids=["lower", "upper"])
-def test_one_bound_alone(bounds: dict[str, Any]) -> None:
-    (bound,) = (limit for limit in bounds["mean"] if limit is not None)
-    model = models.Gaussian1D(7.0, bound, 2.0, bounds=bounds)
-    data = models.Gaussian1D(7.0, 1.0, 2.0)(X) + 0.1 * np.random.default_rng(3).normal(size=(20, X.size))
-    result = engine_for(model)(block_for(model, data, (X,)), OPTIONS)
-    assert np.all((result.parameters[:, 1] - bound) * (bound - 1.0) >= 0.0)
-    assert (result.parameters[:, 1] == bound).any()
+@pytest.mark.parametrize(("limits", "start"), [((2.3, None), 2.6), ((None, 1.7), 1.3)], ids=["lower", "upper"])
+def test_one_bound_alone(limits: tuple[float | None, float | None], start: float) -> None:
+    """The others are those of a fit with the parameter fixed at its bound."""
+    (bound,) = (limit for limit in limits if limit is not None)
+    truth = models.Gaussian1D(7.0, 1.0, 2.0) + models.Const1D(1.0)
+    data, _ = lines(truth, 20, noise=0.1, spread=0.0)
+    model, fixed = truth.copy(), truth.copy()
+    model.stddev_0, model.stddev_0.bounds = start, limits
+    fixed.stddev_0, fixed.stddev_0.fixed = bound, True
+    result, expected = (engine_for(each)(block_for(each, data, (X,)), OPTIONS) for each in (model, fixed))
+    assert np.all(result.parameters[:, 2] == bound)
+    assert np.allclose(result.parameters, expected.parameters, rtol=1e-5)
 
 
 def test_covariance_is_in_the_order_of_the_parameters() -> None:
