@@ -142,6 +142,21 @@ def test_nothing_is_done_for_neutral_numbers_and_negations_on_either_side() -> N
     assert b.add(x, x) == b.mul(b.constant(2.0), x)
 
 
+def test_conditions_that_are_known_decide() -> None:
+    b = GraphBuilder()
+    x, p = b.input(0), b.param(0)
+    condition, yes, no = b.apply("less", x, p), b.constant(True), b.constant(False)
+    for known, neutral in ((yes, "logical_and"), (no, "logical_or")):
+        other = "logical_or" if neutral == "logical_and" else "logical_and"
+        assert b.apply(neutral, known, condition) == b.apply(neutral, condition, known) == condition
+        assert b.apply(other, known, condition) == b.apply(other, condition, known) == known
+        assert b.apply(other, condition, condition) == condition
+    inverse = b.apply("logical_not", condition)
+    assert b.apply("logical_not", inverse) == condition
+    assert b.apply("where", inverse, x, p) == b.apply("where", condition, p, x)
+    assert (b.apply("where", yes, x, p), b.apply("where", no, x, p), b.apply("where", condition, x, x)) == (x, p, x)
+
+
 UNARY = {"negative": np.negative, "reciprocal": np.reciprocal, "absolute": np.absolute, "sqrt": np.sqrt}
 BINARY = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "power": np.power}
 CONDITIONS = {"less": np.less, "less_equal": np.less_equal, "equal": np.equal}
