@@ -4,14 +4,14 @@ Flows in: the task, what cuts inputs, and regions. Flows out: (region, result) p
 inputs with each region.
 
 Each process answers one thread, through a pipe of its own. Processes share no queue and no lock, so that one that ends,
-however it ends, holds up nobody; and when the caller's process ends, however it ends, so do the pipes, and with them
-the processes.
+however it ends, holds up nobody; and when the caller's process ends, however it ends, so do they.
 """
 
 from __future__ import annotations
 
 import concurrent.futures as cf
 import multiprocessing
+import os
 import signal
 import threading
 import traceback
@@ -153,11 +153,20 @@ class _Process:
 def _serve(pipe: Connection) -> None:
     """In the new process: take the task, then inputs, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
     with suppress(EOFError, OSError):
         task = cloudpickle.loads(pipe.recv_bytes())
         pipe.send_bytes(b"")
         while True:
             pipe.send_bytes(_answer(task, pipe.recv_bytes()))
+
+
+def _end_with_the_caller() -> None:
+    """At once, and not when the region is done, as the pipe's end would have it."""
+    caller = multiprocessing.parent_process()
+    if caller is not None:
+        caller.join()
+        os._exit(1)
 
 
 def _answer(task: Task[Any], message: bytes) -> bytes:
