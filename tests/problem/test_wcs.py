@@ -399,6 +399,14 @@ def test_whole_sky_without_a_jump_is_left_alone():
     np.testing.assert_allclose(longitude.values[0], np.arange(355, 0, -10), atol=1e-9)
 
 
+def test_longitude_is_continued_where_the_middle_of_the_data_has_none():
+    """In the turn that holds the middle of those that there are."""
+    longitude = np.array([359.8, 359.9, 0.0, np.nan, 0.2, 0.3, 0.4])
+    np.testing.assert_allclose(
+        module._continuous(longitude, 360.0), [-0.2, -0.1, 0.0, np.nan, 0.2, 0.3, 0.4], atol=1e-9
+    )
+
+
 def test_uneven_longitudes_without_a_jump_are_left_alone():
     """The last is more than half a turn away from the middle."""
     longitudes = np.array([1.0, 2, 3, 100, 150, 250, 300, 350, 359])
