@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import concurrent.futures as cf
 from collections.abc import Iterable
+from itertools import islice
 from typing import TypeVar
 
 import dask
@@ -17,7 +18,7 @@ import dask
 from ndfit.problem.arrange import Region
 from ndfit.run.cluster import solve_on_cluster
 from ndfit.run.load import load
-from ndfit.run.pool import keep_busy
+from ndfit.run.pool import IN_FLIGHT_PER_WORKER, keep_busy
 from ndfit.run.processes import solve_in_processes
 from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, without_arrays
 from ndfit.run.workers import Workers
@@ -53,14 +54,13 @@ def _solve_in_threads(task: Task[T], cut: Cut, regions: Iterable[Region], worker
 
 
 def _solve_with_get(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
-    """Any other scheduler that dask accepts."""
-    regions = list(regions)
+    """Any other scheduler that dask accepts, a batch of regions at a time: it gives nothing until all are done."""
     solve = dask.delayed(solve_arrays, pure=False)
-    tasks = []
-    for region in regions:
-        inputs = cut(region)
-        tasks.append(solve(task, without_arrays(inputs), *inputs.arrays))
-    yield from zip(regions, dask.compute(*tasks, scheduler=workers.where), strict=True)
+    waiting = iter(regions)
+    while batch := list(islice(waiting, IN_FLIGHT_PER_WORKER * workers.count)):
+        inputs = [cut(region) for region in batch]
+        tasks = [solve(task, without_arrays(each), *each.arrays) for each in inputs]
+        yield from zip(batch, dask.compute(*tasks, scheduler=workers.where), strict=True)
 
 
 _LOCAL = {"synchronous": _solve_here, "threads": _solve_in_threads, "processes": solve_in_processes}

@@ -13,7 +13,7 @@ from ndfit.problem.arrange import Region
 from ndfit.run.load import Inputs
 from ndfit.run.tasks import Cut, Solved
 
-__all__ = ["keep_busy"]
+__all__ = ["IN_FLIGHT_PER_WORKER", "keep_busy"]
 
 T = TypeVar("T")
 
