@@ -83,8 +83,9 @@ def test_hidden_state_is_found() -> None:
         check(fading())
 
 
-def test_wrong_values_derivatives_and_nan_are_found_in_any_evaluator() -> None:
-    model = models.Gaussian1D(1.0, 4.0, 1.0)
+@pytest.mark.parametrize("scale", [1.0, 1e-18, 1e15])
+def test_wrong_values_derivatives_and_nan_are_found_in_any_evaluator(scale: float) -> None:
+    model = models.Gaussian1D(scale, 4.0, 1.0)
     derived = differentiate(trace(model), (0, 1, 2))
 
     def spoiled(output: int, change: Any) -> Any:
@@ -98,7 +99,7 @@ def test_wrong_values_derivatives_and_nan_are_found_in_any_evaluator() -> None:
     check(model, evaluator=spoiled(0, lambda array: array))
     for output, change, reason in (
         (0, lambda array: array * (1 + 1e-7), "differs from the model"),
-        (0, lambda array: np.where(array > 0.9, np.nan, array), "differs from the model"),
+        (0, lambda array: np.where(array > 0.9 * scale, np.nan, array), "differs from the model"),
         (1, lambda array: array * 1.001, "derivative by amplitude"),
         (2, lambda array: -array, "derivative by mean"),
         (3, lambda array: array * np.nan, "derivative by stddev"),
