@@ -65,6 +65,7 @@ ON_MANY = [
         ("--shift", "3s"),
         "--shift is in 's', and the coordinates are in 'm / s'; without a unit, it is in that of the fit.",
     ),
+    (("--redshift", "3"), "--redshift is for wavelengths and frequencies, and the coordinates are in 'm / s'."),
     (("--redshift", "3s"), "--redshift is in 's', and plain numbers are expected"),
     (("--calibration", "SMALL"), "Calibration SMALL of shape (5, 5) does not match the data"),
     (("--calibration", "SMAL"), "has no HDU 'SMAL'. Did you mean SMALL"),

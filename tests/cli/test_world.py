@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from astropy import units as u
 from astropy.io import fits
 from tests.cli.cubes import HEADER, fails, fitted, means, ndfit, write_cube
@@ -58,3 +59,14 @@ def test_coordinates_from_an_hdu_at_rest(tmp_path: Path) -> None:
     result = fitted(tmp_path, path, "--model", "Gaussian1D + Const1D", *options, "--bounds", "mean=6555:6570Angstrom")
     np.testing.assert_allclose(result.parameters["mean_0"].value, 6563.0, atol=0.01)
     np.testing.assert_allclose(result.parameters["stddev_0"].value, 4.0 / (1 + redshift), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("unit", "power"), [("um", -1), ("Hz", 1), ("eV", 1), ("cm-1", 1), ("", -1)])
+def test_what_a_redshift_does_to_coordinates(tmp_path: Path, unit: str, power: int) -> None:
+    wave, centres = 10.0 + 0.02 * np.arange(200), np.array([11.0, 12.0, 13.0])
+    flux = np.exp(-0.5 * ((wave - centres[:, None]) / 0.1) ** 2)
+    path = tmp_path / "spectra.fits"
+    fits.HDUList([fits.PrimaryHDU(flux), fits.ImageHDU(wave, name="WAVE")]).writeto(path)
+    options = ("--world", "WAVE", *(("--world-unit", unit) if unit else ()), "--redshift", 0.5, "--guess", "auto")
+    result = fitted(tmp_path, path, "--model", "Gaussian1D", *options)
+    np.testing.assert_allclose(np.asarray(result.parameters["mean"]), centres * 1.5**power, rtol=1e-9)

@@ -28,7 +28,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--rest", {"help": "Rest frequency or wavelength, for velocities; by default the header's."}),
     ("--convention", {"type": click.Choice(list(CONVENTIONS)), "help": "Doppler convention, for velocities."}),
     ("--shift", {"help": "Number or array; it is subtracted from the coordinates."}),
-    ("--redshift", {"help": "Number or array; coordinates are divided by one plus it."}),
+    ("--redshift", {"help": "Number or array; wavelengths are divided by one plus it, frequencies multiplied."}),
     ("--pixels", {"is_flag": True, "help": "Fit in pixels, whatever the WCS says."}),
     ("--data-unit", {"help": "Unit of the data that are fitted, in place of what the file states."}),
     ("--calibration", {"help": "Number or array; the data and their uncertainty are multiplied by it."}),

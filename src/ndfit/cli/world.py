@@ -44,7 +44,7 @@ class WorldOptions:
     hdu : array of the coordinate of the fitting axis, in place of the WCS
     unit : of the fit
     shift : a number or an array; it is subtracted from the coordinates
-    redshift : a number or an array; coordinates are divided by one plus it
+    redshift : a number or an array; wavelengths are divided by one plus it, frequencies multiplied
     rest : rest frequency or wavelength
     convention : key of CONVENTIONS
     """
@@ -123,22 +123,33 @@ def _from_hdu(source: Source, reference: str) -> Any:
 
 
 def _corrected(source: Source, axes: Axes, found: tuple[Coordinate, ...], options: WorldOptions) -> Any:
-    """Coordinates less the shift, over one plus the redshift, as arrays."""
+    """Coordinates less the shift, at rest, as arrays."""
     if len(found) != 1:
         raise BadInput("--shift and --redshift are for models with one input.")
     (coordinate,) = found
     if coordinate.name == "pixel":
         raise BadInput("The coordinates are pixels, and --shift and --redshift are for coordinates of the world.")
     values = coordinate.values
+    stated = source.stated_units[source.fitting[0]] if options.hdu is None else None
+    of_plain_numbers = parse_unit(options.unit) if options.unit is not None else stated or coordinate.unit
     if options.shift is not None:
         shift, unit = _number_or_map(source, axes, options.shift, "--shift")
-        stated = source.stated_units[source.fitting[0]] if options.hdu is None else None
-        of_plain_numbers = parse_unit(options.unit) if options.unit is not None else stated or coordinate.unit
         values = values - shift * _scale(unit or of_plain_numbers, coordinate.unit or of_plain_numbers, "--shift")
     if options.redshift is not None:
         redshift, unit = _number_or_map(source, axes, options.redshift, "--redshift")
-        values = values / (1.0 + redshift * _scale(unit, None, "--redshift"))
+        factor = 1.0 + redshift * _scale(unit, None, "--redshift")
+        values = values * factor ** _power_at_rest(coordinate.unit or of_plain_numbers)
     return (_with_unit(values, coordinate.unit),)
+
+
+def _power_at_rest(unit: u.UnitBase | None) -> int:
+    """Of (1 + z), by which coordinates are multiplied at rest; those without a unit are taken for wavelengths."""
+    kinds = set() if unit is None else set(unit.physical_type)
+    if not kinds or "length" in kinds:
+        return -1
+    if kinds & {"frequency", "energy", "wavenumber"}:
+        return 1
+    raise BadInput(f"--redshift is for wavelengths and frequencies, and the coordinates are in '{unit}'.")
 
 
 def _scale(unit: u.UnitBase | None, target: u.UnitBase | None, option: str) -> float:
