@@ -30,7 +30,6 @@ CHANNELS = 53
 MODEL = Gaussian1D(4.0, 25.0, 3.0)
 EMPTY_TASKS = 2000
 BYTES_A_POSITION = 4 * 128  # of the cube on disk
-SECONDS_TO_START = 15.0
 
 Settings = dict[str, Any]
 
@@ -131,23 +130,27 @@ def seconds(data: Any, **keywords: Any) -> tuple[float, float]:
 
 
 def side_by_side(settings: Settings) -> dict[str, Any]:
-    """Seconds of a fit in this process's only thread, begun at a given time."""
+    """Seconds of a fit in this process's only thread, begun when a line comes in."""
     data = lines(settings["positions"])
-    seconds(data[:, :20])
-    late = time.time() - settings["start"]
-    time.sleep(max(0.0, -late))
-    return {"seconds": seconds(data, scheduler="synchronous")[0], "late": late > 0.0}
+    seconds(data)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    return {"seconds": seconds(data, scheduler="synchronous")[0]}
 
 
 def _side_by_side(count: int, n_positions: int) -> float:
     """Seconds of the slowest of as many processes that begin together."""
-    settings = json.dumps({"positions": n_positions, "start": time.time() + SECONDS_TO_START})
+    settings = json.dumps({"positions": n_positions})
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scaling_figures", "side_by_side", settings]
-    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
-    told = [json.loads(run.communicate()[0]) for run in runs]
-    if any(one["late"] for one in told):
-        raise RuntimeError(f"a process was not ready within {SECONDS_TO_START} s: the machine is too busy to measure")
-    return float(max(one["seconds"] for one in told))
+    runs = [subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(count)]
+    for run in runs:
+        assert run.stdout is not None
+        run.stdout.readline()
+    for run in runs:
+        assert run.stdin is not None
+        run.stdin.write("\n")
+        run.stdin.flush()
+    return max(float(json.loads(run.communicate()[0])["seconds"]) for run in runs)
 
 
 def _outside_compiled_code(data: Any) -> float:
