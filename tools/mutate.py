@@ -65,6 +65,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "problem/evenness.py": ("tests/problem/test_constraints.py",),
     "problem/ties.py": ("tests/problem/test_units.py",),
     "graph/array_functions.py": ("tests/graph/test_functions.py",),
+    "graph/rules_*.py": ("tests/graph/test_trace.py",),
+    "graph/separate.py": ("tests/graph/test_codegen.py",),
+    "graph/simplify.py": ("tests/graph/test_builder.py",),
 }
 """File, or pattern -> its own tests, where the module of the same name does not hold them; for ONLY all there are."""
 

@@ -162,6 +162,19 @@ def test_fixed_parameters_stay() -> None:
     assert 1 < found[0] < 2
 
 
+def test_a_fixed_background_lies_under_the_free_one() -> None:
+    model = Gaussian1D() + Const1D(4.0, fixed={"amplitude": True}) + Linear1D()
+    found = guess(model, spectra(model, (Gaussian1D(5, 70, 3) + Const1D(4.0) + Linear1D(0.1, 2.0))(X)))[0]
+    assert_allclose(found, [5, 70, 3, 4, 0.1, 2], rtol=0.05)
+
+
+def test_bounds_of_a_full_width_choose_the_line() -> None:
+    """Full widths are 1.8 times the width of the Gaussian that is sought; wider ones would be the other line's."""
+    model = models.Lorentz1D(1, 50, 6, bounds={"fwhm": (3.5, None)})
+    found = guess(model, spectra(model, (models.Lorentz1D(5, 15, 5) + models.Lorentz1D(2.5, 75, 15))(X)))[0]
+    assert_allclose(found[1], 15, atol=2)
+
+
 def test_tied_parameters_follow() -> None:
     model = Gaussian1D() + Gaussian1D()
     model.mean_1.tied = lambda m: m.mean_0 + 20
