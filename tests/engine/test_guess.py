@@ -85,6 +85,14 @@ def test_second_table_is_for_lines_of_both_signs_only() -> None:
     assert np.isfinite(second[1]).all()
 
 
+@pytest.mark.parametrize("scale", [0.01, -0.01])
+def test_bounds_on_both_sides_leave_the_lines_of_the_first_table_alike(scale: float) -> None:
+    limits = {"amplitude": (-0.8, 0.8)}
+    model = Gaussian1D(bounds=limits) + Gaussian1D(bounds=limits)
+    first = guess(model, spectra(model, scale * (Gaussian1D(10, 30, 3) + Gaussian1D(-6, 60, 2))(X)))
+    assert (scale * first[:, [0, 3]] >= 0).all()
+
+
 def test_overlapping_lines_are_told_apart() -> None:
     rng = np.random.default_rng(2)
     truth = Gaussian1D(12, 45, 3) + Gaussian1D(10, 53, 3)
