@@ -148,7 +148,7 @@ def test_cash_is_the_likelihood_and_its_gradient_vanishes(scale: float) -> None:
     data = counts(50, scale)
     result = engine_for(line())(block_for(line((5 * scale, 0.2, 1.1, scale)), data, (X,)), options(CASH))
     assert (result.status > 0).all()
-    assert_allclose(result.cost, deviance(data, values(result.parameters)), rtol=1e-12)
+    assert_allclose(result.cost, deviance(data, values(result.parameters)), rtol=1e-10)  # a last step may be foretold
     for index in range(4):
         step = np.zeros(4)
         step[index] = 1e-4 * scale if index in (0, 3) else 1e-4

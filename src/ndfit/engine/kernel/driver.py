@@ -68,7 +68,7 @@ def solve(
             assemble(structure, workspace, group)
             judge(structure, workspace, group)
             propose(structure, workspace, group, bounded)
-            conclude(workspace, group, n_samples, ftol, xtol, gtol, max_nfev)
+            conclude(structure, workspace, group, n_samples, ftol, xtol, gtol, max_nfev)
         for lane in range(LANES):
             if fits[lane] < 0.0 or codes[lane] == READY:
                 continue

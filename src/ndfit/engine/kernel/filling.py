@@ -39,6 +39,9 @@ START_DAMPING, KEEP_DAMPING = 0.3, 1.0
 # A fit ends where the next step is shorter than 1e-5 standard errors: its square, relative to the squared residuals,
 # than ftol times this over the number of samples (for an ftol of 1e-8).
 MARGIN = 2e-3
+# Its last step may be taken unseen: if it is a third of the one before, if the next would be six times shorter than
+# that bound, and if it is itself no more than ten times longer, so that its cost is known to 1e-11.
+FASTEST, CAUTION, LONGEST, VALLEY = 9.0, 40.0, 100.0, 100.0
 ROUNDING = (4.0 * 2.0**-52) ** 2
 
 
@@ -90,13 +93,14 @@ def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int, mode:
     at(workspace, Field.DAMPING)[lane] = KEEP_DAMPING if mode == KEEP else START_DAMPING
     at(workspace, Field.GROWTH)[lane] = 2.0
     at(workspace, Field.PREDICTED)[lane] = 1.0
+    at(workspace, Field.LENGTH)[lane] = 0.0
     at(workspace, Field.MODE)[lane] = mode
     at(workspace, Field.FIT)[lane] = fit
 
 
 @inlined
 def conclude(
-    workspace: Any, group: int, n_samples: int, ftol: float, xtol: float, gtol: float, max_nfev: float
+    structure: Any, workspace: Any, group: int, n_samples: int, ftol: float, xtol: float, gtol: float, max_nfev: float
 ) -> None:
     """Count the evaluation, and set CODE: the status of each fit, READY while it goes on."""
     cost, length = load(at_group(workspace, Field.COST, group), 0), load(at_group(workspace, Field.LENGTH, group), 0)
@@ -104,7 +108,9 @@ def conclude(
     steepest, power = at_group(workspace, Field.COSINE, group), at_group(workspace, Field.POWER, group)
     effect, mode = at_group(workspace, Field.EFFECT, group), at_group(workspace, Field.MODE, group)
     nfev = load(at_group(workspace, Field.NFEV, group), 0) + 1.0
-    by_cost = length <= (MARGIN * ftol / n_samples) * cost
+    least = (MARGIN * ftol / n_samples) * cost
+    settled = arrive(structure, workspace, group, length, move, least)
+    by_cost = (length <= least) | settled
     by_step = move <= (xtol * xtol * xtol * xtol) * size
     # From the least to the most important.
     code = choose(nfev >= max_nfev, widen(EVALUATION_LIMIT), widen(READY))
@@ -117,6 +123,24 @@ def conclude(
     store(at_group(workspace, Field.CODE, group), 0, code)
     store(at_group(workspace, Field.NFEV, group), 0, nfev)
     store(mode, 0, choose(load(mode, 0) == START, ELIMINATE, load(mode, 0)))
+
+
+@inlined
+def arrive(structure: Any, workspace: Any, group: int, length: Any, move: Any, least: Any) -> Any:
+    """Take the proposed step without evaluating it where what is left behind it is shorter than `least`.
+
+    A step q times as long as the one before is followed by one of q times its length. All are squares here. Along a
+    valley, where parameters `move` far and residuals hardly change, nothing foretells the cost.
+    """
+    former, cost = load(at_group(workspace, Field.FORMER, group), 0), at_group(workspace, Field.COST, group)
+    params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
+    settled = (length * length * CAUTION <= least * former) & (length * FASTEST <= former)
+    settled = settled & (length <= least * LONGEST) & (move <= length * VALLEY)
+    gained = load(at_group(workspace, Field.PREDICTED, group), 0)
+    store(cost, 0, choose(settled, load(cost, 0) - gained, load(cost, 0)))
+    for p in range(structure[PARAMS]):
+        store(params, p, choose(settled, load(trial, p), load(params, p)))
+    return settled
 
 
 @inlined
@@ -133,7 +157,7 @@ def suspect(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> 
 
 @compiled
 def report(structure: Any, workspace: Any, views: Any, lane: int, code: float) -> bool:
-    """Write the outcome of a lane's fit: the best point that was evaluated, of both attempts if there were two.
+    """Write the outcome of a lane's fit: the best point, of both attempts if there were two.
 
     Return whether another attempt is to follow.
     """

@@ -34,6 +34,8 @@ HUGE = 1e308
 LEAST_GAIN, MOST_GAIN = 0.25, 2.0
 # and where it shows at least this part of the curvature of J^T J.
 LEAST_CURVATURE = 0.03
+# A step that gained what was predicted, within this part of it, says how far the next will be from the minimum.
+SURPRISE = 0.3
 
 
 @inlined
@@ -72,7 +74,7 @@ def judge(structure: Any, workspace: Any, group: int) -> None:
     cost = at_group(workspace, Field.COST, group)
     damping, growth = at_group(workspace, Field.DAMPING, group), at_group(workspace, Field.GROWTH, group)
     normal, trial_normal = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.TRIAL_NORMAL, group)
-    gradient = at_group(workspace, Field.GRADIENT, group)
+    gradient, former = at_group(workspace, Field.GRADIENT, group), at_group(workspace, Field.FORMER, group)
     trial_gradient = at_group(workspace, Field.TRIAL_GRADIENT, group)
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     n_free = structure[FREE]
@@ -91,6 +93,8 @@ def judge(structure: Any, workspace: Any, group: int) -> None:
     store(damping, 0, choose(mu > LEAST_DAMPING, mu, LEAST_DAMPING))
     store(growth, 0, choose(keep, 2.0, 2.0 * load(growth, 0)))
     store(cost, 0, choose(keep, new, old))
+    foreseen = keep & (gain > 1.0 - SURPRISE) & (gain < 1.0 + SURPRISE)
+    store(former, 0, choose(foreseen, load(at_group(workspace, Field.LENGTH, group), 0), 0.0))
     for i in range(entry(n_free, 0)):
         store(normal, i, choose(keep, load(trial_normal, i), load(normal, i)))
     for i in range(n_free):

@@ -126,6 +126,7 @@ class Field(IntEnum):
     FIT = 33  # which fit of the block, -1 in an idle lane
     SHARE = 34  # TILE, what the loss multiplies derivatives by
     CODE = 35  # how the fit ended, READY while it goes on
+    FORMER = 36  # LENGTH of the last step, zero where it was not taken or did not gain what was predicted
 
 
 @dataclass(frozen=True)
