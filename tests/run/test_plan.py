@@ -35,8 +35,14 @@ def test_every_position_once(shape: tuple[int, ...], n_most: int, n_workers: int
     assert (seen == 1).all()
 
 
-def test_small_jobs_make_chunks_for_every_worker() -> None:
-    assert len(plan_regions(problem_of((20, 20)), n_most=500, n_workers=2).regions) >= 8
+def test_every_worker_has_several_chunks() -> None:
+    assert len(plan_regions(problem_of((40, 10)), n_most=500, n_workers=2).regions) == 8
+
+
+@pytest.mark.parametrize(("shape", "sizes"), [((105, 105), [5565, 5460]), ((4000,), [2000, 2000])])
+def test_chunks_of_few_fits_are_few(shape: tuple[int, ...], sizes: list[int]) -> None:
+    plan = plan_regions(problem_of(shape), n_most=50_000, n_workers=2)
+    assert [np.zeros(shape)[region].size for region in plan.regions] == sizes
 
 
 def test_chunks_of_a_dask_array_are_kept_when_asked() -> None:

@@ -17,6 +17,8 @@ from ndfit.problem.types import Axes, FitProblem
 __all__ = ["Plan", "plan_regions"]
 
 CHUNKS_PER_WORKER = 4
+# A chunk lasts as long as its slowest fit, while the others' lanes are idle: small ones are mostly that.
+SMALLEST_CHUNK = 1 / 12  # of what the engine makes good use of
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def plan_regions(
     Parameters
     ----------
     n_most : fits in one chunk that memory allows and the engine makes good use of
-    n_workers : chunks are made small enough that each worker has several
+    n_workers : chunks are made small enough that each worker has several, unless these were all too small
     native : use the chunks of the dask array as they are
     chunk_n_max : the caller's limit of fits in one chunk
 
@@ -51,21 +53,25 @@ def plan_regions(
     axes = problem.axes
     chunks = getattr(problem.data, "chunks", None)
     steps = [chunks[axis] for axis in axes.iterating] if chunks is not None else None
-    limit = _limit(axes, n_most, n_workers, chunk_n_max)
+    wanted, most = _limits(axes, n_most, n_workers, chunk_n_max)
     if native and steps is not None:
         return Plan(tuple(_edges(sizes) for sizes in steps))
     multiples = [max(sizes) for sizes in steps] if steps is not None else [1] * len(axes.iterating)
-    chosen = _chunk_shape(axes.iterating_shape, multiples, limit, _inner_first(problem.data, axes))
+    chosen = _chunk_shape(axes.iterating_shape, multiples, wanted, most, _inner_first(problem.data, axes))
     return Plan(tuple(_even(size, step) for size, step in zip(axes.iterating_shape, chosen, strict=True)))
 
 
-def _limit(axes: Axes, n_most: int, n_workers: int, chunk_n_max: int | None) -> int:
+def _limits(axes: Axes, n_most: int, n_workers: int, chunk_n_max: int | None) -> tuple[int, int]:
+    """Fits that a chunk should hold, and those that it may hold."""
     if chunk_n_max is not None:
         if not isinstance(chunk_n_max, int) or chunk_n_max < 1:
             raise ValueError(f"chunk_n_max should be a positive whole number of fits, got {chunk_n_max!r}")
-        return chunk_n_max
-    share = ceil(axes.n_fits / (CHUNKS_PER_WORKER * n_workers)) if n_workers > 1 else n_most
-    return max(1, min(n_most, share))
+        return chunk_n_max, chunk_n_max
+    if n_workers == 1:
+        return n_most, n_most
+    share = axes.n_fits / n_workers
+    chunks = min(CHUNKS_PER_WORKER, int(share / max(1.0, SMALLEST_CHUNK * n_most)))
+    return min(n_most, ceil(share / max(1, chunks))), n_most
 
 
 def _inner_first(data: Any, axes: Axes) -> list[int]:
@@ -77,7 +83,9 @@ def _inner_first(data: Any, axes: Axes) -> list[int]:
     return sorted(places, key=lambda place: (abs(strides[axes.iterating[place]]), -place))
 
 
-def _chunk_shape(shape: tuple[int, ...], multiples: list[int], limit: int, order: list[int]) -> tuple[int, ...]:
+def _chunk_shape(
+    shape: tuple[int, ...], multiples: list[int], wanted: int, most: int, order: list[int]
+) -> tuple[int, ...]:
     """Whole inner axes as long as they fit, then part of one axis, then single positions.
 
     Positions next to each other in memory stay together, so that a file is read in long runs. A part is a multiple of
@@ -85,8 +93,8 @@ def _chunk_shape(shape: tuple[int, ...], multiples: list[int], limit: int, order
     """
     chosen = [1] * len(shape)
     for axis in order:
-        room = limit // prod(chosen)
-        step = min(shape[axis], max(room, 1))
+        inner = prod(chosen)
+        step = min(shape[axis], max(1, min(ceil(wanted / inner), most // inner)))
         if multiples[axis] <= step < shape[axis]:
             step -= step % multiples[axis]
         chosen[axis] = step
