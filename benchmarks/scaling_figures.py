@@ -17,7 +17,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from astropy.modeling.models import Gaussian1D
+from astropy.modeling.models import Const1D, Gaussian1D
 
 import ndfit
 from benchmarks.scaling_memory import write_cube
@@ -28,6 +28,11 @@ __all__ = ["cluster", "cores", "file", "overhead"]
 
 CHANNELS = 53
 MODEL = Gaussian1D(4.0, 25.0, 3.0)
+# What a cluster fits, and by how many channels the lines of the data are shifted and added up.
+JOBS = {
+    "a line": (MODEL, (0,)),
+    "two lines on a continuum": (Gaussian1D(4.0, 18.0, 3.0) + Gaussian1D(4.0, 32.0, 3.0) + Const1D(0.0), (-7, 7)),
+}
 EMPTY_TASKS = 2000
 BYTES_A_POSITION = 4 * 128  # of the cube on disk
 
@@ -65,12 +70,28 @@ def overhead(settings: Settings) -> dict[str, Any]:
 
 
 def cluster(settings: Settings) -> dict[str, Any]:
-    """Fits a second of two threads and of two workers, on a cube that they read from a file; and of empty tasks."""
+    """Fits a second of two threads and of two workers, on cubes that they read from files; and of empty tasks."""
     from distributed import Client, LocalCluster
 
+    pages = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": None}
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=50, **pages) as workers,
+        Client(workers) as client,
+        using_workers(2),
+    ):
+        told: dict[str, Any] = {name: _shared_out(client, name, settings) for name in JOBS}
+        begun = time.perf_counter()
+        client.gather(client.map(int, range(EMPTY_TASKS)))
+        told["empty_tasks_a_second"] = EMPTY_TASKS / (time.perf_counter() - begun)
+    return told
+
+
+def _shared_out(client: Any, job: str, settings: Settings) -> dict[str, float]:
+    """One of JOBS in threads and on the cluster, in turns."""
+    model, shifts = JOBS[job]
     path = Path(settings["folder"]) / "cube.npy"
     data = lines(settings["positions"])
-    np.save(path, data)
+    np.save(path, sum(np.roll(data, shift, axis=0) for shift in shifts))
     step = max(1, data.shape[1] // 40)
     cube = da.map_blocks(
         partial(_rows, str(path)),
@@ -78,23 +99,15 @@ def cluster(settings: Settings) -> dict[str, Any]:
         chunks=(data.shape[:1], _pieces(data.shape[1], step), data.shape[2:]),
         meta=data[:0, :0, :0],
     )
-    pages = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": None}
     walls: dict[str, list[float]] = {"threads": [], "workers": []}
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, silence_logs=50, **pages) as workers,
-        Client(workers) as client,
-        using_workers(2),
-    ):
-        for scheduler in (client, "threads"):
-            seconds(cube[:, : 4 * step], scheduler=scheduler)  # compiles
-        for _ in range(settings["repeats"]):
-            walls["threads"].append(seconds(cube, scheduler="threads")[0])
-            walls["workers"].append(seconds(cube, scheduler=client)[0])
-        begun = time.perf_counter()
-        client.gather(client.map(int, range(EMPTY_TASKS)))
-        tasks = EMPTY_TASKS / (time.perf_counter() - begun)
-    rates = {name: data[0].size / min(values) for name, values in walls.items()}
-    return {"fits_a_second": rates, "share": rates["workers"] / rates["threads"], "empty_tasks_a_second": tasks}
+    schedulers = {"threads": "threads", "workers": client}
+    for scheduler in schedulers.values():
+        seconds(cube[:, : 4 * step], model, scheduler=scheduler)  # compiles
+    for _ in range(settings["repeats"]):
+        for name, scheduler in schedulers.items():
+            walls[name].append(seconds(cube, model, scheduler=scheduler)[0])
+    rates = {f"fits_a_second_{name}": data[0].size / min(values) for name, values in walls.items()}
+    return rates | {"share": rates["fits_a_second_workers"] / rates["fits_a_second_threads"]}
 
 
 def file(settings: Settings) -> dict[str, Any]:
@@ -122,10 +135,10 @@ def lines(n_positions: int, seed: int = 0) -> Any:
     return values
 
 
-def seconds(data: Any, **keywords: Any) -> tuple[float, float]:
+def seconds(data: Any, model: Any = MODEL, **keywords: Any) -> tuple[float, float]:
     """Wall and CPU seconds of a fit."""
     wall, cpu = time.perf_counter(), time.process_time()
-    ndfit.fit(MODEL, data, fitting_axes=0, **keywords)
+    ndfit.fit(model, data, fitting_axes=0, **keywords)
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
