@@ -18,7 +18,6 @@ import dask
 from ndfit.problem.arrange import Region
 from ndfit.run.cluster import solve_on_cluster
 from ndfit.run.load import load
-from ndfit.run.mapped import reading_ahead
 from ndfit.run.pool import IN_FLIGHT_PER_WORKER, keep_busy
 from ndfit.run.processes import solve_in_processes
 from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, without_arrays
@@ -40,7 +39,7 @@ def solve_regions(task: Task[T], cut: Cut, regions: Iterable[Region], workers: W
     if workers.is_cluster:
         return solve_on_cluster(task, cut, regions, workers)
     if isinstance(workers.where, str):
-        return _LOCAL[workers.where](task, reading_ahead(cut), regions, workers)
+        return _LOCAL[workers.where](task, cut, regions, workers)
     return _solve_with_get(task, cut, regions, workers)
 
 
