@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
-from ndfit.cli.errors import BadInput
 from ndfit.cli.quantities import Amount
-from ndfit.cli.source import Plane, Source, amount_or_plane
-from ndfit.problem.samples import place
+from ndfit.cli.source import Source, amount_or_plane, placed
 from ndfit.problem.types import Axes
 
-__all__ = ["Calibration", "open_calibration", "placed"]
+__all__ = ["Calibration", "open_calibration"]
 
 
 @dataclass(frozen=True)
@@ -51,17 +49,3 @@ def open_calibration(source: Source, text: str) -> Calibration:
     if isinstance(given, Amount):
         return Calibration(np.full((1,) * len(axes.shape), given.value), given.unit)
     return Calibration(placed(given, axes, "calibration"), given.unit)
-
-
-def placed(plane: Plane, axes: Axes, name: str) -> Any:
-    """Values of a plane with the data's axes.
-
-    Raises
-    ------
-    BadInput
-        Their shape does not fit.
-    """
-    try:
-        return place(plane.values, axes, f"{name} {plane.name}")
-    except ValueError as error:
-        raise BadInput(f"{str(error)[0].upper()}{str(error)[1:]}.") from error

@@ -13,10 +13,10 @@ import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
-from ndfit.cli.calibration import Calibration, placed
+from ndfit.cli.calibration import Calibration
 from ndfit.cli.cut import Cut
 from ndfit.cli.noise import NoiseOptions, uncertainty
-from ndfit.cli.source import Source, open_plane
+from ndfit.cli.source import Source, open_plane, placed
 from ndfit.cli.world import World
 from ndfit.problem.types import Axes
 

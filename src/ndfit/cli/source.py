@@ -24,8 +24,10 @@ from ndfit.cli.errors import BadInput, PointedError
 from ndfit.cli.layers import open_layer, split_reference
 from ndfit.cli.quantities import Amount, parse_amount
 from ndfit.images import mirror, spectral_axis, without_axis
+from ndfit.problem.samples import place
+from ndfit.problem.types import Axes
 
-__all__ = ["Plane", "Source", "amount_or_plane", "open_plane", "open_source"]
+__all__ = ["Plane", "Source", "amount_or_plane", "open_plane", "open_source", "placed"]
 
 _COLUMN = re.compile(r"\d+/\w")
 
@@ -124,6 +126,20 @@ def open_plane(reference: str, source: Source) -> Plane:
     path, name = split_reference(reference, source.path)
     layer = open_layer(path, name, 0)
     return source.without(Plane(reference, layer.values, layer.unit))
+
+
+def placed(plane: Plane, axes: Axes, name: str) -> Any:
+    """Values of a plane with the data's axes.
+
+    Raises
+    ------
+    BadInput
+        Their shape does not fit.
+    """
+    try:
+        return place(plane.values, axes, f"{name} {plane.name}")
+    except ValueError as error:
+        raise BadInput(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
 
 
 def amount_or_plane(text: str, source: Source) -> Amount | Plane:
