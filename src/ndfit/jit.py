@@ -22,6 +22,7 @@ from typing import Any
 import numba
 from numba import njit, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.registry import cpu_target
 
 __all__ = [
     "LANES",
@@ -33,6 +34,7 @@ __all__ = [
     "cache_directory",
     "compile_cached",
     "files_key",
+    "processor_features",
 ]
 
 LANES = 32
@@ -67,6 +69,12 @@ def cache_directory() -> Path:
     else:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "ndfit"
+
+
+def processor_features() -> str:
+    """What numba compiles for: LLVM's names of the features of the processor, each with a + or -."""
+    features: str = cpu_target.target_context.codegen().magic_tuple()[-1]
+    return features
 
 
 @cache

@@ -167,6 +167,7 @@ class _Writer:
 
     def _write_rows(self) -> Iterator[str]:
         yield f"def write_rows_{_SUFFIX}(coords, prepared, rows, samples, count):"
+        yield "    vm.widest()"
         for k in range(self._graph.n_inputs):
             yield f"    input{k} = {k} * samples * {LANES}"
         yield "    for i in range(count):"

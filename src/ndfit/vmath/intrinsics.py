@@ -42,6 +42,17 @@ def inline_here(typingctx):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def widest(typingctx):  # type: ignore[no-untyped-def]
+    """Have LLVM use the widest vectors that the processor has, where it would rather use half of them."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+@intrinsic
 def select(typingctx, condition, when_true, when_false):  # type: ignore[no-untyped-def]
     """Choose between two computed values without a jump."""
 

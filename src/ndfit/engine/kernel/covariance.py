@@ -46,16 +46,17 @@ def invert_normal(
     structure, workspace, views = table(structure_address), table(workspace_address), table(views_address)
     jacobian = at(table(jacobian_address), 0)
     fits = at(workspace, Field.FIT)
-    following = 0
+    following, fresh = 0, True
     while following < n_fits:
         filled = 0
         while following < n_fits and filled < LANES:
             if float_at(address(views, View.OUTCOME, following, 0)) >= 0.0:
-                fill(workspace, views, following, filled, n_samples, n_inputs, weighted)
+                fill(workspace, views, following, filled, n_samples, n_inputs, weighted, fresh)
                 place(structure, workspace, views, following, filled)
                 fits[filled] = following
                 filled += 1
             following += 1
+        fresh = False
         prepare(at(workspace, Field.TRIAL), at(workspace, Field.PREPARED))
         differentiate(write_rows, structure, workspace, jacobian, n_samples, weighted)
         for group in range(GROUPS):

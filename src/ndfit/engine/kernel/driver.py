@@ -58,7 +58,7 @@ def solve(
     following, active = 0, 0
     for lane in range(LANES):
         following = take(
-            structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode
+            structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode, True
         )
         active += fits[lane] >= 0.0
     while active > 0:
@@ -76,7 +76,7 @@ def solve(
                 begin(structure, workspace, views, int(fits[lane]), lane, KEEP)
                 continue
             following = take(
-                structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode
+                structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode, False
             )
             active -= fits[lane] < 0.0
 
@@ -93,6 +93,7 @@ def take(
     n_inputs: int,
     weighted: bool,
     mode: float,
+    fresh: bool,
 ) -> int:
     """Give a lane the next fit to solve, if there is one; return the one after it."""
     stand_alone()
@@ -101,7 +102,7 @@ def take(
     if following == n_fits:
         at(workspace, Field.FIT)[lane] = -1.0
         return n_fits
-    fill(workspace, views, following, lane, n_samples, n_inputs, weighted)
+    fill(workspace, views, following, lane, n_samples, n_inputs, weighted, fresh)
     begin(structure, workspace, views, following, lane, mode)
     at(workspace, Field.NFEV)[lane] = 0.0
     return following + 1

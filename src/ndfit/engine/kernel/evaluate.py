@@ -14,6 +14,7 @@ from ndfit.engine.kernel.lanes import GROUPS, WIDTH, load, store
 from ndfit.engine.kernel.memory import at, entry, shift, stand_alone
 from ndfit.engine.kernel.workspace import Field
 from ndfit.jit import LANES, TILE
+from ndfit.vmath.intrinsics import widest
 
 
 @compiled
@@ -29,6 +30,7 @@ def evaluate(
     scale: float,
 ) -> None:
     stand_alone()
+    widest()
     prepared, rows, gram = at(workspace, Field.PREPARED), at(workspace, Field.ROWS), at(workspace, Field.GRAM)
     x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
     share = at(workspace, Field.SHARE)

@@ -15,6 +15,7 @@ from ndfit.engine.kernel.memory import address, at, byte_at, float_at, put_float
 from ndfit.engine.kernel.workspace import (
     BASIS,
     ELIMINATE,
+    FIT_TO_FIT,
     FREE,
     KEEP,
     OUTCOME_COLUMNS,
@@ -22,6 +23,7 @@ from ndfit.engine.kernel.workspace import (
     PLACES,
     ROWS,
     START,
+    VIEW_COLUMNS,
     Field,
     View,
 )
@@ -56,11 +58,15 @@ def sample_weight(views: Any, fit: int, sample: int) -> float:
 
 
 @compiled
-def fill(workspace: Any, views: Any, fit: int, lane: int, n_samples: int, n_inputs: int, weighted: bool) -> None:
-    """Copy the samples of a fit into a lane."""
+def fill(
+    workspace: Any, views: Any, fit: int, lane: int, n_samples: int, n_inputs: int, weighted: bool, fresh: bool
+) -> None:
+    """Copy the samples of a fit into a lane, with coordinates where it is a `fresh` one or they are not the last's."""
     stand_alone()
     x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
-    power, reference = 0.0, 0
+    power, reference, moved = 0.0, 0, fresh or weighted
+    for k in range(n_inputs):
+        moved = moved or views[VIEW_COLUMNS * (COORDS + k) + FIT_TO_FIT] != 0
     if weighted:
         while reference < n_samples - 1 and sample_weight(views, fit, reference) == 0.0:
             reference += 1
@@ -73,8 +79,9 @@ def fill(workspace: Any, views: Any, fit: int, lane: int, n_samples: int, n_inpu
                 value, place = 0.0, reference
         y[sample * LANES + lane] = value
         power += own * value * own * value
-        for k in range(n_inputs):
-            x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, COORDS + k, fit, place))
+        if moved:
+            for k in range(n_inputs):
+                x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, COORDS + k, fit, place))
     at(workspace, Field.POWER)[lane] = power
 
 

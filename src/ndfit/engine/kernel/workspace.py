@@ -72,6 +72,9 @@ class View(IntEnum):
     COORDS = 7  # the first of K
 
 
+VIEW_COLUMNS, FIT_TO_FIT = 3, 1  # how many there are, and which tells how far fits are apart: 0 where they share values
+
+
 # What is done with linear parameters at a trial point: they are set to their best values; they stay as they are, at the
 # caller's start; they are stepped like the others, in a second attempt and where the loss is not the square.
 ELIMINATE, START, KEEP = 0.0, 1.0, 2.0
