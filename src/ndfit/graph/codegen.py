@@ -30,6 +30,7 @@ from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 from ndfit.graph.separate import separate
 from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
+from ndfit.vmath.intrinsics import widest
 
 __all__ = ["ModelCode", "ModelFunctions", "generate"]
 
@@ -98,7 +99,7 @@ def _compile(text: str, tables: tuple[tuple[str, tuple[float, ...]], ...]) -> Mo
     key = f"{text} {tables} {files_key(Path(vmath.__file__).parent)}"
     # Symbols of code from the cache meet in one process: the names of different functions must differ.
     suffix = sha256(key.encode()).hexdigest()[:16]
-    namespace: dict[str, Any] = {"__name__": __name__, "math": math, "vm": vmath}
+    namespace: dict[str, Any] = {"__name__": __name__, "math": math, "vm": vmath, "widest": widest}
     namespace.update((name, np.array(values)) for name, values in tables)
     exec(compile(text.replace(_SUFFIX, suffix), "<ndfit model>", "exec"), namespace)
     return ModelFunctions(
@@ -167,7 +168,7 @@ class _Writer:
 
     def _write_rows(self) -> Iterator[str]:
         yield f"def write_rows_{_SUFFIX}(coords, prepared, rows, samples, count):"
-        yield "    vm.widest()"
+        yield "    widest()"
         for k in range(self._graph.n_inputs):
             yield f"    input{k} = {k} * samples * {LANES}"
         yield "    for i in range(count):"

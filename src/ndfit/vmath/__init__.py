@@ -14,7 +14,7 @@ from ndfit.vmath.exponential import cosh, exp, expm1, sinh, tanh
 from ndfit.vmath.faddeeva import faddeeva_imag, faddeeva_real
 from ndfit.vmath.gamma import digamma, gammaln
 from ndfit.vmath.incomplete_gamma import gammainc, gammainc_grad_a, gammaincinv
-from ndfit.vmath.intrinsics import ceil, floor, sign, widest
+from ndfit.vmath.intrinsics import ceil, floor, sign
 from ndfit.vmath.logarithm import arccosh, arcsinh, arctanh, log, log1p, log2, log10
 from ndfit.vmath.powers import cbrt, power
 from ndfit.vmath.tables import interp, interp_slope
