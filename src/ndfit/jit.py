@@ -34,6 +34,7 @@ __all__ = [
     "cache_directory",
     "compile_cached",
     "files_key",
+    "inlined",
     "processor_features",
 ]
 
@@ -45,6 +46,9 @@ TILE = 8
 
 POINTER = types.CPointer(types.float64)
 TABLE = types.CPointer(types.int64)
+
+inlined = njit(inline="always", nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""For functions that are not called from Python and have one caller, which they become part of before it is typed."""
 
 PREPARE = types.void(POINTER, POINTER)
 """(parameters, prepared): compute what depends on parameters alone."""

@@ -17,7 +17,7 @@ from ndfit.graph.codegen import ModelCode, generate
 from ndfit.graph.interpret import evaluate
 from ndfit.graph.separate import separate
 from ndfit.graph.trace import trace
-from ndfit.jit import LANES, TILE, cache_directory
+from ndfit.jit import LANES, POINTER, TILE, cache_directory
 
 GAUSSIANS = models.Gaussian1D(1.0, 0.0, 1.0) + models.Gaussian1D(2.0, 3.0, 0.5) + models.Linear1D(0.1, 1.0)
 
@@ -35,9 +35,16 @@ def run(code: ModelCode, parameters: Any, coords: Any) -> Any:
 
 def _call(prepare: Any, write_rows: Any) -> Any:
     """Compiled functions take pointers, which Python cannot pass."""
-    from numba import njit
+    from llvmlite import ir
+    from numba import njit, types
+    from numba.extending import intrinsic
 
-    from ndfit.engine.kernel.memory import pointer
+    @intrinsic
+    def pointer(typingctx, address):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            return builder.inttoptr(args[0], ir.DoubleType().as_pointer())
+
+        return POINTER(types.int64), codegen
 
     @njit
     def call(params, inputs, prepared, rows, count):  # type: ignore[no-untyped-def]

@@ -16,8 +16,19 @@ from numpy.typing import NDArray
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
 from ndfit.engine.kernel.losses import compiled_loss
-from ndfit.engine.kernel.workspace import OUTCOME_COLUMNS, Structure, Table, View, Workspace, allocate, view_table
+from ndfit.engine.kernel.workspace import (
+    OUTCOME_COLUMNS,
+    Job,
+    Limit,
+    Structure,
+    Table,
+    View,
+    Workspace,
+    allocate,
+    view_table,
+)
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
+from ndfit.jit import LANES
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, usable
 
 __all__ = ["CompiledEngine", "ModelCode"]
@@ -80,7 +91,7 @@ class CompiledEngine:
         """Solve a block. Parameters are NaN where the status is not usable."""
         outcome = np.full((block.n_fits, OUTCOME_COLUMNS + self.model.n_params), np.nan)
         outcome[:, 0], outcome[:, 1] = _status_of_counts(block, options), 0.0
-        call = _Call.of(self.model, block, outcome)
+        call = _Call.of(self.model, block, outcome, lossy=options.loss != SQUARE)
         call.solve(options)
         parameters = np.ascontiguousarray(outcome[:, OUTCOME_COLUMNS:])
         self.model.set_tied(parameters)
@@ -127,16 +138,13 @@ class _Call:
     """Arguments of one call of the kernel; holds the arrays that the tables point to."""
 
     model: ModelCode
-    structure: Table
     workspace: Workspace
-    views: Table
+    tables: tuple[Table, ...]
     arrays: tuple[NDArray[Any] | None, ...]
-    n_samples: int
-    weighted: bool
-    bounded: bool
+    job: Table
 
     @classmethod
-    def of(cls, model: ModelCode, block: Block, outcome: FloatArray) -> _Call:
+    def of(cls, model: ModelCode, block: Block, outcome: FloatArray, *, lossy: bool = False) -> _Call:
         structure = Structure(model.n_params, model.n_linear, model.free, model.basis, model.variable)
         n_fits, n_samples = block.data.shape
         free = list(model.free)
@@ -149,42 +157,43 @@ class _Call:
             outcome,
             *(np.broadcast_to(axis, (n_fits, n_samples)) for axis in block.coords),
         )
-        return cls(
-            model,
-            structure.table(),
-            allocate(structure, model.n_prepared, model.n_inputs, n_samples),
-            view_table(arrays),
-            arrays,
-            n_samples,
-            block.weights is not None or block.valid is not None,
-            bool(np.isfinite(block.lower[:, free]).any() or np.isfinite(block.upper[:, free]).any()),
-        )
-
-    @property
-    def _tables(self) -> tuple[int, int, int]:
-        return self.structure.ctypes.data, self.workspace.table.ctypes.data, self.views.ctypes.data
+        workspace = allocate(structure, model.n_prepared, model.n_inputs, n_samples)
+        tables = structure.table(), workspace.table, view_table(arrays)
+        job = {
+            **dict(
+                zip((Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS), (table.ctypes.data for table in tables), strict=True)
+            ),
+            Job.FITS: n_fits,
+            Job.SAMPLES: n_samples,
+            Job.INPUTS: model.n_inputs,
+            Job.WEIGHTED: block.weights is not None or block.valid is not None,
+            Job.BOUNDED: np.isfinite(block.lower[:, free]).any() or np.isfinite(block.upper[:, free]).any(),
+            Job.LOSSY: lossy,
+        }
+        return cls(model, workspace, tables, arrays, np.array([job[field] for field in Job], np.int64))
 
     @property
     def outcome(self) -> FloatArray:
         return self.arrays[View.OUTCOME]  # type: ignore[return-value]
 
-    @property
-    def _sizes(self) -> tuple[int, int, int]:
-        return len(self.arrays[0]), self.n_samples, self.model.n_inputs  # type: ignore[arg-type]
-
     def solve(self, options: SolveOptions) -> None:
         """Fill the outcome."""
-        limits = options.ftol, options.xtol, options.gtol, float(options.max_nfev), options.f_scale
+        ends = {
+            Limit.FTOL: options.ftol,
+            Limit.XTOL: options.xtol,
+            Limit.GTOL: options.gtol,
+            Limit.EVALUATIONS: options.max_nfev,
+            Limit.SCALE: options.f_scale,
+        }
+        limits = np.array([ends[limit] for limit in Limit], np.float64)
         solve, functions = compiled_solve(), (*self.model.functions(), compiled_loss(options.loss))
-        solve(*functions, *self._tables, *self._sizes, *limits, self.weighted, self.bounded, options.loss != SQUARE)
+        solve(*functions, self.job.ctypes.data, limits.ctypes.data)
 
     def covariance(self) -> FloatArray:
         """Return (N, F, F), in the order of `model.free`, at the outcome's parameters."""
-        n_fits, n_samples, n_free = self._sizes[0], self.n_samples, len(self.model.free)
+        n_fits, n_samples, n_free = self.job[Job.FITS], self.job[Job.SAMPLES], len(self.model.free)
         covariance = np.full((n_fits, n_free, n_free), np.nan)
-        jacobian = np.zeros((n_free * n_samples, self.workspace.arrays[0].shape[1]))
-        address = np.array([jacobian.ctypes.data], np.int64)
+        jacobian = np.zeros((n_free * n_samples, LANES))
         invert, functions = compiled_inversion(), self.model.functions()
-        targets = address.ctypes.data, covariance.ctypes.data
-        invert(*functions, *self._tables, *targets, *self._sizes, self.weighted)
+        invert(*functions, self.job.ctypes.data, jacobian.ctypes.data, covariance.ctypes.data)
         return covariance

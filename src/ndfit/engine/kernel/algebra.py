@@ -11,52 +11,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
-from ndfit.engine.kernel.lanes import choose, load, root, store, widen
-from ndfit.engine.kernel.memory import entry, stand_alone
+from ndfit.engine.kernel.flow import either, loop, subroutine
+from ndfit.engine.kernel.lanes import choose, load, root, store
+from ndfit.engine.kernel.memory import entry
+from ndfit.engine.kernel.values import Lanes, Local
 
 PIVOT = 1e-14
 
-# Never called from Python: without wrappers for that, compilation takes half the time.
-_FLAGS = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-compiled = njit(**_FLAGS)
-# For functions with one caller, which they become part of before anything is typed: a fifth less to compile.
-inlined = njit(inline="always", **_FLAGS)
 
-
-@compiled
-def factorise(matrix: Any, n: int) -> None:
+@subroutine()
+def factorise(matrix: Any, n: Any) -> None:
     """Overwrite a matrix with its Cholesky factor, whose diagonal is stored inverted."""
-    stand_alone()
-    for i in range(n):
-        for j in range(i + 1):
-            total = load(matrix, entry(i, j))
-            for k in range(j):
-                total = total - load(matrix, entry(i, k)) * load(matrix, entry(j, k))
-            if i > j:
-                total = total * load(matrix, entry(j, j))
-            else:
-                usable = total > PIVOT
-                total = choose(usable, 1.0 / root(choose(usable, total, 1.0)), 0.0)
-            store(matrix, entry(i, j), total)
+    with loop(n) as i, loop(i + 1) as j:
+        total = Local(load(matrix, entry(i, j)))
+        with loop(j) as k:
+            total -= load(matrix, entry(i, k)) * load(matrix, entry(j, k))
+        with either(i > j) as (below, on_the_diagonal):
+            with below:
+                store(matrix, entry(i, j), total.value * load(matrix, entry(j, j)))
+            with on_the_diagonal:
+                usable = total.value > PIVOT
+                store(matrix, entry(i, i), choose(usable, 1.0 / root(choose(usable, total.value, 1.0)), 0.0))
 
 
-@compiled
-def substitute(matrix: Any, vector: Any, n: int) -> Any:
+@subroutine(Lanes)
+def substitute(matrix: Any, vector: Any, n: Any) -> Any:
     """Overwrite b with the solution of L L^T x = b; return the square of the intermediate L^-1 b."""
-    stand_alone()
-    square = widen(0.0)
-    for i in range(n):
-        total = load(vector, i)
-        for k in range(i):
-            total = total - load(matrix, entry(i, k)) * load(vector, k)
-        total = total * load(matrix, entry(i, i))
-        square = square + total * total
-        store(vector, i, total)
-    for i in range(n - 1, -1, -1):
-        total = load(vector, i)
-        for k in range(i + 1, n):
-            total = total - load(matrix, entry(k, i)) * load(vector, k)
-        store(vector, i, total * load(matrix, entry(i, i)))
-    return square
+    square = Local(Lanes.of(0.0))
+    with loop(n) as i:
+        total = Local(load(vector, i))
+        with loop(i) as k:
+            total -= load(matrix, entry(i, k)) * load(vector, k)
+        own = total.value * load(matrix, entry(i, i))
+        square += own * own
+        store(vector, i, own)
+    with loop(n) as step:
+        i = n - 1 - step
+        total = Local(load(vector, i))
+        with loop(i + 1, n) as k:
+            total -= load(matrix, entry(k, i)) * load(vector, k)
+        store(vector, i, total.value * load(matrix, entry(i, i)))
+    return square.value

@@ -16,153 +16,149 @@ from typing import Any
 
 import numpy as np
 from numba import types
+from numba.extending import intrinsic
 
-from ndfit.engine.kernel.algebra import compiled
+from ndfit.engine.kernel.evaluate import count_of_tile
 from ndfit.engine.kernel.filling import fill
-from ndfit.engine.kernel.lanes import GROUPS, WIDTH, at_group, choose, load, root, store, widen
-from ndfit.engine.kernel.memory import address, at, entry, float_at, put_float, shift, stand_alone, table
+from ndfit.engine.kernel.flow import emitted, loop, loop_while, subroutine, when
+from ndfit.engine.kernel.lanes import at_group, choose, load, root, store
+from ndfit.engine.kernel.memory import address, at, entry, float_at, pointer, put_float, shift, table
 from ndfit.engine.kernel.system import coefficient
-from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, ROWS, VARIABLE, Field, View
+from ndfit.engine.kernel.values import GROUPS, WIDTH, Lanes, Local
+from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, ROWS, VARIABLE, Field, Job, View
 from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
 
 NAN = float("nan")
 SINGULAR = float(np.finfo(float).eps)  # of a column's length, times the number of samples
 
 
-def invert_normal(
-    prepare: Any,
-    write_rows: Any,
-    structure_address: int,
-    workspace_address: int,
-    views_address: int,
-    jacobian_address: int,
-    covariance_address: int,
-    n_fits: int,
-    n_samples: int,
-    n_inputs: int,
-    weighted: bool,
-) -> None:
+def invert_all(prepare: Any, write_rows: Any, job_address: Any, jacobian_address: Any, covariance: Any) -> None:
     """Write the covariance (F, F) of each fit with a status of 0 or more, parameters in the structure's order."""
-    structure, workspace, views = table(structure_address), table(workspace_address), table(views_address)
-    jacobian = at(table(jacobian_address), 0)
-    fits = at(workspace, Field.FIT)
-    following, fresh = 0, True
-    while following < n_fits:
-        filled = 0
-        while following < n_fits and filled < LANES:
-            if float_at(address(views, View.OUTCOME, following, 0)) >= 0.0:
-                fill(workspace, views, following, filled, n_samples, n_inputs, weighted, fresh)
-                place(structure, workspace, views, following, filled)
-                fits[filled] = following
+    job, jacobian = table(job_address), pointer(jacobian_address)
+    structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
+    n_fits, n_samples, n_inputs, weighted = job[Job.FITS], job[Job.SAMPLES], job[Job.INPUTS], job[Job.WEIGHTED] != 0
+    fits, following, fresh = at(workspace, Field.FIT), Local(0), Local(True)
+    with loop_while(lambda: following.value < n_fits):
+        filled = Local(0)
+        with loop_while(lambda: (following.value < n_fits) & (filled.value < LANES)):
+            fit, lane = following.value, filled.value
+            with when(float_at(address(views, View.OUTCOME, fit, 0)) >= 0.0):
+                fill(workspace, views, fit, lane, n_samples, n_inputs, weighted, fresh.value)
+                place(structure, workspace, views, fit, lane)
+                fits[lane] = fit
                 filled += 1
             following += 1
-        fresh = False
+        fresh.set(False)
         prepare(at(workspace, Field.TRIAL), at(workspace, Field.PREPARED))
         differentiate(write_rows, structure, workspace, jacobian, n_samples, weighted)
-        for group in range(GROUPS):
+        with loop(GROUPS) as group:
             orthogonalise(structure, workspace, shift(jacobian, group * WIDTH), group, n_samples)
             invert(structure, workspace, group)
-        for lane in range(filled):
-            report(structure, workspace, lane, covariance_address, int(fits[lane]))
+        with loop(filled.value) as lane:
+            report(structure, workspace, lane, covariance, fits[lane].truncated())
 
 
-@compiled
-def place(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> None:
+def place(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> None:
     """Set a lane to the solution of a fit."""
-    stand_alone()
-    for p in range(structure[PARAMS]):
-        at(workspace, Field.TRIAL)[p * LANES + lane] = float_at(address(views, View.OUTCOME, fit, OUTCOME_COLUMNS + p))
+    with loop(structure[PARAMS]) as p:
+        solution = float_at(address(views, View.OUTCOME, fit, p + OUTCOME_COLUMNS))
+        at(workspace, Field.TRIAL)[p * LANES + lane] = solution
 
 
-@compiled
+@subroutine()
 def differentiate(
-    write_rows: Any, structure: Any, workspace: Any, jacobian: Any, n_samples: int, weighted: bool
+    write_rows: Any, structure: Any, workspace: Any, jacobian: Any, n_samples: Any, weighted: Any
 ) -> None:
     """Write J: row k * M + m of scratch is the derivative of sample m by free parameter k."""
-    stand_alone()
     n_free, n_linear, rows = structure[FREE], structure[LINEAR], at(workspace, Field.ROWS)
-    for first in range(0, n_samples, TILE):
-        count = TILE if n_samples - first > TILE else n_samples - first
+    with loop(0, n_samples, TILE) as first:
+        count = count_of_tile(first, n_samples)
         write_rows(shift(at(workspace, Field.X), first * LANES), at(workspace, Field.PREPARED), rows, n_samples, count)
-        for group in range(GROUPS):
+        with loop(GROUPS) as group, loop(count) as i:
             own, target = shift(rows, group * WIDTH), shift(jacobian, group * WIDTH)
-            weight = at_group(workspace, Field.WEIGHT, group)
-            for i in range(count):
-                scale = load(weight, first + i) if weighted else widen(1.0)
-                for k in range(n_free):
-                    value = load(own, (1 + k) * TILE + i) * scale if k < n_linear else widen(0.0)
-                    store(target, k * n_samples + first + i, value)
-                for d in range(structure[ROWS]):
-                    to = structure[structure[VARIABLE] + d] * n_samples + first + i
-                    value = load(own, (1 + n_linear + d) * TILE + i) * scale
-                    store(target, to, load(target, to) + value * coefficient(structure, workspace, group, d))
+            sample, scale = first + i, Local(Lanes.of(1.0))
+            with when(weighted):
+                scale.set(load(at_group(workspace, Field.WEIGHT, group), sample))
+            with loop(n_linear) as k:
+                store(target, k * n_samples + sample, load(own, (k + 1) * TILE + i) * scale.value)
+            with loop(n_linear, n_free) as k:
+                store(target, k * n_samples + sample, 0.0)
+            with loop(structure[ROWS]) as d:
+                to = structure[structure[VARIABLE] + d] * n_samples + sample
+                value = load(own, (d + 1 + n_linear) * TILE + i) * scale.value
+                store(target, to, load(target, to) + value * coefficient(structure, workspace, group, d))
 
 
-@compiled
-def orthogonalise(structure: Any, workspace: Any, jacobian: Any, group: int, n_samples: int) -> None:
+@subroutine()
+def orthogonalise(structure: Any, workspace: Any, jacobian: Any, group: Any, n_samples: Any) -> None:
     """Factor J; R goes to FACTOR with its diagonal inverted, NaN where a column depends on the earlier ones."""
-    stand_alone()
     factor, n_free = at_group(workspace, Field.FACTOR, group), structure[FREE]
-    for k in range(n_free):
-        before = widen(0.0)
-        for j in range(k):
-            before = before + load(factor, entry(k, j)) * load(factor, entry(k, j))
-        square = widen(0.0)
-        for m in range(n_samples):
+    with loop(n_free) as k:
+        before, square = Local(Lanes.of(0.0)), Local(Lanes.of(0.0))
+        with loop(k) as j:
+            before += load(factor, entry(k, j)) * load(factor, entry(k, j))
+        with loop(n_samples) as m:
             value = load(jacobian, k * n_samples + m)
-            square = square + value * value
-        limit = SINGULAR * SINGULAR * n_samples * n_samples * (before + square)
-        inverse = choose(square > limit, 1.0 / root(square), NAN)
+            square += value * value
+        limit = SINGULAR * SINGULAR * n_samples * n_samples * (before.value + square.value)
+        inverse = choose(square.value > limit, 1.0 / root(square.value), NAN)
         store(factor, entry(k, k), inverse)
-        for i in range(k + 1, n_free):
-            product = widen(0.0)
-            for m in range(n_samples):
-                product = product + load(jacobian, k * n_samples + m) * load(jacobian, i * n_samples + m)
-            product = product * inverse
-            store(factor, entry(i, k), product)
-            step = product * inverse
-            for m in range(n_samples):
+        with loop(k + 1, n_free) as i:
+            product = Local(Lanes.of(0.0))
+            with loop(n_samples) as m:
+                product += load(jacobian, k * n_samples + m) * load(jacobian, i * n_samples + m)
+            along = product.value * inverse
+            store(factor, entry(i, k), along)
+            step = along * inverse
+            with loop(n_samples) as m:
                 to = i * n_samples + m
                 store(jacobian, to, load(jacobian, to) - step * load(jacobian, k * n_samples + m))
 
 
-@compiled
-def invert(structure: Any, workspace: Any, group: int) -> None:
+@subroutine()
+def invert(structure: Any, workspace: Any, group: Any) -> None:
     """From R to (R^T R)^-1, packed in NORMAL."""
-    stand_alone()
     factor, inverse = at_group(workspace, Field.FACTOR, group), at_group(workspace, Field.TRIAL_NORMAL, group)
     normal, n_free = at_group(workspace, Field.NORMAL, group), structure[FREE]
-    for j in range(n_free):
+    with loop(n_free) as j:
         store(inverse, entry(j, j), load(factor, entry(j, j)))
-        for i in range(j + 1, n_free):
-            total = widen(0.0)
-            for k in range(j, i):
-                total = total - load(factor, entry(i, k)) * load(inverse, entry(k, j))
-            store(inverse, entry(i, j), total * load(factor, entry(i, i)))
-    for i in range(n_free):
-        for j in range(i + 1):
-            total = widen(0.0)
-            for k in range(i, n_free):
-                total = total + load(inverse, entry(k, i)) * load(inverse, entry(k, j))
-            store(normal, entry(i, j), total)
+        with loop(j + 1, n_free) as i:
+            total = Local(Lanes.of(0.0))
+            with loop(j, i) as k:
+                total -= load(factor, entry(i, k)) * load(inverse, entry(k, j))
+            store(inverse, entry(i, j), total.value * load(factor, entry(i, i)))
+    with loop(n_free) as i, loop(i + 1) as j:
+        total = Local(Lanes.of(0.0))
+        with loop(i, n_free) as k:
+            total += load(inverse, entry(k, i)) * load(inverse, entry(k, j))
+        store(normal, entry(i, j), total.value)
 
 
-@compiled
-def report(structure: Any, workspace: Any, lane: int, covariance_address: int, fit: int) -> None:
+@subroutine()
+def report(structure: Any, workspace: Any, lane: Any, covariance: Any, fit: Any) -> None:
     """Write a lane's matrix."""
-    stand_alone()
     n_free, normal = structure[FREE], at(workspace, Field.NORMAL)
-    start = covariance_address + 8 * fit * n_free * n_free
-    undefined = 0.0
-    for k in range(n_free):
+    start, undefined = covariance + fit * n_free * n_free * 8, Local(0.0)
+    with loop(n_free) as k:
         undefined += normal[entry(k, k) * LANES + lane] * 0.0
-    for i in range(n_free):
-        for j in range(n_free):
-            value = normal[entry(i, j) * LANES + lane]
-            put_float(start + 8 * (i * n_free + j), value + undefined)
+    with loop(n_free) as i, loop(n_free) as j:
+        value = normal[entry(i, j) * LANES + lane]
+        put_float(start + (i * n_free + j) * 8, value + undefined.value)
 
 
-_INVERT = types.void(types.FunctionType(PREPARE), types.FunctionType(WRITE_ROWS), *[types.int64] * 8, types.boolean)
+_INVERT = types.void(types.FunctionType(PREPARE), types.FunctionType(WRITE_ROWS), types.int64, types.int64, types.int64)
+
+
+@intrinsic
+def _invert_all(typingctx, prepare, write_rows, job, jacobian, covariance):  # type: ignore[no-untyped-def]
+    return _INVERT, emitted(invert_all)
+
+
+def invert_normal(prepare: Any, write_rows: Any, job: int, jacobian: int, covariance: int) -> None:
+    """`invert_all`, for numba to compile."""
+    _invert_all(prepare, write_rows, job, jacobian, covariance)
+
+
 _LOCK = Lock()
 
 

@@ -17,8 +17,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ndfit.engine.kernel.algebra import inlined
-from ndfit.jit import compile_cached, files_key
+from ndfit.jit import compile_cached, files_key, inlined
 from ndfit.problem.types import FloatArray
 
 __all__ = ["philox", "uniform"]

@@ -1,7 +1,8 @@
 """Levenberg-Marquardt on LANES fits in lockstep; a lane whose fit has ended takes the block's next one.
 
-Flows in: a model as two compiled functions, the loss as one, and tables: the structure of its derivatives, scratch,
-views of the block. Flows out: the outcomes of the block, written through its view.
+Flows in: a model as two compiled functions, the loss as one, and the addresses of two tables: the job, with those of
+the structure of the model's derivatives, of scratch and of views of the block; and the limits. Flows out: the outcomes
+of the block, written through its view.
 
 No arithmetic crosses lanes, so that a fit's result does not depend on its neighbours.
 
@@ -17,105 +18,101 @@ from threading import Lock
 from typing import Any
 
 from numba import types
+from numba.extending import intrinsic
 
-from ndfit.engine.kernel.algebra import compiled
 from ndfit.engine.kernel.evaluate import evaluate
 from ndfit.engine.kernel.filling import READY, begin, conclude, fill, report
-from ndfit.engine.kernel.lanes import GROUPS
+from ndfit.engine.kernel.flow import either, emitted, loop, loop_while, subroutine, when
 from ndfit.engine.kernel.losses import REWEIGH
-from ndfit.engine.kernel.memory import address, at, float_at, stand_alone, table
+from ndfit.engine.kernel.memory import address, at, float_at, pointer, select, table
 from ndfit.engine.kernel.step import judge, propose
 from ndfit.engine.kernel.system import assemble, eliminate
-from ndfit.engine.kernel.workspace import KEEP, LINEAR, ROWS, START, Field, View
+from ndfit.engine.kernel.values import GROUPS, Int, Local
+from ndfit.engine.kernel.workspace import KEEP, LINEAR, ROWS, START, Field, Job, Limit, View
 from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 
 
-def solve(
-    prepare: Any,
-    write_rows: Any,
-    reweigh: Any,
-    structure_address: int,
-    workspace_address: int,
-    views_address: int,
-    n_fits: int,
-    n_samples: int,
-    n_inputs: int,
-    ftol: float,
-    xtol: float,
-    gtol: float,
-    max_nfev: float,
-    scale: float,
-    weighted: bool,
-    bounded: bool,
-    lossy: bool,
-) -> None:
+def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_address: Any) -> None:
     """Solve every fit whose status in the outcome is READY."""
-    structure, workspace, views = table(structure_address), table(workspace_address), table(views_address)
+    job, limits = table(job_address), pointer(limits_address)
+    structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
+    n_fits, n_samples, n_inputs = job[Job.FITS], job[Job.SAMPLES], job[Job.INPUTS]
+    weighted, bounded, lossy = (job[field] != 0 for field in (Job.WEIGHTED, Job.BOUNDED, Job.LOSSY))
+    ftol, xtol, gtol, max_nfev, scale = (limits[limit] for limit in Limit)
     fits, codes = at(workspace, Field.FIT), at(workspace, Field.CODE)
-    n_rows = 1 + structure[LINEAR] + structure[ROWS]
+    n_rows = structure[LINEAR] + structure[ROWS] + 1
     # Linear parameters have a best value in closed form for least squares alone.
-    first_mode = KEEP if lossy else START
-    following, active = 0, 0
-    for lane in range(LANES):
-        following = take(
-            structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode, True
+    mode = select(lossy, KEEP, START)
+    following, active = Local(0), Local(0)
+
+    def take_next(lane: Any, fresh: bool) -> None:
+        fit = take(
+            structure, workspace, views, following.value, lane, n_fits, n_samples, n_inputs, weighted, mode, fresh
         )
-        active += fits[lane] >= 0.0
-    while active > 0:
+        following.set(fit)
+
+    with loop(LANES) as lane:
+        take_next(lane, fresh=True)
+        active += select(fits[lane] >= 0.0, 1, 0)
+    with loop_while(lambda: active.value > 0):
         evaluate(prepare, write_rows, reweigh, workspace, n_samples, n_rows, weighted, lossy, scale)
-        for group in range(GROUPS):
+        with loop(GROUPS) as group:
             eliminate(structure, workspace, group)
             assemble(structure, workspace, group)
             judge(structure, workspace, group)
             propose(structure, workspace, group, bounded)
             conclude(structure, workspace, group, n_samples, ftol, xtol, gtol, max_nfev)
-        for lane in range(LANES):
-            if fits[lane] < 0.0 or codes[lane] == READY:
-                continue
-            if report(structure, workspace, views, lane, codes[lane]):
-                begin(structure, workspace, views, int(fits[lane]), lane, KEEP)
-                continue
-            following = take(
-                structure, workspace, views, following, lane, n_fits, n_samples, n_inputs, weighted, first_mode, False
-            )
-            active -= fits[lane] < 0.0
+        with loop(LANES) as lane, when((fits[lane] >= 0.0) & (codes[lane] != READY)):
+            again = report(structure, workspace, views, lane, codes[lane])
+            with either(again) as (second_attempt, ended):
+                with second_attempt:
+                    begin(structure, workspace, views, fits[lane].truncated(), lane, KEEP)
+                with ended:
+                    take_next(lane, fresh=False)
+                    active -= select(fits[lane] < 0.0, 1, 0)
 
 
-@compiled
+@subroutine(Int)
 def take(
     structure: Any,
     workspace: Any,
     views: Any,
-    following: int,
-    lane: int,
-    n_fits: int,
-    n_samples: int,
-    n_inputs: int,
-    weighted: bool,
-    mode: float,
-    fresh: bool,
-) -> int:
+    first: Any,
+    lane: Any,
+    n_fits: Any,
+    n_samples: Any,
+    n_inputs: Any,
+    weighted: Any,
+    mode: Any,
+    fresh: Any,
+) -> Any:
     """Give a lane the next fit to solve, if there is one; return the one after it."""
-    stand_alone()
-    while following < n_fits and float_at(address(views, View.OUTCOME, following, 0)) != READY:
-        following += 1
-    if following == n_fits:
-        at(workspace, Field.FIT)[lane] = -1.0
-        return n_fits
-    fill(workspace, views, following, lane, n_samples, n_inputs, weighted, fresh)
-    begin(structure, workspace, views, following, lane, mode)
-    at(workspace, Field.NFEV)[lane] = 0.0
-    return following + 1
+    fit, ready = Local(first), Local(False)
+    with loop_while(lambda: ~ready.value & (fit.value < n_fits)):
+        ready.set(float_at(address(views, View.OUTCOME, fit.value, 0)) == READY)
+        fit += select(ready.value, 0, 1)
+    at(workspace, Field.FIT)[lane] = -1.0
+    with when(ready.value):
+        fill(workspace, views, fit.value, lane, n_samples, n_inputs, weighted, fresh)
+        begin(structure, workspace, views, fit.value, lane, mode)
+        at(workspace, Field.NFEV)[lane] = 0.0
+        fit += 1
+    return fit.value
 
 
 _SOLVE = types.void(
-    types.FunctionType(PREPARE),
-    types.FunctionType(WRITE_ROWS),
-    types.FunctionType(REWEIGH),
-    *[types.int64] * 6,
-    *[types.float64] * 5,
-    *[types.boolean] * 3,
+    types.FunctionType(PREPARE), types.FunctionType(WRITE_ROWS), types.FunctionType(REWEIGH), types.int64, types.int64
 )
+
+
+@intrinsic
+def _drive(typingctx, prepare, write_rows, reweigh, job, limits):  # type: ignore[no-untyped-def]
+    return _SOLVE, emitted(drive)
+
+
+def solve(prepare: Any, write_rows: Any, reweigh: Any, job: int, limits: int) -> None:
+    """`drive`, for numba to compile."""
+    _drive(prepare, write_rows, reweigh, job, limits)
 
 
 _LOCK = Lock()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import compiled, inlined
-from ndfit.engine.kernel.lanes import at_group, choose, load, store, widen
-from ndfit.engine.kernel.memory import address, at, byte_at, float_at, put_float, stand_alone
+from ndfit.engine.kernel.flow import loop, loop_while, subroutine, when
+from ndfit.engine.kernel.lanes import at_group, choose, load, store
+from ndfit.engine.kernel.memory import address, at, float_at, has_byte, put_float, select
+from ndfit.engine.kernel.values import Bool, Local
 from ndfit.engine.kernel.workspace import (
     BASIS,
     ELIMINATE,
@@ -47,57 +48,59 @@ FASTEST, CAUTION, LONGEST, VALLEY = 9.0, 40.0, 100.0, 100.0
 ROUNDING = (4.0 * 2.0**-52) ** 2
 
 
-@compiled
-def sample_weight(views: Any, fit: int, sample: int) -> float:
+def sample_weight(views: Any, fit: Any, sample: Any) -> Any:
     """Weight of a sample, 0 where it is not used."""
-    if address(views, View.VALID, 0, 0) != 0 and byte_at(address(views, View.VALID, fit, sample)) == 0:
-        return 0.0
-    if address(views, View.WEIGHTS, 0, 0) != 0:
-        return float_at(address(views, View.WEIGHTS, fit, sample))
-    return 1.0
+    weight = Local(1.0)
+    with when(address(views, View.WEIGHTS, 0, 0) != 0):
+        weight.set(float_at(address(views, View.WEIGHTS, fit, sample)))
+    with when(address(views, View.VALID, 0, 0) != 0), when(~has_byte(address(views, View.VALID, fit, sample))):
+        weight.set(0.0)
+    return weight.value
 
 
-@compiled
+@subroutine()
 def fill(
-    workspace: Any, views: Any, fit: int, lane: int, n_samples: int, n_inputs: int, weighted: bool, fresh: bool
+    workspace: Any, views: Any, fit: Any, lane: Any, n_samples: Any, n_inputs: Any, weighted: Any, fresh: Any
 ) -> None:
     """Copy the samples of a fit into a lane, with coordinates where it is a `fresh` one or they are not the last's."""
-    stand_alone()
     x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
-    power, reference, moved = 0.0, 0, fresh or weighted
-    for k in range(n_inputs):
-        moved = moved or views[VIEW_COLUMNS * (COORDS + k) + FIT_TO_FIT] != 0
-    if weighted:
-        while reference < n_samples - 1 and sample_weight(views, fit, reference) == 0.0:
-            reference += 1
-    for sample in range(n_samples):
-        value, own, place = float_at(address(views, View.DATA, fit, sample)), 1.0, sample
-        if weighted:
-            own = sample_weight(views, fit, sample)
-            weight[sample * LANES + lane] = own
-            if own == 0.0:
-                value, place = 0.0, reference
-        y[sample * LANES + lane] = value
-        power += own * value * own * value
-        if moved:
-            for k in range(n_inputs):
-                x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, COORDS + k, fit, place))
-    at(workspace, Field.POWER)[lane] = power
+    power, reference, moved = Local(0.0), Local(0), Local(fresh | weighted)
+    with loop(n_inputs) as k:
+        moved.set(moved.value | (views[VIEW_COLUMNS * (k + COORDS) + FIT_TO_FIT] != 0))
+    with when(weighted):
+        unused = Local(True)
+        with loop_while(lambda: unused.value & (reference.value < n_samples - 1)):
+            unused.set(sample_weight(views, fit, reference.value) == 0.0)
+            reference += select(unused.value, 1, 0)
+    with loop(n_samples) as sample:
+        value, own, place = Local(float_at(address(views, View.DATA, fit, sample))), Local(1.0), Local(sample)
+        with when(weighted):
+            own.set(sample_weight(views, fit, sample))
+            weight[sample * LANES + lane] = own.value
+            with when(own.value == 0.0):
+                value.set(0.0)
+                place.set(reference.value)
+        y[sample * LANES + lane] = value.value
+        power += own.value * value.value * own.value * value.value
+        with when(moved.value), loop(n_inputs) as k:
+            x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, k + COORDS, fit, place.value))
+    at(workspace, Field.POWER)[lane] = power.value
 
 
-@compiled
-def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int, mode: float) -> None:
+@subroutine()
+def begin(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode: Any) -> None:
     """Set a lane to the starting point of a fit."""
-    stand_alone()
     params, trial = at(workspace, Field.PARAMS), at(workspace, Field.TRIAL)
-    for p in range(structure[PARAMS]):
-        params[p * LANES + lane] = trial[p * LANES + lane] = float_at(address(views, View.START, fit, p))
-    for i in range(structure[FREE]):
+    with loop(structure[PARAMS]) as p:
+        start = float_at(address(views, View.START, fit, p))
+        params[p * LANES + lane] = start
+        trial[p * LANES + lane] = start
+    with loop(structure[FREE]) as i:
         p = structure[PLACES + i]
         at(workspace, Field.LOWER)[i * LANES + lane] = float_at(address(views, View.LOWER, fit, p))
         at(workspace, Field.UPPER)[i * LANES + lane] = float_at(address(views, View.UPPER, fit, p))
     at(workspace, Field.COST)[lane] = INFINITY
-    at(workspace, Field.DAMPING)[lane] = KEEP_DAMPING if mode == KEEP else START_DAMPING
+    at(workspace, Field.DAMPING)[lane] = select(mode == KEEP, KEEP_DAMPING, START_DAMPING)
     at(workspace, Field.GROWTH)[lane] = 2.0
     at(workspace, Field.PREDICTED)[lane] = 1.0
     at(workspace, Field.LENGTH)[lane] = 0.0
@@ -105,9 +108,8 @@ def begin(structure: Any, workspace: Any, views: Any, fit: int, lane: int, mode:
     at(workspace, Field.FIT)[lane] = fit
 
 
-@inlined
 def conclude(
-    structure: Any, workspace: Any, group: int, n_samples: int, ftol: float, xtol: float, gtol: float, max_nfev: float
+    structure: Any, workspace: Any, group: Any, n_samples: Any, ftol: Any, xtol: Any, gtol: Any, max_nfev: Any
 ) -> None:
     """Count the evaluation, and set CODE: the status of each fit, READY while it goes on."""
     cost, length = load(at_group(workspace, Field.COST, group), 0), load(at_group(workspace, Field.LENGTH, group), 0)
@@ -120,9 +122,9 @@ def conclude(
     by_cost = (length <= least) | settled
     by_step = move <= (xtol * xtol * xtol * xtol) * size
     # From the least to the most important.
-    code = choose(nfev >= max_nfev, widen(EVALUATION_LIMIT), widen(READY))
+    code = choose(nfev >= max_nfev, EVALUATION_LIMIT, READY)
     code = choose(by_step, XTOL, code)
-    code = choose(by_cost, choose(by_step, widen(FTOL_XTOL), widen(FTOL)), code)
+    code = choose(by_cost, choose(by_step, FTOL_XTOL, FTOL), code)
     code = choose(cost <= ROUNDING * load(power, 0), FTOL, code)
     code = choose(load(steepest, 0) <= gtol * gtol * cost, GTOL, code)
     code = choose((nfev == 1.0) & (load(effect, 0) == 0.0), INSENSITIVE, code)
@@ -132,8 +134,7 @@ def conclude(
     store(mode, 0, choose(load(mode, 0) == START, ELIMINATE, load(mode, 0)))
 
 
-@inlined
-def arrive(structure: Any, workspace: Any, group: int, length: Any, move: Any, least: Any) -> Any:
+def arrive(structure: Any, workspace: Any, group: Any, length: Any, move: Any, least: Any) -> Any:
     """Take the proposed step without evaluating it where what is left behind it is shorter than `least`.
 
     A step q times as long as the one before is followed by one of q times its length. All are squares here. Along a
@@ -145,40 +146,39 @@ def arrive(structure: Any, workspace: Any, group: int, length: Any, move: Any, l
     settled = settled & (length <= least * LONGEST) & (move <= length * VALLEY)
     gained = load(at_group(workspace, Field.PREDICTED, group), 0)
     store(cost, 0, choose(settled, load(cost, 0) - gained, load(cost, 0)))
-    for p in range(structure[PARAMS]):
+    with loop(structure[PARAMS]) as p:
         store(params, p, choose(settled, load(trial, p), load(params, p)))
     return settled
 
 
-@inlined
-def suspect(structure: Any, workspace: Any, views: Any, fit: int, lane: int) -> bool:
+def suspect(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> Any:
     """Whether a component ended upside down: its linear parameter has another sign than the caller gave it."""
-    for d in range(structure[ROWS]):
+    found = Local(False)
+    with loop(structure[ROWS]) as d:
         basis = structure[structure[BASIS] + d]
-        if basis >= 0:
+        with when(basis >= 0):
             p = structure[PLACES + basis]
-            if at(workspace, Field.PARAMS)[p * LANES + lane] * float_at(address(views, View.START, fit, p)) < 0.0:
-                return True
-    return False
+            ended, given = at(workspace, Field.PARAMS)[p * LANES + lane], float_at(address(views, View.START, fit, p))
+            found.set(found.value | (ended * given < 0.0))
+    return found.value
 
 
-@compiled
-def report(structure: Any, workspace: Any, views: Any, lane: int, code: float) -> bool:
+@subroutine(Bool)
+def report(structure: Any, workspace: Any, views: Any, lane: Any, code: Any) -> Any:
     """Write the outcome of a lane's fit: the best point, of both attempts if there were two.
 
     Return whether another attempt is to follow.
     """
-    stand_alone()
-    fit, point = int(at(workspace, Field.FIT)[lane]), at(workspace, Field.PARAMS)
+    fit, point = at(workspace, Field.FIT)[lane].truncated(), at(workspace, Field.PARAMS)
     again = at(workspace, Field.MODE)[lane] == KEEP
     cost = 0.5 * at(workspace, Field.COST)[lane]
     put_float(address(views, View.OUTCOME, fit, 1), at(workspace, Field.NFEV)[lane])
-    if again and cost >= float_at(address(views, View.OUTCOME, fit, 2)):
-        return False
-    put_float(address(views, View.OUTCOME, fit, 0), code)
-    if code < 0.0:
-        return False
-    put_float(address(views, View.OUTCOME, fit, 2), cost)
-    for p in range(structure[PARAMS]):
-        put_float(address(views, View.OUTCOME, fit, OUTCOME_COLUMNS + p), point[p * LANES + lane])
-    return bool(code > 0.0 and not again and suspect(structure, workspace, views, fit, lane))
+    to_follow = Local(False)
+    with when(~(again & (cost >= float_at(address(views, View.OUTCOME, fit, 2))))):
+        put_float(address(views, View.OUTCOME, fit, 0), code)
+        with when(code >= 0.0):
+            put_float(address(views, View.OUTCOME, fit, 2), cost)
+            with loop(structure[PARAMS]) as p:
+                put_float(address(views, View.OUTCOME, fit, p + OUTCOME_COLUMNS), point[p * LANES + lane])
+            to_follow.set((code > 0.0) & ~again & suspect(structure, workspace, views, fit, lane))
+    return to_follow.value

@@ -32,9 +32,7 @@ from typing import Any
 from numba import types
 
 from ndfit import vmath
-from ndfit.engine.kernel.algebra import inlined
-from ndfit.engine.kernel.memory import shift
-from ndfit.jit import LANES, POINTER, TILE, compile_cached, files_key
+from ndfit.jit import LANES, POINTER, TILE, compile_cached, files_key, inlined
 from ndfit.vmath.intrinsics import polynomial, select
 
 __all__ = ["REWEIGH", "compiled_loss"]
@@ -60,9 +58,9 @@ def count_as(rows: Any, share: Any, i: int, ratio: float, slope: float) -> None:
 def spread(rows: Any, share: Any, n_rows: int, count: int) -> None:
     """Multiply the derivatives."""
     for row in range(1, n_rows):
-        samples = shift(rows, row * TILE * LANES)
+        first = row * TILE * LANES
         for i in range(count * LANES):
-            samples[i] *= share[i]
+            rows[first + i] *= share[i]
 
 
 def huber(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: int) -> None:

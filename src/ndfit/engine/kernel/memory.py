@@ -6,121 +6,67 @@ arithmetic of array indexing.
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from ndfit.jit import POINTER, TABLE
+from ndfit.engine.kernel.values import Bool, Float, Int, Pointer, Table, builder, value_of
+from ndfit.engine.kernel.workspace import FIT_TO_FIT, VIEW_COLUMNS
 
-_I64 = ir.IntType(64)
+_BYTE = ir.IntType(8)
 
 
-@intrinsic
-def pointer(typingctx, address):  # type: ignore[no-untyped-def]
+def pointer(address: Int) -> Pointer:
     """Pointer to the float64 values at an address."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.inttoptr(args[0], ir.DoubleType().as_pointer())
-
-    return POINTER(types.int64), codegen
+    return Pointer(builder().inttoptr(address.own, Pointer.kind))
 
 
-@intrinsic
-def table(typingctx, address):  # type: ignore[no-untyped-def]
-    """Pointer to the int64 values at an address."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.inttoptr(args[0], _I64.as_pointer())
-
-    return TABLE(types.int64), codegen
+def table(address: Int) -> Table:
+    """The table of int64 values at an address."""
+    return Table(builder().inttoptr(address.own, Table.kind))
 
 
-@intrinsic
-def shift(typingctx, base, count):  # type: ignore[no-untyped-def]
+def shift(base: Pointer, count: Any) -> Pointer:
     """``base + count`` values."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.gep(args[0], [args[1]], inbounds=True)
-
-    return POINTER(POINTER, types.int64), codegen
+    return Pointer(builder().gep(base.own, [Int.of(count).own], inbounds=True))
 
 
-@intrinsic
-def at(typingctx, addresses, field):  # type: ignore[no-untyped-def]
+def at(addresses: Table, field: int) -> Pointer:
     """Pointer to the array whose address is in a table."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.inttoptr(builder.load(builder.gep(args[0], [args[1]])), ir.DoubleType().as_pointer())
-
-    return POINTER(TABLE, types.int64), codegen
+    return pointer(addresses[int(field)])
 
 
-@intrinsic
-def address(typingctx, views, view, fit, column):  # type: ignore[no-untyped-def]
+def address(views: Table, view: Any, fit: Any, column: Any) -> Int:
     """Where a value of a 2-D view is, given the table of views and which of its rows to use."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        table, view, *places = args
-        row = builder.gep(table, [builder.mul(view, ir.Constant(_I64, 3))])
-        where = builder.load(row)
-        for axis, place in enumerate(places, 1):
-            stride = builder.load(builder.gep(row, [ir.Constant(_I64, axis)]))
-            where = builder.add(where, builder.mul(place, stride))
-        return where
-
-    return types.int64(TABLE, types.int64, types.int64, types.int64), codegen
+    row = VIEW_COLUMNS * (view if isinstance(view, Int) else int(view))
+    return views[row] + views[row + FIT_TO_FIT] * fit + views[row + FIT_TO_FIT + 1] * column
 
 
-@intrinsic
-def entry(typingctx, i, j):  # type: ignore[no-untyped-def]
+def entry(i: Any, j: Any) -> Int:
     """Row of entry (i, j) of a packed lower triangle; for j > i, that of (j, i)."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        ordered = builder.icmp_signed(">=", *args)
-        row, column = builder.select(ordered, *args), builder.select(ordered, args[1], args[0])
-        before = builder.lshr(builder.mul(row, builder.add(row, ir.Constant(_I64, 1))), ir.Constant(_I64, 1))
-        return builder.add(before, column)
-
-    return types.int64(types.int64, types.int64), codegen
+    i, j = value_of(i), value_of(j)
+    ordered = i >= j
+    row, column = select(ordered, i, j), select(ordered, j, i)
+    return (row * (row + 1) >> 1) + column
 
 
-@intrinsic
-def float_at(typingctx, address):  # type: ignore[no-untyped-def]
+def select(condition: Bool, when_true: Any, when_false: Any) -> Any:
+    """One of two values of the same kind."""
+    when_true, when_false = value_of(when_true), value_of(when_false)
+    return when_true.like(builder().select(condition.own, when_true.own, when_false.own))
+
+
+def float_at(where: Int) -> Float:
     """The float64 stored at an address of any alignment."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()), align=1)
-
-    return types.float64(types.int64), codegen
+    return Float(builder().load(pointer(where).own, align=1))
 
 
-@intrinsic
-def put_float(typingctx, address, value):  # type: ignore[no-untyped-def]
+def put_float(where: Int, value: Any) -> None:
     """Store a float64 at an address of any alignment."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        builder.store(args[1], builder.inttoptr(args[0], ir.DoubleType().as_pointer()), align=1)
-        return context.get_dummy_value()
-
-    return types.none(types.int64, types.float64), codegen
+    builder().store(Float.of(value).own, pointer(where).own, align=1)
 
 
-@intrinsic
-def byte_at(typingctx, address):  # type: ignore[no-untyped-def]
-    """The byte stored at an address."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.load(builder.inttoptr(args[0], ir.IntType(8).as_pointer()))
-
-    return types.uint8(types.int64), codegen
-
-
-@intrinsic
-def stand_alone(typingctx):  # type: ignore[no-untyped-def]
-    """Keep the function being built out of its callers: copies of a loop are what compile time goes into."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.none(), codegen
+def has_byte(where: Int) -> Bool:
+    """Whether the byte at an address is not zero."""
+    byte = builder().load(builder().inttoptr(where.own, _BYTE.as_pointer()))
+    return Bool(builder().icmp_unsigned("!=", byte, ir.Constant(_BYTE, 0)))

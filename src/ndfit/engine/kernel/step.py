@@ -22,9 +22,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import compiled, factorise, inlined, substitute
-from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store, widen
-from ndfit.engine.kernel.memory import entry, stand_alone
+from ndfit.engine.kernel.algebra import factorise, substitute
+from ndfit.engine.kernel.flow import loop, subroutine, when
+from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store
+from ndfit.engine.kernel.memory import entry, select
+from ndfit.engine.kernel.values import Lanes, Local
 from ndfit.engine.kernel.workspace import FREE, KEEP, LINEAR, PLACES, Field
 
 LEAST_DAMPING = 1e-15
@@ -38,8 +40,7 @@ LEAST_CURVATURE = 0.03
 SURPRISE = 0.3
 
 
-@inlined
-def learn(structure: Any, workspace: Any, group: int, good: Any) -> None:
+def learn(structure: Any, workspace: Any, group: Any, good: Any) -> None:
     """Set the correction of J^T J from the step that led to the trial point, or none where the step is no `good`.
 
     CHORD is A d / sqrt(d^T A d), TURN is y / sqrt(y^T d).
@@ -49,27 +50,26 @@ def learn(structure: Any, workspace: Any, group: int, good: Any) -> None:
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
     n_free = structure[FREE]
-    straight, real = widen(0.0), widen(0.0)
-    for i in range(n_free):
-        total = widen(0.0)
-        for j in range(n_free):
+    straight, real = Local(Lanes.of(0.0)), Local(Lanes.of(0.0))
+    with loop(n_free) as i:
+        total = Local(Lanes.of(0.0))
+        with loop(n_free) as j:
             place = structure[PLACES + j]
-            total = total + load(normal, entry(i, j)) * (load(trial, place) - load(params, place))
+            total += load(normal, entry(i, j)) * (load(trial, place) - load(params, place))
         place = structure[PLACES + i]
         own, change = load(trial, place) - load(params, place), load(gradient, i) - load(new_gradient, i)
-        store(chord, i, total)
+        store(chord, i, total.value)
         store(turn, i, change)
-        straight = straight + total * own
-        real = real + change * own
-    good = good & (real > LEAST_CURVATURE * straight) & (straight > 0.0)
-    by_chord, by_turn = choose(good, 1.0 / root(straight), 0.0), choose(good, 1.0 / root(real), 0.0)
-    for i in range(n_free):
+        straight += total.value * own
+        real += change * own
+    good = good & (real.value > LEAST_CURVATURE * straight.value) & (straight.value > 0.0)
+    by_chord, by_turn = choose(good, 1.0 / root(straight.value), 0.0), choose(good, 1.0 / root(real.value), 0.0)
+    with loop(n_free) as i:
         store(chord, i, choose(good, load(chord, i) * by_chord, 0.0))
         store(turn, i, choose(good, load(turn, i) * by_turn, 0.0))
 
 
-@inlined
-def judge(structure: Any, workspace: Any, group: int) -> None:
+def judge(structure: Any, workspace: Any, group: Any) -> None:
     """Keep the trial points that lower the cost, and update the damping."""
     cost = at_group(workspace, Field.COST, group)
     damping, growth = at_group(workspace, Field.DAMPING, group), at_group(workspace, Field.GROWTH, group)
@@ -79,10 +79,10 @@ def judge(structure: Any, workspace: Any, group: int) -> None:
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     n_free = structure[FREE]
     old, new = load(cost, 0), load(at_group(workspace, Field.TRIAL_COST, group), 0)
-    undefined = widen(0.0)
-    for i in range(n_free):
-        undefined = undefined + (load(trial_normal, entry(i, i)) - load(trial_gradient, i)) * 0.0
-    keep = (new < old) & (undefined == 0.0)
+    undefined = Local(Lanes.of(0.0))
+    with loop(n_free) as i:
+        undefined += (load(trial_normal, entry(i, i)) - load(trial_gradient, i)) * 0.0
+    keep = (new < old) & (undefined.value == 0.0)
     gain = (old - new) / load(at_group(workspace, Field.PREDICTED, group), 0)
     learn(structure, workspace, group, keep & (old < HUGE) & (gain > LEAST_GAIN) & (gain < MOST_GAIN))
     excess = 2.0 * gain - 1.0
@@ -95,27 +95,25 @@ def judge(structure: Any, workspace: Any, group: int) -> None:
     store(cost, 0, choose(keep, new, old))
     foreseen = keep & (gain > 1.0 - SURPRISE) & (gain < 1.0 + SURPRISE)
     store(former, 0, choose(foreseen, load(at_group(workspace, Field.LENGTH, group), 0), 0.0))
-    for i in range(entry(n_free, 0)):
+    with loop(entry(n_free, 0)) as i:
         store(normal, i, choose(keep, load(trial_normal, i), load(normal, i)))
-    for i in range(n_free):
+    with loop(n_free) as i:
         store(gradient, i, choose(keep, load(trial_gradient, i), load(gradient, i)))
         place = structure[PLACES + i]
         store(params, place, choose(keep, load(trial, place), load(params, place)))
 
 
-@compiled
-def propose(structure: Any, workspace: Any, group: int, bounded: bool) -> None:
+@subroutine()
+def propose(structure: Any, workspace: Any, group: Any, bounded: Any) -> None:
     """Set the next trial point."""
-    stand_alone()
     hold(structure, workspace, group)
     solve_step(structure, workspace, group)
-    if bounded and pin(structure, workspace, group):
+    with when(bounded), when(pin(structure, workspace, group)):
         solve_step(structure, workspace, group)
     move(structure, workspace, group)
 
 
-@inlined
-def hold(structure: Any, workspace: Any, group: int) -> None:
+def hold(structure: Any, workspace: Any, group: Any) -> None:
     """Set the scale of each parameter, 0 for those that a bound holds and those without effect.
 
     COSINE is the largest square of J_k^T r / |J_k| among the others; EFFECT is the trace of J^T J.
@@ -124,24 +122,23 @@ def hold(structure: Any, workspace: Any, group: int) -> None:
     scale, pinned = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.PINNED, group)
     params = at_group(workspace, Field.PARAMS, group)
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
-    steepest, effect = widen(0.0), widen(0.0)
-    for i in range(structure[FREE]):
+    steepest, effect = Local(Lanes.of(0.0)), Local(Lanes.of(0.0))
+    with loop(structure[FREE]) as i:
         square, slope, point = load(normal, entry(i, i)), load(gradient, i), load(params, structure[PLACES + i])
         held = ((point <= load(lower, i)) & (slope < 0.0)) | ((point >= load(upper, i)) & (slope > 0.0))
         own = choose(held, 0.0, choose(square > 0.0, 1.0 / root(square), 0.0))
-        effect = effect + square
+        effect += square
         slant = slope * own * slope * own
-        steepest = choose(slant > steepest, slant, steepest)
+        steepest.set(choose(slant > steepest.value, slant, steepest.value))
         store(scale, i, own)
         store(pinned, i, 0.0)
-    store(at_group(workspace, Field.COSINE, group), 0, steepest)
-    store(at_group(workspace, Field.EFFECT, group), 0, effect)
+    store(at_group(workspace, Field.COSINE, group), 0, steepest.value)
+    store(at_group(workspace, Field.EFFECT, group), 0, effect.value)
 
 
-@compiled
-def solve_step(structure: Any, workspace: Any, group: int) -> None:
+@subroutine()
+def solve_step(structure: Any, workspace: Any, group: Any) -> None:
     """Solve the damped, scaled normal equations; pinned steps are given."""
-    stand_alone()
     normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
     scale, pinned = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.PINNED, group)
     factor, step = at_group(workspace, Field.FACTOR, group), at_group(workspace, Field.STEP, group)
@@ -149,41 +146,39 @@ def solve_step(structure: Any, workspace: Any, group: int) -> None:
     chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
     n_free, n_linear = structure[FREE], structure[LINEAR]
     linear_damping = choose(load(at_group(workspace, Field.MODE, group), 0) == KEEP, damped, 0.0)
-    for i in range(n_free):
-        own, right = load(scale, i), load(gradient, i)
-        for j in range(n_free):
-            right = right - load(normal, entry(i, j)) * load(pinned, j)
-        store(step, i, right * own)
-        for j in range(i + 1):
+    with loop(n_free) as i:
+        own, right = load(scale, i), Local(load(gradient, i))
+        with loop(n_free) as j:
+            right -= load(normal, entry(i, j)) * load(pinned, j)
+        store(step, i, right.value * own)
+        with loop(i + 1) as j:
             curved = load(normal, entry(i, j)) - load(chord, i) * load(chord, j) + load(turn, i) * load(turn, j)
             store(factor, entry(i, j), curved * own * load(scale, j))
         own = choose(own > 0.0, load(factor, entry(i, i)), 1.0)
-        store(factor, entry(i, i), own + (damped if i >= n_linear else linear_damping))
+        store(factor, entry(i, i), own + select(i >= n_linear, damped, linear_damping))
     factorise(factor, n_free)
     substitute(factor, step, n_free)
-    for i in range(n_free):
+    with loop(n_free) as i:
         store(step, i, load(step, i) * load(scale, i) + load(pinned, i))
 
 
-@inlined
-def pin(structure: Any, workspace: Any, group: int) -> bool:
+def pin(structure: Any, workspace: Any, group: Any) -> Any:
     """Give the steps that would cross a bound, and drop their parameters; return whether there were any."""
     step, scale = at_group(workspace, Field.STEP, group), at_group(workspace, Field.SCALE, group)
     pinned, params = at_group(workspace, Field.PINNED, group), at_group(workspace, Field.PARAMS, group)
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
-    crossings = widen(0.0)
-    for i in range(structure[FREE]):
+    crossings = Local(Lanes.of(0.0))
+    with loop(structure[FREE]) as i:
         point, least, most = load(params, structure[PLACES + i]), load(lower, i), load(upper, i)
         reached = point + load(step, i)
         below, above = reached < least, reached > most
         store(pinned, i, choose(below, least - point, choose(above, most - point, 0.0)))
         store(scale, i, choose(below | above, 0.0, load(scale, i)))
-        crossings = crossings + choose(below | above, 1.0, 0.0)
-    return not none_of(crossings > 0.0)
+        crossings += choose(below | above, 1.0, 0.0)
+    return ~none_of(crossings.value > 0.0)
 
 
-@inlined
-def move(structure: Any, workspace: Any, group: int) -> None:
+def move(structure: Any, workspace: Any, group: Any) -> None:
     """Set the trial point, the reduction predicted for it, and the lengths that the convergence tests compare.
 
     LENGTH is the squared step in the residuals' metric, h^T J^T J h; MOVE and SIZE are the squares of step and
@@ -194,9 +189,8 @@ def move(structure: Any, workspace: Any, group: int) -> None:
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
     chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
-    descent, curvature, distance, size = widen(0.0), widen(0.0), widen(0.0), widen(0.0)
-    along, beyond = widen(0.0), widen(0.0)
-    for i in range(structure[FREE]):
+    descent, curvature, distance, size, along, beyond = (Local(Lanes.of(0.0)) for _ in range(6))
+    with loop(structure[FREE]) as i:
         point, least, most = load(params, structure[PLACES + i]), load(lower, i), load(upper, i)
         own = load(step, i)
         reached = point + own
@@ -205,16 +199,16 @@ def move(structure: Any, workspace: Any, group: int) -> None:
         store(step, i, own)
         store(trial, structure[PLACES + i], choose(below, least, choose(above, most, reached)))
         square, slope = load(normal, entry(i, i)), load(gradient, i)
-        descent = descent + slope * own
-        distance = distance + square * own * own
-        size = size + square * point * point
-        along = along + load(chord, i) * own
-        beyond = beyond + load(turn, i) * own
-        for j in range(i):
-            curvature = curvature + load(normal, entry(i, j)) * own * load(step, j)
-    curvature = distance + 2.0 * curvature
-    reduction = 2.0 * descent - curvature + along * along - beyond * beyond
+        descent += slope * own
+        distance += square * own * own
+        size += square * point * point
+        along += load(chord, i) * own
+        beyond += load(turn, i) * own
+        with loop(i) as j:
+            curvature += load(normal, entry(i, j)) * own * load(step, j)
+    length = distance.value + 2.0 * curvature.value
+    reduction = 2.0 * descent.value - length + along.value * along.value - beyond.value * beyond.value
     store(at_group(workspace, Field.PREDICTED, group), 0, choose(reduction > TINY, reduction, TINY))
-    store(at_group(workspace, Field.LENGTH, group), 0, curvature)
-    store(at_group(workspace, Field.MOVE, group), 0, distance)
-    store(at_group(workspace, Field.SIZE, group), 0, size)
+    store(at_group(workspace, Field.LENGTH, group), 0, length)
+    store(at_group(workspace, Field.MOVE, group), 0, distance.value)
+    store(at_group(workspace, Field.SIZE, group), 0, size.value)

@@ -19,9 +19,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import compiled, factorise, inlined, substitute
-from ndfit.engine.kernel.lanes import at_group, choose, load, root, store, widen
-from ndfit.engine.kernel.memory import entry, stand_alone
+from ndfit.engine.kernel.algebra import factorise, substitute
+from ndfit.engine.kernel.flow import loop, subroutine, when
+from ndfit.engine.kernel.lanes import at_group, choose, load, root, store
+from ndfit.engine.kernel.memory import entry, select
+from ndfit.engine.kernel.values import Lanes, Local
 from ndfit.engine.kernel.workspace import BASIS, ELIMINATE, FREE, LINEAR, PLACES, ROWS, START, VARIABLE, Field
 
 # What elimination takes off the squared residuals is counted short by this part of it: rounding must not show a cost
@@ -29,19 +31,18 @@ from ndfit.engine.kernel.workspace import BASIS, ELIMINATE, FREE, LINEAR, PLACES
 DOUBT = 1e-13
 
 
-@inlined
-def eliminate(structure: Any, workspace: Any, group: int) -> None:
+def eliminate(structure: Any, workspace: Any, group: Any) -> None:
     """Move the linear parameters of the trial point to their best values; leave their change in STEP."""
     gram, factor = at_group(workspace, Field.GRAM, group), at_group(workspace, Field.FACTOR, group)
     scale, change = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.STEP, group)
     trial = at_group(workspace, Field.TRIAL, group)
     n = structure[LINEAR]
-    for i in range(n):
+    with loop(n) as i:
         square = load(gram, entry(i + 1, i + 1))
         own = choose(square > 0.0, 1.0 / root(square), 0.0)
         store(scale, i, own)
         store(change, i, load(gram, entry(i + 1, 0)) * own)
-        for j in range(i + 1):
+        with loop(i + 1) as j:
             store(factor, entry(i, j), load(gram, entry(i + 1, j + 1)) * own * load(scale, j))
     factorise(factor, n)
     before = load(gram, 0)
@@ -49,62 +50,59 @@ def eliminate(structure: Any, workspace: Any, group: int) -> None:
     keep_plausible(structure, workspace, group)
     free = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
     store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(free, choose(cost < least, least, cost), before))
-    for i in range(n):
+    with loop(n) as i:
         own = choose(free, load(change, i) * load(scale, i), 0.0)
         store(change, i, own)
         place = structure[PLACES + i]
         store(trial, place, load(trial, place) + own)
 
 
-@inlined
-def keep_plausible(structure: Any, workspace: Any, group: int) -> None:
+def keep_plausible(structure: Any, workspace: Any, group: Any) -> None:
     """Turn MODE from START to ELIMINATE in lanes where the best value of a linear parameter is further from zero."""
     change, scale = at_group(workspace, Field.STEP, group), at_group(workspace, Field.SCALE, group)
     mode, trial = at_group(workspace, Field.MODE, group), at_group(workspace, Field.TRIAL, group)
-    growth = widen(0.0)
-    for i in range(structure[LINEAR]):
+    growth = Local(Lanes.of(0.0))
+    with loop(structure[LINEAR]) as i:
         own = load(trial, structure[PLACES + i]) * load(change, i) * load(scale, i)
-        growth = choose(own > growth, own, growth)
+        growth.set(choose(own > growth.value, own, growth.value))
     given = load(mode, 0)
-    store(mode, 0, choose((growth > 0.0) & (given == START), widen(ELIMINATE), given))
+    store(mode, 0, choose((growth.value > 0.0) & (given == START), ELIMINATE, given))
 
 
-@compiled
-def assemble(structure: Any, workspace: Any, group: int) -> None:
+@subroutine()
+def assemble(structure: Any, workspace: Any, group: Any) -> None:
     """Set J^T J and J^T r of the trial point from the products and the linear parameters."""
-    stand_alone()
     gram, change = at_group(workspace, Field.GRAM, group), at_group(workspace, Field.STEP, group)
     normal, gradient = at_group(workspace, Field.TRIAL_NORMAL, group), at_group(workspace, Field.TRIAL_GRADIENT, group)
     n_linear, n_free, n_rows = structure[LINEAR], structure[FREE], structure[ROWS]
-    for i in range(entry(n_free, 0)):
+    with loop(entry(n_free, 0)) as i:
         store(normal, i, 0.0)
-    for i in range(n_free):
+    with loop(n_free) as i:
         store(gradient, i, 0.0)
     eliminated = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
-    for i in range(n_linear):
+    with loop(n_linear) as i:
         store(gradient, i, choose(eliminated, 0.0, load(gram, entry(i + 1, 0))))
-        for j in range(i + 1):
+        with loop(i + 1) as j:
             store(normal, entry(i, j), load(gram, entry(i + 1, j + 1)))
-    for d in range(n_rows):
-        i, row, own = structure[structure[VARIABLE] + d], 1 + n_linear + d, coefficient(structure, workspace, group, d)
-        slope = load(gram, entry(row, 0))
-        for j in range(n_linear):
-            product = load(gram, entry(row, 1 + j))
-            slope = slope - load(change, j) * product
+    with loop(n_rows) as d:
+        i, row, own = structure[structure[VARIABLE] + d], d + 1 + n_linear, coefficient(structure, workspace, group, d)
+        slope = Local(load(gram, entry(row, 0)))
+        with loop(n_linear) as j:
+            product = load(gram, entry(row, j + 1))
+            slope -= load(change, j) * product
             store(normal, entry(i, j), load(normal, entry(i, j)) + own * product)
-        store(gradient, i, load(gradient, i) + own * slope)
-        for e in range(d + 1):
+        store(gradient, i, load(gradient, i) + own * slope.value)
+        with loop(d + 1) as e:
             j, other = structure[structure[VARIABLE] + e], coefficient(structure, workspace, group, e)
-            twice = 2.0 if i == j and e < d else 1.0
-            place = entry(i, j)
-            product = own * other * load(gram, entry(row, 1 + n_linear + e))
+            place, twice = entry(i, j), select((i == j) & (e < d), 2.0, 1.0)
+            product = own * other * load(gram, entry(row, e + 1 + n_linear))
             store(normal, place, load(normal, place) + product * twice)
 
 
-@compiled
-def coefficient(structure: Any, workspace: Any, group: int, row: int) -> Any:
+@subroutine(Lanes)
+def coefficient(structure: Any, workspace: Any, group: Any, row: Any) -> Any:
     """The linear parameter that a derivative row is multiplied by."""
-    basis = structure[structure[BASIS] + row]
-    if basis < 0:
-        return widen(1.0)
-    return load(at_group(workspace, Field.TRIAL, group), structure[PLACES + basis])
+    basis, value = structure[structure[BASIS] + row], Local(Lanes.of(1.0))
+    with when(basis >= 0):
+        value.set(load(at_group(workspace, Field.TRIAL, group), structure[PLACES + basis]))
+    return value.value

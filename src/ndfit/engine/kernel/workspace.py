@@ -84,6 +84,30 @@ OUTCOME_COLUMNS = 3  # before the parameters
 _PAGE = 4096  # bytes
 
 
+class Job(IntEnum):
+    """What is where in the table of a call: addresses of the other tables, and numbers."""
+
+    STRUCTURE = 0
+    WORKSPACE = 1
+    VIEWS = 2
+    FITS = 3
+    SAMPLES = 4
+    INPUTS = 5
+    WEIGHTED = 6  # whether there are weights or samples left out
+    BOUNDED = 7  # whether a free parameter has a bound
+    LOSSY = 8  # whether the loss is not the square
+
+
+class Limit(IntEnum):
+    """What is where among the numbers that say when a fit has ended; the last is the scale of the loss."""
+
+    FTOL = 0
+    XTOL = 1
+    GTOL = 2
+    EVALUATIONS = 3
+    SCALE = 4
+
+
 def view_table(arrays: Sequence[NDArray[Any] | None]) -> Table:
     """Return the table of views of 2-D arrays, which must be kept alive as long as it is used."""
     rows = [(0, 0, 0) if array is None else (array.ctypes.data, *array.strides) for array in arrays]
