@@ -149,9 +149,9 @@ class _DiskCache(FunctionCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         # A file that was cut short or damaged may raise anything. Its index would also stop what is compiled now from
-        # being stored.
+        # being stored. numba's own method first gets ready to compile, which takes 0.3 s and can wait until it must.
         try:
-            return super().load_overload(sig, target_context)
+            return self._load_overload(sig, target_context)
         except Exception:
             with suppress(OSError):
                 self.flush()
