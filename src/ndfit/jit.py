@@ -23,6 +23,7 @@ import numba
 from numba import njit, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 
 __all__ = [
     "LANES",
@@ -149,8 +150,11 @@ class _DiskCache(FunctionCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         # A file that was cut short or damaged may raise anything. Its index would also stop what is compiled now from
-        # being stored. numba's own method first gets ready to compile, which takes 0.3 s and can wait until it must.
+        # being stored.
         try:
+            # numba's own method first gets ready to compile, which takes 0.3 s and can wait until it must; but of that,
+            # what it calls at run time is needed to run.
+            rtsys.initialize(target_context)
             return self._load_overload(sig, target_context)
         except Exception:
             with suppress(OSError):

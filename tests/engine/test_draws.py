@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -44,3 +49,14 @@ def test_numbers_are_uniform() -> None:
     assert numbers.max() < 1
     assert np.abs(numbers.mean(axis=0) - 0.5).max() < 5 * np.sqrt(1 / 12 / 100_000)
     assert np.abs(np.corrcoef(numbers.T) - np.eye(3)).max() < 0.02
+
+
+def test_what_another_process_compiled_runs(tmp_path: Path) -> None:
+    """Nothing else is compiled in the second: what numba's arrays need at run time must be there all the same."""
+    script = (
+        "import numpy as np; from ndfit.engine.kernel.draws import uniform; print(uniform(1, np.arange(3), 0, 2).sum())"
+    )
+    environment = {**os.environ, "NDFIT_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    first, second = (subprocess.check_output(command, env=environment, text=True) for _ in range(2))
+    assert float(first) == float(second) == pytest.approx(float(uniform(1, np.arange(3), 0, 2).sum()), rel=1e-15)
