@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -92,6 +92,7 @@ class ModelCode:
 
 _LOCK = Lock()
 _SUFFIX = "SUFFIX"
+_KEPT = 32  # models
 
 
 @cache
@@ -110,8 +111,9 @@ def _compile(text: str, tables: tuple[tuple[str, tuple[float, ...]], ...]) -> Mo
     )
 
 
+@lru_cache(_KEPT)
 def generate(graph: ModelGraph, free: tuple[int, ...], unbounded: tuple[int, ...]) -> ModelCode:
-    """Generate the code of a model.
+    """Generate the code of a model. What comes out is kept, for calls with the same model again.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ derivative is the `where` of its branches' derivatives, each accumulated on its 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -16,6 +17,8 @@ from ndfit.graph.ops import OPS
 from ndfit.graph.reasons import NotDifferentiable
 
 __all__ = ["depends", "differentiate", "input_free", "linear_parameters"]
+
+_KEPT = 64  # graphs
 
 
 def depends(graph: ModelGraph, node: int) -> frozenset[Node]:
@@ -28,8 +31,9 @@ def input_free(graph: ModelGraph) -> tuple[bool, ...]:
     return tuple(all(leaf.op != "input" for leaf in leaves) for leaves in _leaves(graph))
 
 
+@lru_cache(_KEPT)
 def differentiate(graph: ModelGraph, wrt: tuple[int, ...]) -> ModelGraph:
-    """Add first derivatives.
+    """Add first derivatives. What comes out is kept, for calls with the same model again.
 
     Parameters
     ----------

@@ -160,12 +160,12 @@ class _Check:
         """Compare derivatives with central differences."""
         if not self._free:
             return
-        complete = self._with_ties(parameters)
+        complete, middle = self._with_ties(parameters), self._value_or_nan(parameters)
         found = np.array(
             [np.broadcast_to(column, self._coords[0].shape) for column in self._evaluator(complete, self._coords)[1:]]
         )
         for derivative, index in zip(found, self._free, strict=True):
-            slope = self._contradiction(derivative, parameters, index)
+            slope = self._contradiction(derivative, parameters, index, middle)
             if slope is not None:
                 at = int(np.argmax(np.isfinite(slope)))
                 raise Mismatch(
@@ -173,27 +173,28 @@ class _Check:
                     f"of the model give {slope[at]:.6g}, at {self._describe(complete)}"
                 )
 
-    def _contradiction(self, derivative: FloatArray, parameters: FloatArray, index: int) -> FloatArray | None:
+    def _contradiction(
+        self, derivative: FloatArray, parameters: FloatArray, index: int, middle: FloatArray
+    ) -> FloatArray | None:
         """The model's slope at the samples where every step contradicts the derivative, NaN elsewhere; None if none."""
         contradicted = np.full(derivative.shape, np.nan)
         agreed = np.zeros(derivative.shape, dtype=bool)
         for relative_step in _STEPS:
-            slope, tolerance = self._differences(parameters, index, relative_step)
+            slope, tolerance = self._differences(parameters, index, relative_step, middle)
             agreed |= np.abs(derivative - slope) <= tolerance
             contradicted = np.where(agreed, np.nan, np.where(np.isfinite(slope), slope, contradicted))
             if agreed.any() and not np.isfinite(contradicted).any():
                 return None
         return contradicted if np.isfinite(contradicted).any() else None
 
-    def _differences(self, parameters: FloatArray, index: int, relative_step: float) -> tuple[FloatArray, FloatArray]:
+    def _differences(
+        self, parameters: FloatArray, index: int, relative_step: float, middle: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         step = relative_step * (abs(parameters[index]) or 1.0)
-        values = []
-        for multiple in (-2, -1, 0, 1, 2):
-            shifted = parameters.copy()
-            shifted[index] += multiple * step
-            value = self._model_value(shifted)
-            values.append(np.full(self._coords[0].shape, np.nan) if value is None else value)
-        far_low, low, middle, high, far_high = values
+        direction = step * (np.arange(parameters.size) == index)
+        far_low, low, high, far_high = (
+            self._value_or_nan(parameters + multiple * direction) for multiple in (-2, -1, 1, 2)
+        )
         with np.errstate(all="ignore"):
             slope, wide = (high - low) / (2 * step), (far_high - far_low) / (4 * step)
             bend, wide_bend = (high - 2 * middle + low) / step, (far_high - 2 * middle + far_low) / (4 * step)
@@ -219,6 +220,10 @@ class _Check:
             self.error = f"raises {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             return None
         return np.broadcast_to(np.asarray(value, dtype=float), self._coords[0].shape)
+
+    def _value_or_nan(self, parameters: FloatArray) -> FloatArray:
+        value = self._model_value(parameters)
+        return np.full(self._coords[0].shape, np.nan) if value is None else value
 
     def _with_ties(self, parameters: FloatArray) -> FloatArray:
         complete = parameters.copy()

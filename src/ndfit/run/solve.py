@@ -36,7 +36,7 @@ __all__ = ["Schedule", "solve"]
 
 MEMORY_LIMIT = "512 MB"
 
-SECONDS_WORTH_A_TRIAL = 0.3
+SECONDS_WORTH_A_TRIAL = 0.5
 SECONDS_WORTH_A_WARNING = 10.0
 # An interrupt waits for the chunks that are in work, and a checkpoint loses them.
 SECONDS_PER_CHUNK = 0.5
