@@ -97,7 +97,9 @@ class CompiledEngine:
         self.model.set_tied(parameters)
         covariance = self._covariance(call, block, options, parameters) if options.covariance else None
         status = outcome[:, 0].astype(np.int16)
-        parameters[~usable(status)] = np.nan
+        without_answer = ~usable(status)
+        if without_answer.any():
+            parameters[without_answer] = np.nan
         return BlockResult(parameters, status, outcome[:, 1].astype(np.int32), outcome[:, 2].copy(), covariance)
 
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
@@ -192,7 +194,7 @@ class _Call:
     def covariance(self) -> FloatArray:
         """Return (N, F, F), in the order of `model.free`, at the outcome's parameters."""
         n_fits, n_samples, n_free = self.job[Job.FITS], self.job[Job.SAMPLES], len(self.model.free)
-        covariance = np.full((n_fits, n_free, n_free), np.nan)
+        covariance = np.empty((n_fits, n_free, n_free))
         jacobian = np.zeros((n_free * n_samples, LANES))
         invert, functions = compiled_inversion(), self.model.functions()
         invert(*functions, self.job.ctypes.data, jacobian.ctypes.data, covariance.ctypes.data)

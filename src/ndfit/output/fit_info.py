@@ -14,7 +14,7 @@ from astropy.modeling.fitting import FitInfoArrayContainer
 from numpy.typing import NDArray
 
 from ndfit.output.maps import Maps
-from ndfit.problem.types import STATUS
+from ndfit.problem.types import STATUS, counts_of
 
 __all__ = ["FitInfoArray", "FitRecord", "gather_fit_info"]
 
@@ -59,8 +59,8 @@ def gather_fit_info(maps: Maps, names: tuple[str, ...] | None, absolute_sigma: b
 def _own_columns(maps: Maps, absolute_sigma: bool) -> dict[str, NDArray[Any]]:
     """What every engine knows of each fit."""
     message = np.full(maps.status.shape, None, dtype=object)
-    for code in np.unique(maps.status):
-        message[maps.status == code] = _MEANINGS[int(code)]
+    for code in counts_of(maps.status):
+        message[maps.status == code] = _MEANINGS[code]
     columns = {
         "status": maps.status,
         "success": maps.converged,

@@ -14,7 +14,7 @@ import numpy as np
 
 from ndfit.errors import AllFitsFailed, FitWarning
 from ndfit.output.maps import Maps
-from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Status
+from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Status, counts_of
 
 __all__ = ["IN_FOLDERS", "IN_THE_RESULT", "report_failures", "summary_text"]
 
@@ -36,8 +36,7 @@ def report_failures(maps: Maps, *, masked: bool, see: str) -> None:
     AllFitsFailed
         Every position that was to be fitted failed for the same cause.
     """
-    codes, counts = np.unique(maps.status, return_counts=True)
-    found = {STATUS[int(code)]: int(count) for code, count in zip(codes, counts, strict=True)}
+    found = {STATUS[code]: count for code, count in counts_of(maps.status).items()}
     counted = {row: count for row, count in found.items() if row.counted}
     failed = {row: count for row, count in counted.items() if not row.converged}
     if masked and found and all(row.status == Status.ALL_MASKED for row in found):
@@ -64,9 +63,8 @@ def summary_text(maps: Maps, parameters: Mapping[str, Any], title: str) -> str:
     """
     size = maps.status.size
     lines = [f"{size} position{'' if size == 1 else 's'}, {title}"]
-    codes, counts = np.unique(maps.status, return_counts=True)
-    for code, count in sorted(zip(codes, counts, strict=True), key=lambda pair: -pair[1]):
-        lines += _count_line(int(count), size, STATUS[int(code)].meaning, STATUS[int(code)].remedy)
+    for code, count in sorted(counts_of(maps.status).items(), key=lambda pair: -pair[1]):
+        lines += _count_line(count, size, STATUS[code].meaning, STATUS[code].remedy)
     for flag, row in FLAGS.items():
         count = int(np.count_nonzero(maps.flags & flag))
         lines += _count_line(count, size, row.meaning, row.remedy) if count else []

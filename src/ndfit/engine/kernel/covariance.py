@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from ndfit.engine.kernel.evaluate import count_of_tile
 from ndfit.engine.kernel.filling import fill
-from ndfit.engine.kernel.flow import emitted, loop, loop_while, subroutine, when
+from ndfit.engine.kernel.flow import either, emitted, loop, loop_while, subroutine, when
 from ndfit.engine.kernel.lanes import at_group, choose, load, root, store
 from ndfit.engine.kernel.memory import address, at, entry, float_at, pointer, put_float, shift, table
 from ndfit.engine.kernel.system import coefficient
@@ -33,20 +33,24 @@ SINGULAR = float(np.finfo(float).eps)  # of a column's length, times the number 
 
 
 def invert_all(prepare: Any, write_rows: Any, job_address: Any, jacobian_address: Any, covariance: Any) -> None:
-    """Write the covariance (F, F) of each fit with a status of 0 or more, parameters in the structure's order."""
+    """Write the covariance (F, F) of each fit, parameters in the structure's order; NaN where the status is below 0."""
     job, jacobian = table(job_address), pointer(jacobian_address)
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
     n_fits, n_samples, n_inputs, weighted = job[Job.FITS], job[Job.SAMPLES], job[Job.INPUTS], job[Job.WEIGHTED] != 0
     fits, following, fresh = at(workspace, Field.FIT), Local(0), Local(True)
+    size = structure[FREE] * structure[FREE]
     with loop_while(lambda: following.value < n_fits):
         filled = Local(0)
         with loop_while(lambda: (following.value < n_fits) & (filled.value < LANES)):
             fit, lane = following.value, filled.value
-            with when(float_at(address(views, View.OUTCOME, fit, 0)) >= 0.0):
-                fill(workspace, views, fit, lane, n_samples, n_inputs, weighted, fresh.value)
-                place(structure, workspace, views, fit, lane)
-                fits[lane] = fit
-                filled += 1
+            with either(float_at(address(views, View.OUTCOME, fit, 0)) >= 0.0) as (solved, without_solution):
+                with solved:
+                    fill(workspace, views, fit, lane, n_samples, n_inputs, weighted, fresh.value)
+                    place(structure, workspace, views, fit, lane)
+                    fits[lane] = fit
+                    filled += 1
+                with without_solution, loop(size) as i:
+                    put_float(covariance + (fit * size + i) * 8, NAN)
             following += 1
         fresh.set(False)
         prepare(at(workspace, Field.TRIAL), at(workspace, Field.PREPARED))
