@@ -171,6 +171,7 @@ class _Call:
             Job.WEIGHTED: block.weights is not None or block.valid is not None,
             Job.BOUNDED: np.isfinite(block.lower[:, free]).any() or np.isfinite(block.upper[:, free]).any(),
             Job.LOSSY: lossy,
+            Job.SINGLE: block.data.dtype == np.float32,
         }
         return cls(model, workspace, tables, arrays, np.array([job[field] for field in Job], np.int64))
 

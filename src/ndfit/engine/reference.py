@@ -261,7 +261,7 @@ class _Worker:
     def _samples(self, row: int) -> _Samples:
         block = self.block
         coords = tuple(values if values.ndim == 1 else values[row] for values in block.coords)
-        data = block.data[row]
+        data = block.data[row].astype(float)
         weights = None if block.weights is None else block.weights[row]
         use = None if block.valid is None or block.valid[row].all() else block.valid[row]
         if use is None:

@@ -377,7 +377,7 @@ class Block:
 
     Attributes
     ----------
-    data : shape (N, M) float64, any strides; 0 where `valid` is False.
+    data : shape (N, M) float64, or float32 where the caller's are no longer; any strides; 0 where `valid` is False.
     weights : shape (N, M) float64, any strides, finite and non-negative; or None.
     valid : shape (N, M) bool, the samples to use; None when all are.
     coords : K arrays of shape (M,) when all fits share them, else (N, M); finite where `valid`.
@@ -389,7 +389,7 @@ class Block:
         axes; random numbers are drawn by it.
     """
 
-    data: FloatArray
+    data: FloatArray | NDArray[np.float32]
     weights: FloatArray | None
     valid: NDArray[np.bool_] | None
     coords: tuple[FloatArray, ...]

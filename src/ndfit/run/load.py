@@ -19,6 +19,8 @@ from ndfit.problem.types import Block, FitProblem, FloatArray, Status
 
 __all__ = ["Inputs", "in_memory", "inputs_of", "load", "make_block"]
 
+_SINGLE = np.dtype(np.float32)
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -141,11 +143,11 @@ def make_block(inputs: Inputs) -> Block:
     )
 
 
-def _flatten(array: Any, inputs: Inputs) -> FloatArray:
-    """(N, M) float64; a view where dtype and strides allow."""
-    n_samples = int(np.prod(inputs.fitting_shape))
-    flat: FloatArray = np.asarray(array).reshape(-1, n_samples).astype(float, copy=False)
-    return flat
+def _flatten(array: Any, inputs: Inputs) -> FloatArray | NDArray[np.float32]:
+    """(N, M) float64, or float32 of what has no more digits; a view where dtype and strides allow."""
+    flat = np.asarray(array).reshape(-1, int(np.prod(inputs.fitting_shape)))
+    short = flat.dtype.kind == "f" and flat.dtype.itemsize <= _SINGLE.itemsize
+    return flat.astype(_SINGLE if short else float, copy=False)
 
 
 def _all_finite(array: Any) -> bool:
@@ -210,7 +212,7 @@ def _status_of_starts(shape: tuple[int, ...], inputs: Inputs) -> NDArray[np.int1
 
 
 def _status_of_samples(
-    data: FloatArray,
+    data: FloatArray | NDArray[np.float32],
     wanted: NDArray[np.bool_],
     finite: NDArray[np.bool_],
     valid: NDArray[np.bool_],

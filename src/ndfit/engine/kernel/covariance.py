@@ -36,7 +36,7 @@ def invert_all(prepare: Any, write_rows: Any, job_address: Any, jacobian_address
     """Write the covariance (F, F) of each fit, parameters in the structure's order; NaN where the status is below 0."""
     job, jacobian = table(job_address), pointer(jacobian_address)
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
-    n_fits, n_samples, n_inputs, weighted = job[Job.FITS], job[Job.SAMPLES], job[Job.INPUTS], job[Job.WEIGHTED] != 0
+    n_fits, n_samples, weighted = job[Job.FITS], job[Job.SAMPLES], job[Job.WEIGHTED] != 0
     fits, following, fresh = at(workspace, Field.FIT), Local(0), Local(True)
     size = structure[FREE] * structure[FREE]
     with loop_while(lambda: following.value < n_fits):
@@ -45,7 +45,7 @@ def invert_all(prepare: Any, write_rows: Any, job_address: Any, jacobian_address
             fit, lane = following.value, filled.value
             with either(float_at(address(views, View.OUTCOME, fit, 0)) >= 0.0) as (solved, without_solution):
                 with solved:
-                    fill(workspace, views, fit, lane, n_samples, n_inputs, weighted, fresh.value)
+                    fill(job, workspace, views, fit, lane, weighted, fresh.value)
                     place(structure, workspace, views, fit, lane)
                     fits[lane] = fit
                     filled += 1

@@ -36,7 +36,7 @@ def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_
     """Solve every fit whose status in the outcome is READY."""
     job, limits = table(job_address), pointer(limits_address)
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
-    n_fits, n_samples, n_inputs = job[Job.FITS], job[Job.SAMPLES], job[Job.INPUTS]
+    n_samples = job[Job.SAMPLES]
     weighted, bounded, lossy = (job[field] != 0 for field in (Job.WEIGHTED, Job.BOUNDED, Job.LOSSY))
     ftol, xtol, gtol, max_nfev, scale = (limits[limit] for limit in Limit)
     fits, codes = at(workspace, Field.FIT), at(workspace, Field.CODE)
@@ -46,10 +46,7 @@ def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_
     following, active = Local(0), Local(0)
 
     def take_next(lane: Any, fresh: bool) -> None:
-        fit = take(
-            structure, workspace, views, following.value, lane, n_fits, n_samples, n_inputs, weighted, mode, fresh
-        )
-        following.set(fit)
+        following.set(take(job, structure, workspace, views, following.value, lane, weighted, mode, fresh))
 
     with loop(LANES) as lane:
         take_next(lane, fresh=True)
@@ -74,26 +71,17 @@ def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_
 
 @subroutine(Int)
 def take(
-    structure: Any,
-    workspace: Any,
-    views: Any,
-    first: Any,
-    lane: Any,
-    n_fits: Any,
-    n_samples: Any,
-    n_inputs: Any,
-    weighted: Any,
-    mode: Any,
-    fresh: Any,
+    job: Any, structure: Any, workspace: Any, views: Any, first: Any, lane: Any, weighted: Any, mode: Any, fresh: Any
 ) -> Any:
     """Give a lane the next fit to solve, if there is one; return the one after it."""
+    n_fits = job[Job.FITS]
     fit, ready = Local(first), Local(False)
     with loop_while(lambda: ~ready.value & (fit.value < n_fits)):
         ready.set(float_at(address(views, View.OUTCOME, fit.value, 0)) == READY)
         fit += select(ready.value, 0, 1)
     at(workspace, Field.FIT)[lane] = -1.0
     with when(ready.value):
-        fill(workspace, views, fit.value, lane, n_samples, n_inputs, weighted, fresh)
+        fill(job, workspace, views, fit.value, lane, weighted, fresh)
         begin(structure, workspace, views, fit.value, lane, mode)
         at(workspace, Field.NFEV)[lane] = 0.0
         fit += 1

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.flow import loop, loop_while, subroutine, when
+from ndfit.engine.kernel.flow import either, loop, loop_while, subroutine, when
 from ndfit.engine.kernel.lanes import at_group, choose, load, store
-from ndfit.engine.kernel.memory import address, at, float_at, has_byte, put_float, select
+from ndfit.engine.kernel.memory import address, at, float_at, has_byte, put_float, select, single_at
 from ndfit.engine.kernel.values import Bool, Local
 from ndfit.engine.kernel.workspace import (
     BASIS,
@@ -26,6 +26,7 @@ from ndfit.engine.kernel.workspace import (
     START,
     VIEW_COLUMNS,
     Field,
+    Job,
     View,
 )
 from ndfit.jit import LANES
@@ -59,11 +60,10 @@ def sample_weight(views: Any, fit: Any, sample: Any) -> Any:
 
 
 @subroutine()
-def fill(
-    workspace: Any, views: Any, fit: Any, lane: Any, n_samples: Any, n_inputs: Any, weighted: Any, fresh: Any
-) -> None:
+def fill(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: Any, fresh: Any) -> None:
     """Copy the samples of a fit into a lane, with coordinates where it is a `fresh` one or they are not the last's."""
     x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
+    n_samples, n_inputs, single = job[Job.SAMPLES], job[Job.INPUTS], job[Job.SINGLE] != 0
     power, reference, moved = Local(0.0), Local(0), Local(fresh | weighted)
     with loop(n_inputs) as k:
         moved.set(moved.value | (views[VIEW_COLUMNS * (k + COORDS) + FIT_TO_FIT] != 0))
@@ -73,7 +73,12 @@ def fill(
             unused.set(sample_weight(views, fit, reference.value) == 0.0)
             reference += select(unused.value, 1, 0)
     with loop(n_samples) as sample:
-        value, own, place = Local(float_at(address(views, View.DATA, fit, sample))), Local(1.0), Local(sample)
+        value, own, place = Local(0.0), Local(1.0), Local(sample)
+        with either(single) as (short, long):
+            with short:
+                value.set(single_at(address(views, View.DATA, fit, sample)))
+            with long:
+                value.set(float_at(address(views, View.DATA, fit, sample)))
         with when(weighted):
             own.set(sample_weight(views, fit, sample))
             weight[sample * LANES + lane] = own.value

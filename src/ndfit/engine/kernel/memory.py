@@ -13,7 +13,7 @@ from llvmlite import ir
 from ndfit.engine.kernel.values import Bool, Float, Int, Pointer, Table, builder, value_of
 from ndfit.engine.kernel.workspace import FIT_TO_FIT, VIEW_COLUMNS
 
-_BYTE = ir.IntType(8)
+_BYTE, _SINGLE = ir.IntType(8), ir.FloatType()
 
 
 def pointer(address: Int) -> Pointer:
@@ -59,6 +59,12 @@ def select(condition: Bool, when_true: Any, when_false: Any) -> Any:
 def float_at(where: Int) -> Float:
     """The float64 stored at an address of any alignment."""
     return Float(builder().load(pointer(where).own, align=1))
+
+
+def single_at(where: Int) -> Float:
+    """The float32 stored at an address of any alignment, as a float64."""
+    value = builder().load(builder().inttoptr(where.own, _SINGLE.as_pointer()), align=1)
+    return Float(builder().fpext(value, Float.kind))
 
 
 def put_float(where: Int, value: Any) -> None:

@@ -96,6 +96,7 @@ class Job(IntEnum):
     WEIGHTED = 6  # whether there are weights or samples left out
     BOUNDED = 7  # whether a free parameter has a bound
     LOSSY = 8  # whether the loss is not the square
+    SINGLE = 9  # whether the data are float32
 
 
 class Limit(IntEnum):
