@@ -30,7 +30,10 @@ from ndfit.engine.loss import SQUARE, Loss
 from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.stepwise import stepwise_parameters
 from ndfit.graph.codegen import generate
+from ndfit.graph.derive import differentiate
 from ndfit.graph.design import linear_model
+from ndfit.graph.interpret import evaluate
+from ndfit.graph.ir import ModelGraph
 from ndfit.graph.reasons import NotCompilable
 from ndfit.graph.trace import trace
 from ndfit.graph.verify import verify
@@ -159,9 +162,17 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
         return LinearEngine(linear)
     if call.linear and loss.name == SQUARE:
         raise NotCompilable(f"{type(call.fitter).__name__} is for models that are linear in every free parameter")
-    if _stepwise(problem):
+    if not _all_act(graph, problem) and _stepwise(problem):
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
     return CompiledEngine(generate(graph, params.free, unbounded))
+
+
+def _all_act(graph: ModelGraph, problem: FitProblem) -> bool:
+    """Whether the model has a derivative by each free parameter at the start: then none of them acts in jumps alone."""
+    derived = differentiate(graph, problem.params.free)
+    with np.errstate(all="ignore"):
+        _, *slopes = evaluate(derived, list(problem.model.parameters), _coordinates(problem))
+    return all(np.any(np.nan_to_num(slope, posinf=0.0, neginf=0.0)) for slope in slopes)
 
 
 def _has_bounds(params: ParamTable, index: int) -> bool:

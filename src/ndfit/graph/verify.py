@@ -2,8 +2,9 @@
 
 The graph's value is compared with what calling the model gives, and its derivatives with central differences of the
 model, at the start values and around them: moved a little, moved by half, and with the sign of each free parameter
-turned, all within the bounds. Whatever a model's code does that tracing did not see (a branch on a value, hidden state,
-a computation across points) has to survive numbers it was not traced with.
+turned, all within the bounds; derivatives in two of these places, one by one and all together. Whatever a model's code
+does that tracing did not see (a branch on a value, hidden state, a computation across points) has to survive numbers it
+was not traced with.
 
 Central differences with steps h and 2h err by about a third of their difference (truncation) and by eps |f| / h
 (rounding); a derivative is accepted within a few of both. There are two steps, one for smooth models and one for lines
@@ -69,8 +70,10 @@ def verify(
     compared = 0
     for number, parameters in enumerate(_trials(first, free, _bounds(model), samples)):
         compared += check.value(parameters)
-        if number < 2:
-            check.derivatives(parameters)
+        if number == 0:
+            check.derivatives(parameters, _each_alone(free))
+        elif number == 1:
+            check.derivatives(parameters, [free])
     if not compared:
         raise Mismatch(f"around the start values the model {check.error or 'is finite nowhere'}")
 
@@ -93,6 +96,10 @@ def _bounds(model: Any) -> tuple[FloatArray, FloatArray]:
     lower = [-np.inf if low is None else float(low) for low, _ in pairs]
     upper = [np.inf if high is None else float(high) for _, high in pairs]
     return np.array(lower), np.array(upper)
+
+
+def _each_alone(free: tuple[int, ...]) -> list[tuple[int, ...]]:
+    return [(index,) for index in free]
 
 
 def _trials(
@@ -156,31 +163,37 @@ class _Check:
             raise Mismatch(f"the traced model differs from the model by {worst:.3g} at {self._describe(complete)}")
         return bool(finite.any())
 
-    def derivatives(self, parameters: FloatArray) -> None:
-        """Compare derivatives with central differences."""
+    def derivatives(self, parameters: FloatArray, moved: Sequence[tuple[int, ...]]) -> None:
+        """Compare derivatives with central differences: for each of `moved`, along parameters that move together."""
         if not self._free:
             return
         complete, middle = self._with_ties(parameters), self._value_or_nan(parameters)
-        found = np.array(
-            [np.broadcast_to(column, self._coords[0].shape) for column in self._evaluator(complete, self._coords)[1:]]
-        )
-        for derivative, index in zip(found, self._free, strict=True):
-            slope = self._contradiction(derivative, parameters, index, middle)
+        columns = [
+            np.broadcast_to(column, self._coords[0].shape) for column in self._evaluator(complete, self._coords)[1:]
+        ]
+        scale = np.where(parameters == 0.0, 1.0, np.abs(parameters))
+        for together in moved:
+            direction = np.where(np.isin(np.arange(parameters.size), together), scale, 0.0)
+            with np.errstate(all="ignore"):
+                terms = zip(columns, self._free, strict=True)
+                found = sum(column * direction[index] for column, index in terms if index in together)
+            slope = self._contradiction(np.asarray(found), parameters, direction, middle)
             if slope is not None:
-                at = int(np.argmax(np.isfinite(slope)))
+                at, unit = int(np.argmax(np.isfinite(slope))), direction[list(together)].max()
+                names = ", ".join(self._graph.param_names[index] for index in together)
                 raise Mismatch(
-                    f"the derivative by {self._graph.param_names[index]} is {derivative[at]:.6g}, central differences "
-                    f"of the model give {slope[at]:.6g}, at {self._describe(complete)}"
+                    f"the derivative by {names} is {np.asarray(found)[at] / unit:.6g}, central differences "
+                    f"of the model give {slope[at] / unit:.6g}, at {self._describe(complete)}"
                 )
 
     def _contradiction(
-        self, derivative: FloatArray, parameters: FloatArray, index: int, middle: FloatArray
+        self, derivative: FloatArray, parameters: FloatArray, direction: FloatArray, middle: FloatArray
     ) -> FloatArray | None:
         """The model's slope at the samples where every step contradicts the derivative, NaN elsewhere; None if none."""
         contradicted = np.full(derivative.shape, np.nan)
         agreed = np.zeros(derivative.shape, dtype=bool)
-        for relative_step in _STEPS:
-            slope, tolerance = self._differences(parameters, index, relative_step, middle)
+        for step in _STEPS:
+            slope, tolerance = self._differences(parameters, direction, step, middle)
             agreed |= np.abs(derivative - slope) <= tolerance
             contradicted = np.where(agreed, np.nan, np.where(np.isfinite(slope), slope, contradicted))
             if agreed.any() and not np.isfinite(contradicted).any():
@@ -188,12 +201,11 @@ class _Check:
         return contradicted if np.isfinite(contradicted).any() else None
 
     def _differences(
-        self, parameters: FloatArray, index: int, relative_step: float, middle: FloatArray
+        self, parameters: FloatArray, direction: FloatArray, step: float, middle: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        step = relative_step * (abs(parameters[index]) or 1.0)
-        direction = step * (np.arange(parameters.size) == index)
+        """Slope along the direction, and by how much it may be wrong."""
         far_low, low, high, far_high = (
-            self._value_or_nan(parameters + multiple * direction) for multiple in (-2, -1, 1, 2)
+            self._value_or_nan(parameters + multiple * step * direction) for multiple in (-2, -1, 1, 2)
         )
         with np.errstate(all="ignore"):
             slope, wide = (high - low) / (2 * step), (far_high - far_low) / (4 * step)
