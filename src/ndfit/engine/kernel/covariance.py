@@ -39,6 +39,8 @@ def invert_all(prepare: Any, write_rows: Any, job_address: Any, jacobian_address
     n_fits, n_samples, weighted = job[Job.FITS], job[Job.SAMPLES], job[Job.WEIGHTED] != 0
     fits, following, fresh = at(workspace, Field.FIT), Local(0), Local(True)
     size = structure[FREE] * structure[FREE]
+    with when(~weighted), loop(GROUPS) as group, loop(n_samples) as sample:
+        store(at_group(workspace, Field.WEIGHT, group), sample, 1.0)
     with loop_while(lambda: following.value < n_fits):
         filled = Local(0)
         with loop_while(lambda: (following.value < n_fits) & (filled.value < LANES)):
@@ -54,7 +56,7 @@ def invert_all(prepare: Any, write_rows: Any, job_address: Any, jacobian_address
             following += 1
         fresh.set(False)
         prepare(at(workspace, Field.TRIAL), at(workspace, Field.PREPARED))
-        differentiate(write_rows, structure, workspace, jacobian, n_samples, weighted)
+        differentiate(write_rows, structure, workspace, jacobian, n_samples)
         with loop(GROUPS) as group:
             orthogonalise(structure, workspace, shift(jacobian, group * WIDTH), group, n_samples)
             invert(structure, workspace, group)
@@ -70,27 +72,25 @@ def place(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> No
 
 
 @subroutine()
-def differentiate(
-    write_rows: Any, structure: Any, workspace: Any, jacobian: Any, n_samples: Any, weighted: Any
-) -> None:
+def differentiate(write_rows: Any, structure: Any, workspace: Any, jacobian: Any, n_samples: Any) -> None:
     """Write J: row k * M + m of scratch is the derivative of sample m by free parameter k."""
     n_free, n_linear, rows = structure[FREE], structure[LINEAR], at(workspace, Field.ROWS)
     with loop(0, n_samples, TILE) as first:
         count = count_of_tile(first, n_samples)
         write_rows(shift(at(workspace, Field.X), first * LANES), at(workspace, Field.PREPARED), rows, n_samples, count)
-        with loop(GROUPS) as group, loop(count) as i:
-            own, target = shift(rows, group * WIDTH), shift(jacobian, group * WIDTH)
-            sample, scale = first + i, Local(Lanes.of(1.0))
-            with when(weighted):
-                scale.set(load(at_group(workspace, Field.WEIGHT, group), sample))
-            with loop(n_linear) as k:
-                store(target, k * n_samples + sample, load(own, (k + 1) * TILE + i) * scale.value)
-            with loop(n_linear, n_free) as k:
-                store(target, k * n_samples + sample, 0.0)
+        with loop(GROUPS) as group:
+            own, target = shift(rows, group * WIDTH), shift(jacobian, group * WIDTH + first * LANES)
+            weight = shift(at_group(workspace, Field.WEIGHT, group), first * LANES)
+            with loop(n_linear) as k, loop(count) as i:
+                store(target, k * n_samples + i, load(own, (k + 1) * TILE + i) * load(weight, i))
+            with loop(n_linear, n_free) as k, loop(count) as i:
+                store(target, k * n_samples + i, 0.0)
             with loop(structure[ROWS]) as d:
-                to = structure[structure[VARIABLE] + d] * n_samples + sample
-                value = load(own, (d + 1 + n_linear) * TILE + i) * scale.value
-                store(target, to, load(target, to) + value * coefficient(structure, workspace, group, d))
+                start, row = structure[structure[VARIABLE] + d] * n_samples, d + 1 + n_linear
+                factor = coefficient(structure, workspace, group, d)
+                with loop(count) as i:
+                    value = load(own, row * TILE + i) * load(weight, i) * factor
+                    store(target, start + i, load(target, start + i) + value)
 
 
 @subroutine()
