@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ndfit.problem.mapped import read_if_mapped
+
 __all__ = ["Deferred"]
 
 
@@ -55,4 +57,5 @@ class Deferred:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("a deferred array is made when it is asked for, and cannot be had without a copy")
-        return np.asarray(self._function(*self._arrays), dtype=self.dtype if dtype is None else dtype)
+        values = self._function(*map(read_if_mapped, self._arrays))
+        return np.asarray(values, dtype=self.dtype if dtype is None else dtype)

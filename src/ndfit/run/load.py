@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ndfit.errors import LoadError
 from ndfit.problem.arrange import Region, cut, take_map
+from ndfit.problem.mapped import read_if_mapped
 from ndfit.problem.types import Block, FitProblem, FloatArray, Status
 
 __all__ = ["Inputs", "in_memory", "inputs_of", "load", "make_block"]
@@ -107,7 +108,7 @@ def load(inputs: Inputs) -> Inputs:
 
 def in_memory(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arrays that need not be loaded any more, with what is deferred made."""
-    return tuple(None if array is None else np.asarray(array) for array in arrays)
+    return tuple(None if array is None else np.asarray(read_if_mapped(array)) for array in arrays)
 
 
 def make_block(inputs: Inputs) -> Block:
