@@ -54,6 +54,9 @@ class Deferred:
     def transpose(self, order: tuple[int, ...]) -> Deferred:
         return Deferred(self._function, self.dtype, *(array.transpose(order) for array in self._arrays))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Deferred, (self._function, self.dtype, *map(read_if_mapped, self._arrays))
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("a deferred array is made when it is asked for, and cannot be had without a copy")

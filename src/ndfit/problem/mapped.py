@@ -49,8 +49,8 @@ def read_if_mapped(array: Any) -> Any:
 
 def _is_mapped(array: Any) -> bool:
     owner = array
-    while isinstance(owner, np.ndarray):
-        owner = owner.base
+    while (base := getattr(owner, "base", None)) is not None:
+        owner = base
     return isinstance(owner, mmap.mmap)
 
 

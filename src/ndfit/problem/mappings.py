@@ -1,7 +1,7 @@
 """Addresses of this process -> the file that holds the same bytes.
 
-Flows in: runs of addresses. Flows out: the file, open, and the address at which it would begin; None where the bytes are
-not all the file's.
+Flows in: runs of addresses. Flows out: the file, open, and the address at which it would begin; None where the bytes
+are not all the file's.
 
 Linux tells which file is behind an address (/proc/self/maps), and of each page whether it is the file's
 (/proc/self/pagemap; proc(5)). Pages of a private map that were written to are in memory alone.
@@ -34,7 +34,7 @@ class Runs(NamedTuple):
 
 
 class _Mapping(NamedTuple):
-    """A line of /proc/self/maps: where it ends, the address at which its file would begin, and what the kernel says of it."""
+    """A line of /proc/self/maps; `origin` is the address at which the file would begin."""
 
     last: int
     private: bool

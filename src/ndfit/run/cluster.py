@@ -18,7 +18,7 @@ import cloudpickle
 import dask
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs
+from ndfit.run.load import Inputs, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, without_arrays
 from ndfit.run.workers import Workers
@@ -50,7 +50,7 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     remotes: set[Any] = set()
 
     def submit(inputs: Inputs) -> cf.Future[T]:
-        remote = client.compute(solve(shared, without_arrays(inputs), *inputs.arrays))
+        remote = client.compute(solve(shared, without_arrays(inputs), *read_maps(inputs).arrays))
         remotes.add(remote)
         local: cf.Future[T] = cf.Future()
         local.set_running_or_notify_cancel()  # when another fails, what is on its way is waited for
