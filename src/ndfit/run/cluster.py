@@ -20,7 +20,7 @@ import dask
 from ndfit.problem.arrange import Region
 from ndfit.run.load import Inputs, read_maps
 from ndfit.run.pool import keep_busy
-from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, without_arrays
+from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, solve_inputs, without_arrays
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_on_cluster"]
@@ -39,7 +39,7 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     RuntimeError
         A worker has another version of a package that matters, or a region ended several workers.
     """
-    from distributed import KilledWorker, LocalCluster
+    from distributed import KilledWorker, LocalCluster, futures_of
 
     client = workers.where
     # Results that pass through the scheduler are copied twice more; but elsewhere workers may be out of reach.
@@ -50,7 +50,11 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     remotes: set[Any] = set()
 
     def submit(inputs: Inputs) -> cf.Future[T]:
-        remote = client.compute(solve(shared, without_arrays(inputs), *read_maps(inputs).arrays))
+        arrays = dask.optimize(*read_maps(inputs).arrays)
+        if futures_of(arrays):
+            remote = client.compute(solve(shared, without_arrays(inputs), *arrays))
+        else:
+            remote = client.submit(solve_inputs, shared, inputs.with_arrays(arrays), pure=False)
         remotes.add(remote)
         local: cf.Future[T] = cf.Future()
         local.set_running_or_notify_cancel()  # when another fails, what is on its way is waited for
