@@ -31,7 +31,7 @@ def read_if_mapped(array: Any) -> Any:
     OSError
         The file cannot be read, or has become shorter.
     """
-    if not (isinstance(array, np.ndarray) and array.size and _is_mapped(array)):
+    if not (isinstance(array, np.ndarray) and array.nbytes >= _SHORTEST_RUN and _is_mapped(array)):
         return array
     # In the order of the file: large strides first, forwards, and once what is repeated.
     once = tuple(slice(0, 1) if step == 0 else slice(None, None, -1 if step < 0 else 1) for step in array.strides)

@@ -68,7 +68,8 @@ def file_behind(runs: Runs) -> tuple[FileIO, int] | None:
 
 
 def _mapping_at(address: int) -> _Mapping | None:
-    with open("/proc/self/maps", encoding=sys.getfilesystemencoding(), errors="surrogateescape") as lines:
+    encoding = sys.getfilesystemencoding()
+    with open("/proc/self/maps", encoding=encoding, errors="surrogateescape", newline="\n") as lines:
         for line in lines:
             edges, permissions, offset, device, inode, *path = line.rstrip("\n").split(maxsplit=5)
             first, last = (int(edge, 16) for edge in edges.split("-"))
