@@ -23,6 +23,21 @@ def test_the_active_client_is_used(client: Any, cube: np.ndarray, assert_same: A
     assert_same(ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="default", chunk_n_max=9), whole)
 
 
+@pytest.mark.parametrize("held", ["data", "uncertainty"])
+def test_what_workers_hold_is_used_where_it_is(held: str, client: Any, cube: np.ndarray, assert_same: Any) -> None:
+    arrays = {"data": cube, "uncertainty": np.full_like(cube, 0.5)}
+    lazy = {name: da.from_array(array, chunks=(30, 2, 9)).map_blocks(np.array) for name, array in arrays.items()}
+    lazy[held] = lazy[held].persist()
+    whole = ndfit.fit(MODEL, **arrays, fitting_axes=0, scheduler="synchronous")
+    assert_same(ndfit.fit(MODEL, **lazy, fitting_axes=0, scheduler=client, chunk_n_max=18), whole)
+
+
+def test_arguments_that_workers_hold(client: Any, cube: np.ndarray, assert_same: Any) -> None:
+    shifted = da.map_blocks(np.add, da.from_array(cube, chunks=(30, 2, 9)), client.scatter(1.0), dtype=cube.dtype)
+    found = ndfit.fit(MODEL, shifted, fitting_axes=0, scheduler=client, chunk_n_max=18)
+    assert_same(found, ndfit.fit(MODEL, cube + 1.0, fitting_axes=0, scheduler="synchronous"))
+
+
 def test_two_runs_at_once(client: Any, cube: np.ndarray, assert_same: Any) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -43,7 +58,7 @@ def test_results_beside_a_region_that_fails_are_kept(
 
     how = {"fitting_axes": 0, "chunk_n_max": 18, "scheduler": client, "checkpoint": tmp_path / "run"}
     unreadable = da.from_array(cube, chunks=(30, 2, 9)).map_blocks(read, dtype=cube.dtype, meta=cube[:0])
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(ndfit.LoadError, match=r"positions 36 to 53 .*Input/output error"):
         ndfit.fit(MODEL, unreadable, **how)
     kept = sorted(file.name for file in (tmp_path / "run" / "fit").iterdir())
     assert kept == ["000000.npz", "000001.npz", "000003.npz"]

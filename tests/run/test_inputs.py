@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ import pytest
 from astropy.io import fits
 from astropy.modeling.models import Gaussian1D
 from numpy.testing import assert_array_equal
+from tests.mapped import on_linux, resident
 
 import ndfit
+from ndfit.errors import LoadError
 
 MODEL = Gaussian1D(4.0, 12.0, 2.0)
 CHANNELS = 24
@@ -90,6 +93,33 @@ def test_the_answer_is_that_of_data_in_memory(kind: Callable[..., Any], chunks: 
     assert_array_equal(found.covariance, expected.covariance)
     assert_array_equal(found.status, expected.status)
     assert expected.success.all()
+
+
+@on_linux
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+def test_maps_of_files_stay_untouched(scheduler: str, tmp_path: Path) -> None:
+    data = cube((10, 400))
+    arrays = {"data": data, "uncertainty": np.full_like(data, 0.3), "mask": data > 5.5}
+    maps = {}
+    for name, array in arrays.items():
+        np.save(tmp_path / name, array)
+        maps[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="c")
+    before = {name: resident(array) for name, array in maps.items()}
+    how = {"model": MODEL, "fitting_axes": 0, "engine": "compiled"}
+    expected = ndfit.fit(**how, **arrays)
+    found = ndfit.fit(**how, **maps, scheduler=scheduler, chunk_n_max=1600)
+    assert {name: resident(array) for name, array in maps.items()} == before
+    assert_array_equal(found.covariance, expected.covariance)
+    assert_array_equal(found.n_samples, expected.n_samples)
+
+
+@on_linux
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_a_file_that_is_cut_short_behind_its_map_is_an_error(scheduler: str, tmp_path: Path) -> None:
+    with plain(tmp_path / "cube", cube((10, 400)), None) as (given, _):
+        os.truncate(tmp_path / "cube", 100_000)
+        with pytest.raises(LoadError, match="the file of the data ended at byte 10"):
+            ndfit.fit(MODEL, given, fitting_axes=0, scheduler=scheduler, engine="compiled", chunk_n_max=1600)
 
 
 @pytest.mark.long

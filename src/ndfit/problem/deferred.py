@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ndfit.problem.mapped import read_if_mapped
+
 __all__ = ["Deferred"]
 
 
@@ -52,7 +54,11 @@ class Deferred:
     def transpose(self, order: tuple[int, ...]) -> Deferred:
         return Deferred(self._function, self.dtype, *(array.transpose(order) for array in self._arrays))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Deferred, (self._function, self.dtype, *map(read_if_mapped, self._arrays))
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("a deferred array is made when it is asked for, and cannot be had without a copy")
-        return np.asarray(self._function(*self._arrays), dtype=self.dtype if dtype is None else dtype)
+        values = self._function(*map(read_if_mapped, self._arrays))
+        return np.asarray(values, dtype=self.dtype if dtype is None else dtype)

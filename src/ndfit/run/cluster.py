@@ -1,9 +1,10 @@
 """Regions solved on a dask cluster.
 
 Flows in: the task, what cuts inputs, regions, and the client. Flows out: (region, result) pairs. The task travels once
-a worker, as the result of a task of its own that the scheduler makes again where a worker is lost with it. Lazy arrays
-are loaded where they are solved; arrays of the caller's memory travel with their region, which keeps them until it is
-solved. Names are of one run alone, so that runs on one client do not meet.
+a worker, as the result of a task of its own that the scheduler makes again where a worker is lost with it. A region is
+one task, which loads what is lazy; arrays of the caller's memory travel with their region, which keeps them until it is
+solved. Only what workers hold already is brought to a region by dask. Names are of one run alone, so that runs on one
+client do not meet.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import cloudpickle
 import dask
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs
+from ndfit.run.load import Inputs, read_maps
 from ndfit.run.pool import keep_busy
-from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, without_arrays
+from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, solve_inputs, without_arrays
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_on_cluster"]
@@ -46,11 +47,10 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     direct = True if isinstance(client.cluster, LocalCluster) else None
     _check_versions(client)
     shared = client.submit(cloudpickle.loads, cloudpickle.dumps(task), pure=False)
-    solve = dask.delayed(solve_arrays, pure=False)
     remotes: set[Any] = set()
 
     def submit(inputs: Inputs) -> cf.Future[T]:
-        remote = client.compute(solve(shared, without_arrays(inputs), *inputs.arrays))
+        remote = _submitted(client, shared, inputs)
         remotes.add(remote)
         local: cf.Future[T] = cf.Future()
         local.set_running_or_notify_cancel()  # when another fails, what is on its way is waited for
@@ -63,6 +63,26 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
         raise RuntimeError(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
     finally:
         client.cancel(list(remotes))
+
+
+def _submitted(client: Any, shared: Any, inputs: Inputs) -> Any:
+    """The future of a region."""
+    inputs = read_maps(inputs)
+    arrays = dask.optimize(*inputs.arrays)
+    if all(_is_whole(array) for array in arrays):
+        return client.submit(solve_inputs, shared, inputs.with_arrays(arrays), pure=False)
+    return client.compute(dask.delayed(solve_arrays, pure=False)(shared, without_arrays(inputs), *inputs.arrays))
+
+
+def _is_whole(array: Any) -> bool:
+    """Whether an array needs nothing that lies in workers, as persisted arrays and scattered arguments do."""
+    from distributed import futures_of
+
+    if not dask.is_dask_collection(array):
+        return True
+    graph = dict(array.__dask_graph__())
+    needed: set[Any] = set().union(*(getattr(task, "dependencies", ()) for task in graph.values()))
+    return needed <= graph.keys() and not futures_of(array)  # which are in the graph before dask 2025
 
 
 def _fetch(local: cf.Future[Any], remotes: set[Any], direct: bool | None, remote: Any) -> None:

@@ -6,6 +6,8 @@ and from them, once in memory, a Block in which every fit that cannot be made ha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 
 from ndfit.errors import LoadError
 from ndfit.problem.arrange import Region, cut, take_map
+from ndfit.problem.mapped import read_if_mapped
 from ndfit.problem.types import Block, FitProblem, FloatArray, Status
 
-__all__ = ["Inputs", "in_memory", "inputs_of", "load", "make_block"]
+__all__ = ["Inputs", "in_memory", "inputs_of", "load", "make_block", "read_maps"]
 
 _SINGLE = np.dtype(np.float32)
 
@@ -97,8 +100,26 @@ def load(inputs: Inputs) -> Inputs:
     LoadError
         An array cannot be read or computed.
     """
-    try:
+    with _reading(inputs):
         return inputs.with_arrays(in_memory(dask.compute(*inputs.arrays, scheduler="synchronous")))
+
+
+def read_maps(inputs: Inputs) -> Inputs:
+    """Inputs with what is mapped in memory, before they are copied to another process.
+
+    Raises
+    ------
+    LoadError
+        An array cannot be read.
+    """
+    with _reading(inputs):
+        return inputs.with_arrays(tuple(map(read_if_mapped, inputs.arrays)))
+
+
+@contextmanager
+def _reading(inputs: Inputs) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # whatever stands behind a lazy array may raise anything
         first, last = inputs.positions[0], inputs.positions[-1]
         raise LoadError(
@@ -109,7 +130,7 @@ def load(inputs: Inputs) -> Inputs:
 
 def in_memory(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arrays that need not be loaded any more, with what is deferred made."""
-    return tuple(None if array is None else np.asarray(array) for array in arrays)
+    return tuple(None if array is None else np.asarray(read_if_mapped(array)) for array in arrays)
 
 
 def make_block(inputs: Inputs) -> Block:

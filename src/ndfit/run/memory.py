@@ -19,8 +19,7 @@ from ndfit.run.work import Work
 __all__ = ["bytes_per_fit", "parse_memory"]
 
 _DOUBLE = 8
-# The data as doubles, and again with what is left out replaced; which samples are wanted, finite, valid; a copy of
-# those that were read from a file or computed.
+# The data as doubles, and again with what is left out replaced; which samples are wanted, finite, valid.
 _DATA = 2 * _DOUBLE + 3
 _WEIGHTS = 3 * _DOUBLE + 2
 _COORDINATE = 2 * _DOUBLE
@@ -35,8 +34,7 @@ _PARAMETERS, _COVARIANCES = 8, 4
 def bytes_per_fit(problem: FitProblem, work: Work) -> int:
     """Bytes that one fit takes while its region is in work."""
     axes, params = problem.axes, problem.params
-    a_sample = _DATA + problem.data.dtype.itemsize
-    a_sample += sum(
+    a_sample = _DATA + sum(
         cost
         for cost, used in (
             (_WEIGHTS, _varies(problem.weights, axes)),
@@ -46,6 +44,8 @@ def bytes_per_fit(problem: FitProblem, work: Work) -> int:
         )
         if used
     )
+    loaded = (problem.data, problem.weights, problem.mask)
+    a_sample += sum(array.dtype.itemsize for array in loaded if _varies(array, axes))
     a_sample += _COORDINATE * sum(_varies(values, axes) for values in problem.coords)
     n_params, n_free = len(params.names), len(params.free)
     return axes.n_samples * a_sample + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)

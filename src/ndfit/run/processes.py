@@ -24,7 +24,7 @@ import cloudpickle
 import dask
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs, load
+from ndfit.run.load import Inputs, load, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.tasks import Cut, Solved, Task
 from ndfit.run.workers import Workers
@@ -90,7 +90,7 @@ class _Crew:
         process = getattr(self._of_thread, "process", None) or self._start()
         culled = inputs.with_arrays(dask.optimize(*inputs.arrays))
         # Lambdas and functions of a script travel by value, which plain pickling cannot do.
-        result, error = cloudpickle.loads(process.ask(cloudpickle.dumps(culled)))
+        result, error = cloudpickle.loads(process.ask(cloudpickle.dumps(read_maps(culled))))
         if error is not None:
             raise error
         return result

@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs, in_memory
+from ndfit.run.load import Inputs, in_memory, load
 
-__all__ = ["Cut", "Solved", "Task", "solve_arrays", "without_arrays"]
+__all__ = ["Cut", "Solved", "Task", "solve_arrays", "solve_inputs", "without_arrays"]
 
 T = TypeVar("T")
 
@@ -23,6 +23,11 @@ Solved = Generator[tuple[Region, T], None, None]
 def without_arrays(inputs: Inputs) -> Inputs:
     """The inputs less the arrays that dask loads."""
     return inputs.with_arrays((None,) * len(inputs.arrays))
+
+
+def solve_inputs(task: Task[T], inputs: Inputs) -> T:
+    """The task, with what is lazy loaded in this thread."""
+    return task(load(inputs))
 
 
 def solve_arrays(task: Task[T], bare: Inputs, *arrays: Any) -> T:
