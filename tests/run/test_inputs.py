@@ -118,7 +118,7 @@ def test_maps_of_files_stay_untouched(scheduler: str, tmp_path: Path) -> None:
 def test_a_file_that_is_cut_short_behind_its_map_is_an_error(scheduler: str, tmp_path: Path) -> None:
     with plain(tmp_path / "cube", cube((10, 400)), None) as (given, _):
         os.truncate(tmp_path / "cube", 100_000)
-        with pytest.raises(LoadError, match="the file of the data ended at byte 10"):
+        with pytest.raises(LoadError, match="the file of the data ends before byte 1"):
             ndfit.fit(MODEL, given, fitting_axes=0, scheduler=scheduler, engine="compiled", chunk_n_max=1600)
 
 

@@ -85,5 +85,5 @@ def _fill(file: int, place: int, row: memoryview) -> None:
     while done < len(row):
         count = os.preadv(file, [row[done:]], place + done)
         if count == 0:
-            raise OSError(f"the file of the data ended at byte {place + done}, after it was opened")
+            raise OSError(f"the file of the data ends before byte {place + done}, and did not when it was opened")
         done += count
