@@ -137,7 +137,7 @@ def test_a_file_that_was_cut_short_is_an_error(tmp_path: Path) -> None:
     array = in_file(tmp_path / "data")
     os.truncate(tmp_path / "data", VALUES.nbytes - 10_000)
     assert_array_equal(read_if_mapped(array[:3]), VALUES[:3])
-    with pytest.raises(OSError, match="the file of the data ended at byte 278000, after it was opened"):
+    with pytest.raises(OSError, match="the file of the data ends before byte 278000, and did not when it was opened"):
         read_if_mapped(array)
 
 
