@@ -10,8 +10,6 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from tqdm.auto import tqdm
-
 __all__ = ["Progress"]
 
 SECONDS_BEFORE_SHOWN = 1.0
@@ -28,17 +26,12 @@ class Progress:
 
     def __init__(self, n_fits: int, show: bool | None) -> None:
         self._failed = 0
-        self._bar = tqdm(
-            total=n_fits,
-            unit="fit",
-            unit_scale=True,
-            delay=SECONDS_BEFORE_SHOWN,
-            disable=not (_is_watched() if show is None else show),
-            leave=False,
-        )
+        self._bar = _bar(n_fits) if (_is_watched() if show is None else show) else None
 
     def update(self, n_done: int, n_failed: int) -> None:
         """Count finished fits."""
+        if self._bar is None:
+            return
         self._failed += n_failed
         if self._failed:
             self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
@@ -48,7 +41,14 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _bar(n_fits: int) -> Any:
+    from tqdm.auto import tqdm  # for those who see one
+
+    return tqdm(total=n_fits, unit="fit", unit_scale=True, delay=SECONDS_BEFORE_SHOWN, leave=False)
 
 
 def _is_watched() -> bool:

@@ -5,7 +5,7 @@ stands, and the values that they have.
 
 Kernel code is Python that runs once, while it is compiled. Python's own numbers are constants in it, its `if` decides
 what is built, and loops and choices of the compiled code are those of `flow`. numba's own compilation of the same
-code, which finds types statement by statement, takes four times as long.
+code, which finds types statement by statement, takes five times as long.
 
 Products and sums of lanes may be fused where the processor fuses (LLVM's ``contract``); no other freedom is given.
 """
