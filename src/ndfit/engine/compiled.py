@@ -162,9 +162,9 @@ class _Call:
         workspace = allocate(structure, model.n_prepared, model.n_inputs, n_samples)
         tables = structure.table(), workspace.table, view_table(arrays)
         job = {
-            **dict(
-                zip((Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS), (table.ctypes.data for table in tables), strict=True)
-            ),
+            Job.STRUCTURE: tables[0].ctypes.data,
+            Job.WORKSPACE: tables[1].ctypes.data,
+            Job.VIEWS: tables[2].ctypes.data,
             Job.FITS: n_fits,
             Job.SAMPLES: n_samples,
             Job.INPUTS: model.n_inputs,

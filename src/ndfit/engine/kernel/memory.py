@@ -33,12 +33,12 @@ def shift(base: Pointer, count: Any) -> Pointer:
 
 def at(addresses: Table, field: int) -> Pointer:
     """Pointer to the array whose address is in a table."""
-    return pointer(addresses[int(field)])
+    return pointer(addresses[field])
 
 
 def address(views: Table, view: Any, fit: Any, column: Any) -> Int:
     """Where a value of a 2-D view is, given the table of views and which of its rows to use."""
-    row = VIEW_COLUMNS * (view if isinstance(view, Int) else int(view))
+    row = VIEW_COLUMNS * view
     return views[row] + views[row + FIT_TO_FIT] * fit + views[row + FIT_TO_FIT + 1] * column
 
 
