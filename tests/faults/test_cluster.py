@@ -14,6 +14,7 @@ import pytest
 from astropy.modeling.models import Gaussian1D
 
 import ndfit
+from ndfit.run.slot import Slot
 
 MODEL = Gaussian1D(4.0, 15.0, 2.0)
 
@@ -21,6 +22,25 @@ MODEL = Gaussian1D(4.0, 15.0, 2.0)
 def test_the_active_client_is_used(client: Any, cube: np.ndarray, assert_same: Any) -> None:
     whole = ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous")
     assert_same(ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="default", chunk_n_max=9), whole)
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["in shared memory", "by dask's connections"])
+@pytest.mark.parametrize("persisted", [True, False])
+def test_how_results_come_back(
+    shared: bool, persisted: bool, client: Any, cube: np.ndarray, assert_same: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shared and not hasattr(os, "memfd_create"):
+        pytest.skip("needs Linux's anonymous files")
+    taken: list[Any] = []
+    take = Slot.take
+    monkeypatch.setattr(Slot, "take", lambda slot: (taken.append(slot), take(slot))[1])
+    if not shared:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    lazy = da.from_array(cube, chunks=(30, 2, 9))
+    lazy = lazy.persist() if persisted else lazy
+    found = ndfit.fit(MODEL, lazy, fitting_axes=0, scheduler=client, chunk_n_max=18)
+    assert_same(found, ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous"))
+    assert len(taken) == (found.status.size // 18 if shared else 0)
 
 
 @pytest.mark.parametrize("held", ["data", "uncertainty"])
@@ -71,17 +91,15 @@ def test_a_client_that_is_not_the_active_one(cluster: Any, cube: np.ndarray, ass
     assert_same(result, ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous"))
 
 
-@pytest.mark.parametrize("told", ["numba 0.1", "no numba"])
+@pytest.mark.parametrize(("told", "theirs"), [("numba 0.1", "0.1"), ("no numba", None)])
 def test_a_worker_with_another_version(
-    told: str, client: Any, cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    told: str, theirs: str | None, client: Any, cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = importlib.metadata.version("numba")
-    theirs: Any = "0.1" if told == "numba 0.1" else importlib.metadata.PackageNotFoundError("numba")
-
-    def run(function: Any, name: str, **_: Any) -> dict[str, Any]:
-        return {"tcp://elsewhere": theirs if name == "numba" else function(name)}
-
-    monkeypatch.setattr(client, "run", run)
+    found = client.get_versions(packages=["ndfit", "numba", "numpy"])
+    next(iter(found["workers"].values()))["packages"]["numba"] = theirs
+    found["workers"] = {"tcp://elsewhere": next(iter(found["workers"].values()))}
+    monkeypatch.setattr(client, "get_versions", lambda **_: found)
     expected = f"the worker tcp://elsewhere has {told}, and this process has numba {ours}: .* Install the same versions"
     with pytest.raises(RuntimeError, match=expected):
         ndfit.fit(MODEL, cube, fitting_axes=0, scheduler=client)

@@ -25,9 +25,13 @@ def problem_of(shape: tuple[int, ...], chunks: tuple[int, ...] | None = None) ->
     n_most=st.integers(1, 50),
     n_workers=st.integers(1, 4),
     limit=st.none() | st.integers(1, 20),
+    native=st.none() | st.integers(1, 9),
 )
-def test_every_position_once(shape: tuple[int, ...], n_most: int, n_workers: int, limit: int | None) -> None:
-    plan = plan_regions(problem_of(shape), n_most=n_most, n_workers=n_workers, chunk_n_max=limit)
+def test_every_position_once(
+    shape: tuple[int, ...], n_most: int, n_workers: int, limit: int | None, native: int | None
+) -> None:
+    chunks = None if native is None else tuple(min(native, size) for size in shape)
+    plan = plan_regions(problem_of(shape, chunks), n_most=n_most, n_workers=n_workers, chunk_n_max=limit)
     seen = np.zeros(shape, dtype=int)
     for region in plan.regions:
         seen[region] += 1
@@ -37,6 +41,16 @@ def test_every_position_once(shape: tuple[int, ...], n_most: int, n_workers: int
 
 def test_every_worker_has_several_chunks() -> None:
     assert len(plan_regions(problem_of((40, 10)), n_most=500, n_workers=2).regions) == 8
+
+
+def test_the_last_chunks_are_small_so_that_workers_end_together() -> None:
+    plan = plan_regions(problem_of((24, 100)), n_most=400, n_workers=2)
+    assert [region[0].stop - region[0].start for region in plan.regions] == [3, 3, 3, 3, 3, 3, 3, 2, 1]
+
+
+def test_the_last_chunks_are_whole_chunks_of_a_dask_array() -> None:
+    plan = plan_regions(problem_of((48, 50), (2, 50)), n_most=400, n_workers=2)
+    assert [region[0].stop - region[0].start for region in plan.regions] == [6, 6, 6, 6, 6, 6, 6, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("shape", "sizes"), [((105, 105), [5565, 5460]), ((4000,), [2000, 2000])])

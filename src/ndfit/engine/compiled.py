@@ -109,22 +109,16 @@ class CompiledEngine:
         """That of the loss, see `ndfit.engine.loss`."""
         loss = Loss(options.loss, options.f_scale)
         if loss.name == SQUARE:
-            return self._in_order(call.covariance())
+            return call.covariance()
         values = self.model.values(parameters, block.coords)
         used = np.ones((1, 1), dtype=bool) if block.valid is None else block.valid
         if loss.name == CASH:
             with np.errstate(divide="ignore", invalid="ignore"):
                 weights = np.where(used & (values > 0.0), 1.0 / np.sqrt(values), 0.0)
-            return self._in_order(_Call.of(self.model, replace(block, weights=weights), call.outcome).covariance())
+            return _Call.of(self.model, replace(block, weights=weights), call.outcome).covariance()
         residual = (block.data - values) * (1.0 if block.weights is None else block.weights)
         factor = huber_factor(loss, residual, used, len(self.model.free))
-        return self._in_order(call.covariance()) * factor[:, np.newaxis, np.newaxis]
-
-    def _in_order(self, covariance: FloatArray) -> FloatArray:
-        """From the order of `model.free` to that of the parameters."""
-        order = np.argsort(self.model.free)
-        in_order = bool((order == np.arange(len(order))).all())
-        return covariance if in_order else covariance[:, order[:, None], order]
+        return call.covariance() * factor[:, np.newaxis, np.newaxis]
 
 
 def _status_of_counts(block: Block, options: SolveOptions) -> NDArray[np.int16]:
@@ -193,7 +187,7 @@ class _Call:
         solve(*functions, self.job.ctypes.data, limits.ctypes.data)
 
     def covariance(self) -> FloatArray:
-        """Return (N, F, F), in the order of `model.free`, at the outcome's parameters."""
+        """Return (N, F, F), at the outcome's parameters."""
         n_fits, n_samples, n_free = self.job[Job.FITS], self.job[Job.SAMPLES], len(self.model.free)
         covariance = np.empty((n_fits, n_free, n_free))
         jacobian = np.zeros((n_free * n_samples, LANES))

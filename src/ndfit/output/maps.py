@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import BlockResult, FitProblem, FloatArray, Status, converged, failed, usable
+from ndfit.problem.types import BlockResult, FitProblem, FloatArray, Status, converged, usable
 
 __all__ = ["Maps"]
 
@@ -54,16 +54,16 @@ class Maps:
 
     @classmethod
     def empty(cls, problem: FitProblem, covariance: bool, info: bool, absolute: bool = False) -> Maps:
-        """Maps in which nothing is fitted yet."""
+        """Maps in which nothing is fitted yet, and whose numbers nobody has set: they would be written twice."""
         shape, n_params, n_free = problem.axes.iterating_shape, len(problem.params.names), len(problem.params.free)
         return cls(
-            parameters=np.full((n_params, *shape), np.nan),
+            parameters=np.empty((n_params, *shape)),
             status=np.full(shape, int(Status.READY), dtype=np.int16),
             nfev=np.zeros(shape, dtype=np.int32),
-            cost=np.full(shape, np.nan),
+            cost=np.empty(shape),
             n_samples=np.zeros(shape, dtype=np.int32),
             flags=np.zeros(shape, dtype=np.uint8),
-            covariance=np.full((*shape, n_free, n_free), np.nan) if covariance else None,
+            covariance=np.empty((*shape, n_free, n_free)) if covariance else None,
             info=np.full(shape, None, dtype=object) if info else None,
             absolute=absolute,
         )
@@ -73,6 +73,8 @@ class Maps:
         shape = self.status[region].shape
         for target, values in self._places(region, result):
             target[...] = values
+        if self.covariance is not None and result.covariance is None:
+            self.covariance[region] = np.nan
         for row, message in result.errors.items():
             if len(self.messages) < N_MESSAGES:
                 self.messages[position_of(region, shape, row)] = message
@@ -122,10 +124,13 @@ class Maps:
             if target is not None and values is not None:
                 yield target[where], values.reshape(shape + values.shape[1:])
 
-    def count(self, region: tuple[slice, ...]) -> tuple[int, int]:
-        """Positions of a region, and how many of them failed."""
-        status = self.status[region]
-        return status.size, int(failed(status).sum())
+    def clear_unfitted(self) -> None:
+        """NaN where nothing was stored."""
+        unfitted = self.status == Status.READY
+        if unfitted.any():
+            self.parameters[:, unfitted] = self.cost[unfitted] = np.nan
+            if self.covariance is not None:
+                self.covariance[unfitted] = np.nan
 
     @property
     def usable(self) -> NDArray[np.bool_]:

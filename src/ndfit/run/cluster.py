@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import concurrent.futures as cf
 from collections.abc import Iterable
+from contextlib import closing
 from functools import partial
-from importlib.metadata import version as installed
 from typing import Any, TypeVar
 
 import cloudpickle
@@ -21,7 +21,8 @@ import dask
 from ndfit.problem.arrange import Region
 from ndfit.run.load import Inputs, read_maps
 from ndfit.run.pool import keep_busy
-from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, solve_inputs, without_arrays
+from ndfit.run.slot import Address, Slot
+from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_arrays, solve_inputs, without_arrays
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_on_cluster"]
@@ -29,7 +30,7 @@ __all__ = ["solve_on_cluster"]
 T = TypeVar("T")
 
 # Those that decide what comes out.
-_PACKAGES = ("ndfit", "numba", "numpy")
+_PACKAGES = ["ndfit", "numba", "numpy"]
 
 
 def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
@@ -47,14 +48,15 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     direct = True if isinstance(client.cluster, LocalCluster) else None
     _check_versions(client)
     shared = client.submit(cloudpickle.loads, cloudpickle.dumps(task), pure=False)
-    remotes: set[Any] = set()
+    slots: dict[Any, Slot] = {}
 
     def submit(inputs: Inputs) -> cf.Future[T]:
-        remote = _submitted(client, shared, inputs)
-        remotes.add(remote)
+        slot = Slot()
+        remote = _submitted(client, shared, inputs, slot.address)
+        slots[remote] = slot
         local: cf.Future[T] = cf.Future()
         local.set_running_or_notify_cancel()  # when another fails, what is on its way is waited for
-        remote.add_done_callback(partial(_fetch, local, remotes, direct))
+        remote.add_done_callback(partial(_fetch, local, slots, direct))
         return local
 
     try:
@@ -62,16 +64,27 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     except KilledWorker as error:
         raise RuntimeError(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
     finally:
-        client.cancel(list(remotes))
+        client.cancel(list(slots))
+        for slot in slots.values():
+            slot.close()
 
 
-def _submitted(client: Any, shared: Any, inputs: Inputs) -> Any:
+def _submitted(client: Any, shared: Any, inputs: Inputs, address: Address | None) -> Any:
     """The future of a region."""
     inputs = read_maps(inputs)
-    arrays = dask.optimize(*inputs.arrays)
-    if all(_is_whole(array) for array in arrays):
-        return client.submit(solve_inputs, shared, inputs.with_arrays(arrays), pure=False)
-    return client.compute(dask.delayed(solve_arrays, pure=False)(shared, without_arrays(inputs), *inputs.arrays))
+    arrays = tuple(map(_culled, inputs.arrays))
+    if all(map(_is_whole, arrays)):
+        return client.submit(leaving, address, solve_inputs, shared, inputs.with_arrays(arrays), pure=False)
+    solve = dask.delayed(leaving, pure=False)
+    return client.compute(solve(address, solve_arrays, shared, without_arrays(inputs), *inputs.arrays))
+
+
+def _culled(array: Any) -> Any:
+    """An array with no more of its graph than it needs."""
+    if not dask.is_dask_collection(array):
+        return array
+    rebuild, arguments = array.__dask_postpersist__()
+    return rebuild(array.__dask_optimize__(array.__dask_graph__(), array.__dask_keys__()), *arguments)
 
 
 def _is_whole(array: Any) -> bool:
@@ -85,26 +98,27 @@ def _is_whole(array: Any) -> bool:
     return needed <= graph.keys() and not futures_of(array)  # which are in the graph before dask 2025
 
 
-def _fetch(local: cf.Future[Any], remotes: set[Any], direct: bool | None, remote: Any) -> None:
+def _fetch(local: cf.Future[Any], slots: dict[Any, Slot], direct: bool | None, remote: Any) -> None:
     """Bring a result here, in the client's thread of callbacks, and let the cluster forget it."""
     try:
-        result = remote.client.gather(remote, direct=direct)
+        with closing(slots[remote]) as slot:
+            result = slot.take() if slot.filled else remote.client.gather(remote, direct=direct)
     except BaseException as error:  # a cancelled future's is no Exception
         local.set_exception(error)
     else:
         local.set_result(result)
     finally:
-        remotes.discard(remote)
+        slots.pop(remote, None)
 
 
 def _check_versions(client: Any) -> None:
-    found = {name: client.run(installed, name, on_error="return") for name in _PACKAGES}
-    for name, versions in found.items():
-        ours = installed(name)
-        for worker, theirs in versions.items():
-            if theirs != ours:
-                told = "no " + name if isinstance(theirs, Exception) else f"{name} {theirs}"
+    found = client.get_versions(packages=_PACKAGES)
+    for worker, theirs in found["workers"].items():
+        for name in _PACKAGES:
+            told, ours = (side["packages"].get(name) for side in (theirs, found["client"]))
+            if told != ours:
+                has = f"{name} {told}" if told else f"no {name}"
                 raise RuntimeError(
-                    f"the worker {worker} has {told}, and this process has {name} {ours}: results would not be the "
+                    f"the worker {worker} has {has}, and this process has {name} {ours}: results would not be the "
                     "same. Install the same versions everywhere, and start the workers again"
                 )

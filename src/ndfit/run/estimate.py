@@ -27,18 +27,17 @@ def expected_seconds(work: Work, problem: FitProblem) -> float:
 def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     """The longest that fits of a few places in the data take; what is to be compiled is compiled.
 
-    Of fits that are solved side by side, less what a call takes by itself; but not less than is known before, because a
-    region that holds more than was meant keeps an interrupt waiting. A bootstrap's fits are counted, not made.
+    Not less than is known before, because a region that holds more than was meant keeps an interrupt waiting. A
+    bootstrap's fits are counted, not made.
     """
     repeated = _fits_a_position(work) / _fits_a_position(work.bare)
     places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
     if not work.engine.releases_gil:
         return repeated * max(_time(work.bare, problem, place, 1) for place in places)
-    alone = _time(work.bare, problem, 0, 1)
-    together = [_time(work.bare, problem, place, _FITS_TIMED) for place in places]
-    if alone > min(together):  # it was compiled then
-        alone = _time(work.bare, problem, 0, 1)
-    return max(repeated * (max(together) - alone) / _FITS_TIMED, _known_before(work))
+    first, *others = (_time(work.bare, problem, place, _FITS_TIMED) for place in places)
+    if first > max(others):  # it was compiled then
+        first = _time(work.bare, problem, places[0], _FITS_TIMED)
+    return max(repeated * max(first, *others) / _FITS_TIMED, _known_before(work))
 
 
 def _known_before(work: Work) -> float:

@@ -1,7 +1,7 @@
 """Regions solved in processes of this machine.
 
 Flows in: the task, what cuts inputs, and regions. Flows out: (region, result) pairs. The task travels once a process,
-inputs with each region.
+inputs with each region; results come back in memory that both processes share, where the system has it.
 
 Each process answers one thread, through a pipe of its own. Processes share no queue and no lock, so that one that ends,
 however it ends, holds up nobody; and when the caller's process ends, however it ends, so do they.
@@ -16,7 +16,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -24,9 +24,10 @@ import cloudpickle
 import dask
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs, load, read_maps
+from ndfit.run.load import Inputs, read_maps
 from ndfit.run.pool import keep_busy
-from ndfit.run.tasks import Cut, Solved, Task
+from ndfit.run.slot import Slot
+from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_inputs
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_in_processes"]
@@ -89,11 +90,13 @@ class _Crew:
         """What the task makes of the inputs, in this thread's process."""
         process = getattr(self._of_thread, "process", None) or self._start()
         culled = inputs.with_arrays(dask.optimize(*inputs.arrays))
-        # Lambdas and functions of a script travel by value, which plain pickling cannot do.
-        result, error = cloudpickle.loads(process.ask(cloudpickle.dumps(read_maps(culled))))
-        if error is not None:
-            raise error
-        return result
+        with closing(Slot()) as slot:
+            # Lambdas and functions of a script travel by value, which plain pickling cannot do.
+            answer = process.ask(cloudpickle.dumps((slot.address, read_maps(culled))))
+            result, error = cloudpickle.loads(answer)
+            if error is not None:
+                raise error
+            return slot.take() if slot.filled else result
 
     def _start(self) -> _Process:
         with self._lock:
@@ -170,9 +173,10 @@ def _end_with_the_caller() -> None:
 
 
 def _answer(task: Task[Any], message: bytes) -> bytes:
-    """Pickled (result, None), or (None, error)."""
+    """Pickled (result, None) or, where it was left in a slot, (None, None); or (None, error)."""
     try:
-        return cloudpickle.dumps((task(load(cloudpickle.loads(message))), None))
+        address, inputs = cloudpickle.loads(message)
+        return cloudpickle.dumps((leaving(address, solve_inputs, task, inputs), None))
     except Exception as error:
         error.add_note(f"In a worker process:\n{traceback.format_exc()}")
         return cloudpickle.dumps((None, _portable(error)))

@@ -1,6 +1,6 @@
 """The progress bar of a run.
 
-Flows in: how many positions were done, and how many of them failed. Flows out: a bar on standard error, on runs of over
+Flows in: the status of the positions that were done. Flows out: a bar on standard error, on runs of over
 a second, with the count of failed fits; nothing where standard error is not a terminal or notebook.
 """
 
@@ -9,6 +9,11 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.problem.types import failed
 
 __all__ = ["Progress"]
 
@@ -28,14 +33,14 @@ class Progress:
         self._failed = 0
         self._bar = _bar(n_fits) if (_is_watched() if show is None else show) else None
 
-    def update(self, n_done: int, n_failed: int) -> None:
+    def update(self, status: NDArray[np.int16]) -> None:
         """Count finished fits."""
         if self._bar is None:
             return
-        self._failed += n_failed
+        self._failed += int(failed(status).sum())
         if self._failed:
             self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
-        self._bar.update(n_done)
+        self._bar.update(status.size)
 
     def __enter__(self) -> Progress:
         return self

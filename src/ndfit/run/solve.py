@@ -118,9 +118,10 @@ def _run(
     ):
         for region, result in solved:
             maps.store(region, result)
-            bar.update(*maps.count(region))
+            bar.update(maps.status[region])
             if on_region is not None:
                 on_region(region, result)
+    maps.clear_unfitted()
     if refine:
         refine_from_neighbours(maps, first, problem, regions, stages)
         if work != first:
@@ -138,7 +139,7 @@ def _most_fits(work: Work, problem: FitProblem, workers: Workers, seconds: float
     """Fits in a chunk that the engine makes good use of, in the time and memory that a chunk may take."""
     by_memory = memory // (workers.count * bytes_per_fit(problem, work))
     by_time = int(SECONDS_PER_CHUNK / max(seconds, 1e-9))
-    most = min(work.engine.chunk_size, by_memory, by_time)
+    most = min(by_memory, by_time) if workers.is_cluster else min(work.engine.chunk_size, by_memory, by_time)
     if workers.is_cluster and isinstance(problem.data, np.ndarray):
         most = min(most, BYTES_PER_MESSAGE // (problem.data.dtype.itemsize * max(problem.axes.n_samples, 1)))
     return max(1, most)

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from ndfit.problem.arrange import Region
 from ndfit.run.load import Inputs, in_memory, load
+from ndfit.run.slot import Address, leave
 
-__all__ = ["Cut", "Solved", "Task", "solve_arrays", "solve_inputs", "without_arrays"]
+__all__ = ["Cut", "Solved", "Task", "leaving", "solve_arrays", "solve_inputs", "without_arrays"]
 
 T = TypeVar("T")
 
@@ -33,3 +34,9 @@ def solve_inputs(task: Task[T], inputs: Inputs) -> T:
 def solve_arrays(task: Task[T], bare: Inputs, *arrays: Any) -> T:
     """The task, with the arrays that dask has loaded."""
     return task(bare.with_arrays(in_memory(arrays)))
+
+
+def leaving(address: Address | None, solve: Callable[..., T], *arguments: Any) -> T | None:
+    """What `solve` makes of the arguments, or None where it could be left in the slot that has this address."""
+    result = solve(*arguments)
+    return None if address is not None and leave(result, address) else result

@@ -25,7 +25,18 @@ from ndfit.engine.kernel.lanes import at_group, choose, load, root, store
 from ndfit.engine.kernel.memory import address, at, entry, float_at, pointer, put_float, shift, table
 from ndfit.engine.kernel.system import coefficient
 from ndfit.engine.kernel.values import GROUPS, WIDTH, Lanes, Local
-from ndfit.engine.kernel.workspace import FREE, LINEAR, OUTCOME_COLUMNS, PARAMS, ROWS, VARIABLE, Field, Job, View
+from ndfit.engine.kernel.workspace import (
+    FREE,
+    LINEAR,
+    OUTCOME_COLUMNS,
+    PARAMS,
+    RANKS,
+    ROWS,
+    VARIABLE,
+    Field,
+    Job,
+    View,
+)
 from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
 
 NAN = float("nan")
@@ -33,7 +44,7 @@ SINGULAR = float(np.finfo(float).eps)  # of a column's length, times the number 
 
 
 def invert_all(prepare: Any, write_rows: Any, job_address: Any, jacobian_address: Any, covariance: Any) -> None:
-    """Write the covariance (F, F) of each fit, parameters in the structure's order; NaN where the status is below 0."""
+    """Write the covariance (F, F) of each fit, in the order of the parameters; NaN where the status is below 0."""
     job, jacobian = table(job_address), pointer(jacobian_address)
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
     n_fits, n_samples, weighted = job[Job.FITS], job[Job.SAMPLES], job[Job.WEIGHTED] != 0
@@ -147,7 +158,8 @@ def report(structure: Any, workspace: Any, lane: Any, covariance: Any, fit: Any)
         undefined += normal[entry(k, k) * LANES + lane] * 0.0
     with loop(n_free) as i, loop(n_free) as j:
         value = normal[entry(i, j) * LANES + lane]
-        put_float(start + (i * n_free + j) * 8, value + undefined.value)
+        row, column = structure[structure[RANKS] + i], structure[structure[RANKS] + j]
+        put_float(start + (row * n_free + column) * 8, value + undefined.value)
 
 
 _INVERT = types.void(types.FunctionType(PREPARE), types.FunctionType(WRITE_ROWS), types.int64, types.int64, types.int64)

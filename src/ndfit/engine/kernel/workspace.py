@@ -21,9 +21,9 @@ FloatArray = NDArray[np.float64]
 Table = NDArray[np.int64]
 
 
-# Where things are in the table of a structure: the counts P, L, F and D, where the lists of basis and variable start,
-# and from PLACES on the list of free parameters.
-PARAMS, LINEAR, FREE, ROWS, BASIS, VARIABLE, PLACES = range(7)
+# Where things are in the table of a structure: the counts P, L, F and D, where the lists of basis, variable and ranks
+# start, and from PLACES on the list of free parameters.
+PARAMS, LINEAR, FREE, ROWS, BASIS, VARIABLE, RANKS, PLACES = range(8)
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,15 @@ class Structure:
     def n_rows(self) -> int:
         return 1 + self.n_linear + len(self.basis)
 
+    @property
+    def ranks(self) -> Table:
+        """How many free parameters come before each of `free` in the order of the parameters."""
+        return np.argsort(np.argsort(self.free))
+
     def table(self) -> Table:
-        basis = PLACES + len(self.free)
-        header = (self.n_params, self.n_linear, len(self.free), len(self.basis), basis, basis + len(self.basis))
-        return np.array([*header, *self.free, *self.basis, *self.variable], np.int64)
+        n_free, n_rows, basis = len(self.free), len(self.basis), PLACES + len(self.free)
+        header = (self.n_params, self.n_linear, n_free, n_rows, basis, basis + n_rows, basis + 2 * n_rows)
+        return np.array([*header, *self.free, *self.basis, *self.variable, *self.ranks], np.int64)
 
 
 class View(IntEnum):
