@@ -6,10 +6,12 @@ Flows in: Work and FitProblem. Flows out: seconds.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import Any
 
 from ndfit.problem.arrange import Region
 from ndfit.problem.types import FitProblem
-from ndfit.run.load import inputs_of, load
+from ndfit.run.load import Inputs, inputs_of, load
 from ndfit.run.work import Work
 
 __all__ = ["expected_seconds", "seconds_per_fit"]
@@ -17,6 +19,7 @@ __all__ = ["expected_seconds", "seconds_per_fit"]
 _PLACES = 3
 # Engines that solve many fits at once are timed on as many; the others' fits are long enough for a clock.
 _FITS_TIMED = 512
+_MAPS = ("start", "lower", "upper")
 
 
 def expected_seconds(work: Work, problem: FitProblem) -> float:
@@ -27,17 +30,20 @@ def expected_seconds(work: Work, problem: FitProblem) -> float:
 def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     """The longest that fits of a few places in the data take; what is to be compiled is compiled.
 
-    Not less than is known before, because a region that holds more than was meant keeps an interrupt waiting. A
-    bootstrap's fits are counted, not made.
+    Of fits that are solved side by side, less what a call takes by itself; but not less than is known before, because a
+    region that holds more than was meant keeps an interrupt waiting. A bootstrap's fits are counted, not made.
     """
     repeated = _fits_a_position(work) / _fits_a_position(work.bare)
+    width = _FITS_TIMED if work.engine.releases_gil else 1
     places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
+    samples = [load(inputs_of(problem, _region_of(problem, place, width))) for place in places]
     if not work.engine.releases_gil:
-        return repeated * max(_time(work.bare, problem, place, 1) for place in places)
-    first, *others = (_time(work.bare, problem, place, _FITS_TIMED) for place in places)
-    if first > max(others):  # it was compiled then
-        first = _time(work.bare, problem, places[0], _FITS_TIMED)
-    return max(repeated * max(first, *others) / _FITS_TIMED, _known_before(work))
+        return repeated * max(_time(work.bare, inputs) for inputs in samples)
+    alone = _time(work.bare, _first(samples[0]))
+    together = [_time(work.bare, inputs) for inputs in samples]
+    if alone > min(together):  # it was compiled then
+        alone = _time(work.bare, _first(samples[0]))
+    return max(repeated * (max(together) - alone) / _FITS_TIMED, _known_before(work))
 
 
 def _known_before(work: Work) -> float:
@@ -48,13 +54,21 @@ def _fits_a_position(work: Work) -> int:
     return work.starting.count + (0 if work.bootstrap is None else work.bootstrap.count)
 
 
-def _time(work: Work, problem: FitProblem, position: int, width: int) -> float:
+def _time(work: Work, inputs: Inputs) -> float:
     """Seconds; of the processor where the engine computes in this thread alone, which other jobs do not lengthen."""
-    inputs = load(inputs_of(problem, _region_of(problem, position, width)))
     clock = time.thread_time if work.engine.releases_gil else time.perf_counter
     begun = clock()
     work(inputs)
     return clock() - begun
+
+
+def _first(inputs: Inputs) -> Inputs:
+    """The first position of inputs that are in memory."""
+    one: Any = (slice(0, 1),) * len(inputs.shape)
+    arrays = (None if array is None else array[one] for array in inputs.arrays)
+    maps: dict[str, Any] = {name: tuple(value[one[: value.ndim]] for value in getattr(inputs, name)) for name in _MAPS}
+    inputs = replace(inputs, shape=(1,) * len(one), positions=inputs.positions[:1], **maps)
+    return inputs.with_arrays(tuple(arrays))
 
 
 def _region_of(problem: FitProblem, position: int, width: int) -> Region:
