@@ -8,9 +8,12 @@ Flows in: the name of a figure, and settings as JSON. Flows out: one line of JSO
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,7 +46,7 @@ Settings = dict[str, Any]
 
 
 def cores(settings: Settings) -> dict[str, Any]:
-    """Fits a second of one thread and of two; and of one process and of two that know nothing of each other.
+    """Fits a second of one core and of two; and of one process and of two that know nothing of each other.
 
     The latter bounds the former: it is what the machine's cores and memory give.
     """
@@ -53,15 +56,15 @@ def cores(settings: Settings) -> dict[str, Any]:
     alone: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(settings["repeats"]):
         for count in (1, 2):
-            with using_workers(count):
+            with using_workers(count), _on_cores(count):
                 spent[count].append(seconds(data, scheduler="threads"))
             alone[count].append(_side_by_side(count, settings["positions"]))
-    one, two = (min(wall for wall, _ in spent[count]) for count in (1, 2))
+    one, two = ([wall for wall, _ in spent[count]] for count in (1, 2))
     return {
-        "fits_a_second": {"one thread": data[0].size / one, "two threads": data[0].size / two},
-        "speed_up": one / two,
+        "fits_a_second": {"one core": data[0].size / min(one), "two cores": data[0].size / min(two)},
+        "speed_up": _ratio(one, two),
         "processor_seconds": {str(count): min(cpu for _, cpu in spent[count]) for count in spent},
-        "speed_up_of_independent_processes": 2.0 * min(alone[1]) / min(alone[2]),
+        "speed_up_of_independent_processes": _ratio([2.0 * wall for wall in alone[1]], alone[2]),
     }
 
 
@@ -98,7 +101,7 @@ def _two_workers(settings: Settings, config: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _shared_out(client: Any, job: str, settings: Settings) -> dict[str, float]:
+def _shared_out(client: Any, job: str, settings: Settings) -> dict[str, Any]:
     """One of JOBS in threads and on the cluster, in turns."""
     model, shifts = JOBS[job]
     path = Path(settings["folder"]) / "cube.npy"
@@ -124,7 +127,7 @@ def _shared_out(client: Any, job: str, settings: Settings) -> dict[str, float]:
             processor[name].append(ours + sum(client.run(time.process_time).values()) - begun)
     rates = {f"fits_a_second_{name}": data[0].size / min(values) for name, values in walls.items()}
     used = {f"processor_seconds_{name}": min(values) for name, values in processor.items()}
-    return rates | used | {"share": rates["fits_a_second_workers"] / rates["fits_a_second_threads"]}
+    return rates | used | {"share": _ratio(walls["threads"], walls["workers"])}
 
 
 def file(settings: Settings) -> dict[str, Any]:
@@ -153,6 +156,12 @@ def file(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _ratio(numerators: list[float], denominators: list[float]) -> dict[str, float]:
+    """Of runs made in turns, each divided by the one beside it: a machine that changes its pace changes both."""
+    quartiles = np.percentile(np.divide(numerators, denominators), (25, 50, 75))
+    return dict(zip(("lower quartile", "median", "upper quartile"), quartiles.tolist(), strict=True))
+
+
 def lines(n_positions: int, seed: int = 0) -> Any:
     """Lines in noise, rows of 1000 positions, spectral axis first."""
     rng = np.random.default_rng(seed)
@@ -178,6 +187,20 @@ def side_by_side(settings: Settings) -> dict[str, Any]:
     print("ready", flush=True)
     sys.stdin.readline()
     return {"seconds": seconds(data, scheduler="synchronous")[0]}
+
+
+@contextmanager
+def _on_cores(count: int) -> Iterator[None]:
+    """This thread, and those that it starts, on the first cores alone, where the system can do that."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _side_by_side(count: int, n_positions: int) -> float:

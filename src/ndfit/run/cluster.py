@@ -29,6 +29,8 @@ __all__ = ["solve_on_cluster"]
 
 T = TypeVar("T")
 
+# Bytes of a task that may travel with each region: waiting for another task's result takes longer.
+SMALL = 2**16
 # Those that decide what comes out.
 _PACKAGES = ["ndfit", "numba", "numpy"]
 
@@ -47,7 +49,8 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     # Results that pass through the scheduler are copied twice more; but elsewhere workers may be out of reach.
     direct = True if isinstance(client.cluster, LocalCluster) else None
     _check_versions(client)
-    shared = client.submit(cloudpickle.loads, cloudpickle.dumps(task), pure=False)
+    pickled = cloudpickle.dumps(task)
+    shared = task if len(pickled) <= SMALL else client.submit(cloudpickle.loads, pickled, pure=False)
     slots: dict[Any, Slot] = {}
 
     def submit(inputs: Inputs) -> cf.Future[T]:

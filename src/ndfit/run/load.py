@@ -210,15 +210,20 @@ def _wanted_samples(inputs: Inputs) -> tuple[NDArray[np.bool_], FloatArray | Non
 
 
 def _table(maps: tuple[FloatArray, ...], inputs: Inputs) -> FloatArray:
-    """(N, P) from one map or number a parameter."""
+    """(N, P) from one map or number a parameter; one row in memory where they are numbers."""
     n_fits = int(np.prod(inputs.shape))
+    if _are_numbers(maps):
+        return np.broadcast_to(np.stack(maps), (n_fits, len(maps)))
     return np.stack([np.broadcast_to(values, inputs.shape).reshape(n_fits) for values in maps], axis=1)
 
 
 def _bounds(maps: tuple[FloatArray, ...], inputs: Inputs) -> FloatArray:
     """(N, P), or (1, P) where the bounds are the same everywhere."""
-    shared = all(values.ndim == 0 for values in maps)
-    return np.stack(maps)[np.newaxis] if shared else _table(maps, inputs)
+    return np.stack(maps)[np.newaxis] if _are_numbers(maps) else _table(maps, inputs)
+
+
+def _are_numbers(maps: tuple[FloatArray, ...]) -> bool:
+    return all(values.ndim == 0 for values in maps)
 
 
 def _status_of_starts(shape: tuple[int, ...], inputs: Inputs) -> NDArray[np.int16]:

@@ -36,7 +36,13 @@ class Plan:
 
 
 def plan_regions(
-    problem: FitProblem, *, n_most: int, n_workers: int, native: bool = False, chunk_n_max: int | None = None
+    problem: FitProblem,
+    *,
+    n_most: int,
+    n_workers: int,
+    native: bool = False,
+    chunk_n_max: int | None = None,
+    guided: bool = True,
 ) -> Plan:
     """Cut the iterating axes.
 
@@ -46,6 +52,7 @@ def plan_regions(
     n_workers : chunks are made small enough that each worker has several, unless these were all too small
     native : use the chunks of the dask array as they are
     chunk_n_max : the caller's limit of fits in one chunk
+    guided : the last chunks are smaller; workers that are given chunks before they are free gain nothing by it
 
     Raises
     ------
@@ -62,7 +69,7 @@ def plan_regions(
     chosen = _chunk_shape(axes.iterating_shape, multiples, wanted, most, _inner_first(problem.data, axes))
     pieces = [_even(size, step) for size, step in zip(axes.iterating_shape, chosen, strict=True)]
     cut = [place for place, slices in enumerate(pieces) if len(slices) > 1]
-    if len(cut) == 1 and chunk_n_max is None and LAST_CHUNK * prod(chosen) >= SMALLEST_CHUNK * n_most:
+    if guided and len(cut) == 1 and chunk_n_max is None and LAST_CHUNK * prod(chosen) >= SMALLEST_CHUNK * n_most:
         place = cut[0]
         pieces[place] = _guided(axes.iterating_shape[place], chosen[place], multiples[place], n_workers)
     return Plan(tuple(pieces))

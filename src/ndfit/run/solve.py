@@ -89,6 +89,7 @@ def solve(
         n_workers=workers.count,
         native=schedule.preserve_native_chunks,
         chunk_n_max=schedule.chunk_n_max,
+        guided=not workers.is_cluster,
     )
     if schedule.checkpoint is None:
         return _run(problem, work, plan, Afresh(workers), schedule, refine, keep_info, on_region)
