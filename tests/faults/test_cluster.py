@@ -43,6 +43,17 @@ def test_how_results_come_back(
     assert len(taken) == (found.status.size // 18 if shared else 0)
 
 
+@pytest.mark.parametrize("persisted", [True, False])
+def test_a_large_task_travels_as_the_result_of_another(
+    persisted: bool, client: Any, cube: np.ndarray, assert_same: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ndfit.run.cluster.SMALL", 0)
+    lazy = da.from_array(cube, chunks=(30, 2, 9))
+    lazy = lazy.persist() if persisted else lazy
+    found = ndfit.fit(MODEL, lazy, fitting_axes=0, scheduler=client, chunk_n_max=18)
+    assert_same(found, ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous"))
+
+
 @pytest.mark.parametrize("held", ["data", "uncertainty"])
 def test_what_workers_hold_is_used_where_it_is(held: str, client: Any, cube: np.ndarray, assert_same: Any) -> None:
     arrays = {"data": cube, "uncertainty": np.full_like(cube, 0.5)}

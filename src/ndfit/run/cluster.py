@@ -1,10 +1,11 @@
 """Regions solved on a dask cluster.
 
-Flows in: the task, what cuts inputs, regions, and the client. Flows out: (region, result) pairs. The task travels once
-a worker, as the result of a task of its own that the scheduler makes again where a worker is lost with it. A region is
-one task, which loads what is lazy; arrays of the caller's memory travel with their region, which keeps them until it is
-solved. Only what workers hold already is brought to a region by dask. Names are of one run alone, so that runs on one
-client do not meet.
+Flows in: the task, what cuts inputs, regions, and the client. Flows out: (region, result) pairs. A small task travels
+with each region; a large one once a worker, as the result of a task of its own that the scheduler makes again where a
+worker is lost with it. A region is one task, which loads what is lazy; arrays of the caller's memory travel with their
+region, which keeps them until it is solved. Only what workers hold already is brought to a region by dask. Results come
+back in shared memory from workers of this machine, and as dask brings them from others. Names are of one run alone, so
+that runs on one client do not meet.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
         raise RuntimeError(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
     finally:
         client.cancel(list(slots))
-        for slot in slots.values():
+        for slot in list(slots.values()):
             slot.close()
 
 
