@@ -11,6 +11,7 @@ that runs on one client do not meet.
 from __future__ import annotations
 
 import concurrent.futures as cf
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 # Bytes of a task that may travel with each region: waiting for another task's result takes longer.
 SMALL = 2**16
+# While the first regions go out: a scheduler in this process, as that of a LocalCluster, waits as long as this thread
+# cuts the next ones.
+SECONDS_TO_HAND_OUT = 0.02
 # Those that decide what comes out.
 _PACKAGES = ["ndfit", "numba", "numpy"]
 
@@ -58,6 +62,8 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
         slot = Slot()
         remote = _submitted(client, shared, inputs, slot.address)
         slots[remote] = slot
+        if len(slots) == workers.count:
+            time.sleep(SECONDS_TO_HAND_OUT)
         local: cf.Future[T] = cf.Future()
         local.set_running_or_notify_cancel()  # when another fails, what is on its way is waited for
         remote.add_done_callback(partial(_fetch, local, slots, direct))
