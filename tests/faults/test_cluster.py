@@ -14,6 +14,8 @@ import pytest
 from astropy.modeling.models import Gaussian1D
 
 import ndfit
+from ndfit.engine.compiled import CompiledEngine
+from ndfit.run.plan import plan_regions
 from ndfit.run.slot import Slot
 
 MODEL = Gaussian1D(4.0, 15.0, 2.0)
@@ -41,6 +43,22 @@ def test_how_results_come_back(
     found = ndfit.fit(MODEL, lazy, fitting_axes=0, scheduler=client, chunk_n_max=18)
     assert_same(found, ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous"))
     assert len(taken) == (found.status.size // 18 if shared else 0)
+
+
+def test_regions_are_few(client: Any, cube: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs a scheduler more than it gains the engine."""
+    plans: list[Any] = []
+
+    def planned(*arguments: Any, **keywords: Any) -> Any:
+        plans.append(plan_regions(*arguments, **keywords))
+        return plans[-1]
+
+    monkeypatch.setattr("ndfit.run.solve.plan_regions", planned)
+    monkeypatch.setattr(CompiledEngine, "chunk_size", 4)
+    for scheduler in (client, "threads"):
+        ndfit.fit(MODEL, da.from_array(cube, chunks=(30, 1, 1)), fitting_axes=0, scheduler=scheduler)
+    on_cluster, in_threads = (len(plan.regions) for plan in plans)
+    assert on_cluster <= 3 < in_threads
 
 
 @pytest.mark.parametrize("persisted", [True, False])

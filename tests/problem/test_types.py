@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Axes, Flag, ParamTable, Status
+from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Axes, Flag, ParamTable, Status, counts_of
 
 # Files of results hold these numbers: they never change.
 CODES = {
@@ -52,6 +52,12 @@ def test_what_a_status_says_of_a_fit() -> None:
 )
 def test_the_row_of_a_status_is_about_that_status(status: Status, words: str) -> None:
     assert words in STATUS[status].meaning
+
+
+def test_how_many_have_each_status() -> None:
+    status = np.array([[Status.FTOL, Status.NO_DATA, Status.FTOL], [Status.NEGATIVE_COUNTS, Status.FTOL, Status.READY]])
+    assert list(counts_of(status.astype(np.int16)).items()) == [(-19, 1), (-11, 1), (-1, 1), (2, 3)]
+    assert counts_of(np.zeros((0,), np.int16)) == {}
 
 
 def test_good_ends_ask_for_nothing() -> None:
