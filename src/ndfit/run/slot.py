@@ -80,11 +80,14 @@ def leave(result: Any, address: Address) -> bool:
     -------
     Whether a result lies there now: this one, or that of another worker with the same task.
     """
+    place = f"/proc/{address.process}/fd/{address.descriptor}"
     try:
         import fcntl
 
-        with open(f"/proc/{address.process}/fd/{address.descriptor}", "r+b") as file:
-            if not os.readlink(f"/proc/self/fd/{file.fileno()}").startswith(f"/memfd:{address.name}"):
+        if not _is_named(place, address):  # but something of another process, on another machine
+            return False
+        with open(place, "r+b") as file:
+            if not _is_named(f"/proc/self/fd/{file.fileno()}", address):  # any more
                 return False
             # The system unlocks it where this process ends halfway; nobody waits for one that hangs.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,6 +108,10 @@ def leave(result: Any, address: Address) -> bool:
     except (ImportError, OSError):
         return False
     return True
+
+
+def _is_named(place: str, address: Address) -> bool:
+    return os.readlink(place).startswith(f"/memfd:{address.name}")
 
 
 def _places(lengths: list[int]) -> Iterator[tuple[int, int]]:
