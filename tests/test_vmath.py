@@ -43,7 +43,7 @@ def compiled(name: str) -> Any:
             out[i] = function(x[i], y[i])
 
     loop, arity = (two, 2) if name in TWO_ARGUMENTS else (one, 1)
-    return njit((ON_LINES,) * (arity + 1), nogil=True, error_model="numpy")(loop)
+    return njit((ON_LINES,) * (arity + 1), nogil=True, error_model="numpy", fastmath={"contract"})(loop)
 
 
 def evaluate(name: str, *arguments: Any) -> Array:
@@ -318,6 +318,12 @@ def test_a_value_does_not_depend_on_its_neighbours(name: str) -> None:
     together = evaluate(name, *arguments)
     alone = [evaluate(name, *(a[i : i + 1] for a in arguments))[0] for i in range(67)]
     np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("name", [name for name in vm.__all__ if name not in {"ceil", "floor"}])
+def test_what_is_fused_does_not_depend_on_who_calls_first(name: str) -> None:
+    """numba has a function inherit its first caller's options, where it has none of its own."""
+    assert getattr(vm, name).targetoptions["fastmath"] == {"contract"}
 
 
 PLAIN_PROCESSOR = """

@@ -155,8 +155,8 @@ def digamma(x: float) -> float:
     below_one = a < 1.0
     raised = select(below_one, a + 1.0, a)
     t = select(raised > 2.0, 2.0, raised)
-    middle = ((t - _DIGAMMA_ZERO) - _DIGAMMA_ZERO_LOW) * _DIGAMMA_MIDDLE(t - 1.5)
-    middle = middle - select(below_one, 1.0 / a, 0.0)
+    from_zero = (t - _DIGAMMA_ZERO) - _DIGAMMA_ZERO_LOW
+    middle = fma(from_zero, _DIGAMMA_MIDDLE(t - 1.5), -select(below_one, 1.0 / a, 0.0))
 
     bounded = select(a < 2.0, 2.0, a)
     inverse = 1.0 / bounded

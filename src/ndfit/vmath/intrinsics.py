@@ -24,9 +24,11 @@ _I64 = ir.IntType(64)
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a scalar function. A branch-free one opens with ``inline_here()``, to dissolve in the loop that calls it.
 
-    A wrapper for callers in C would only cost compile time.
+    Products and sums may be fused, as in generated code: numba would else take that from whoever calls first in a
+    process, and the last bit would depend on it. A wrapper for callers in C would only cost compile time.
     """
-    dispatcher: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    options: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
+    dispatcher: Callable[..., Any] = njit(**options)(function)
     return dispatcher
 
 
