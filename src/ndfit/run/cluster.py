@@ -21,7 +21,7 @@ import cloudpickle
 import dask
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs, read_maps
+from ndfit.run.load import Inputs, culled, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.slot import Address, Slot
 from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_arrays, solve_inputs, without_arrays
@@ -82,19 +82,11 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
 def _submitted(client: Any, shared: Any, inputs: Inputs, address: Address | None) -> Any:
     """The future of a region."""
     inputs = read_maps(inputs)
-    arrays = tuple(map(_culled, inputs.arrays))
-    if all(map(_is_whole, arrays)):
-        return client.submit(leaving, address, solve_inputs, shared, inputs.with_arrays(arrays), pure=False)
+    whole = culled(inputs)
+    if all(map(_is_whole, whole.arrays)):
+        return client.submit(leaving, address, solve_inputs, shared, whole, pure=False)
     solve = dask.delayed(leaving, pure=False)
     return client.compute(solve(address, solve_arrays, shared, without_arrays(inputs), *inputs.arrays))
-
-
-def _culled(array: Any) -> Any:
-    """An array with no more of its graph than it needs."""
-    if not dask.is_dask_collection(array):
-        return array
-    rebuild, arguments = array.__dask_postpersist__()
-    return rebuild(array.__dask_optimize__(array.__dask_graph__(), array.__dask_keys__()), *arguments)
 
 
 def _is_whole(array: Any) -> bool:

@@ -20,7 +20,7 @@ from ndfit.problem.arrange import Region, cut, take_map
 from ndfit.problem.mapped import read_if_mapped
 from ndfit.problem.types import Block, FitProblem, FloatArray, Status
 
-__all__ = ["Inputs", "in_memory", "inputs_of", "load", "make_block", "read_maps"]
+__all__ = ["Inputs", "culled", "in_memory", "inputs_of", "load", "make_block", "read_maps"]
 
 _SINGLE = np.dtype(np.float32)
 
@@ -114,6 +114,18 @@ def read_maps(inputs: Inputs) -> Inputs:
     """
     with _reading(inputs):
         return inputs.with_arrays(tuple(map(read_if_mapped, inputs.arrays)))
+
+
+def culled(inputs: Inputs) -> Inputs:
+    """Inputs whose lazy arrays bring no more of their graphs than they need, before they go to another process."""
+    return inputs.with_arrays(tuple(map(_culled, inputs.arrays)))
+
+
+def _culled(array: Any) -> Any:
+    if not dask.is_dask_collection(array):
+        return array
+    rebuild, arguments = array.__dask_postpersist__()
+    return rebuild(array.__dask_optimize__(array.__dask_graph__(), array.__dask_keys__()), *arguments)
 
 
 @contextmanager

@@ -21,10 +21,9 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 import cloudpickle
-import dask
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs, read_maps
+from ndfit.run.load import Inputs, culled, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.slot import Slot
 from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_inputs
@@ -89,10 +88,9 @@ class _Crew:
     def solve(self, inputs: Inputs) -> Any:
         """What the task makes of the inputs, in this thread's process."""
         process = getattr(self._of_thread, "process", None) or self._start()
-        culled = inputs.with_arrays(dask.optimize(*inputs.arrays))
         with closing(Slot()) as slot:
             # Lambdas and functions of a script travel by value, which plain pickling cannot do.
-            answer = process.ask(cloudpickle.dumps((slot.address, read_maps(culled))))
+            answer = process.ask(cloudpickle.dumps((slot.address, read_maps(culled(inputs)))))
             result, error = cloudpickle.loads(answer)
             if error is not None:
                 raise error

@@ -1,7 +1,7 @@
 """The progress bar of a run.
 
-Flows in: the status of the positions that were done. Flows out: a bar on standard error, on runs of over
-a second, with the count of failed fits; nothing where standard error is not a terminal or notebook.
+Flows in: the status of the positions that were done. Flows out: a bar on standard error, on runs of over a second, with
+the count of failed fits; nothing where standard error is not a terminal or notebook.
 """
 
 from __future__ import annotations

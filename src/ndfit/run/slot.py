@@ -91,7 +91,7 @@ def leave(result: Any, address: Address) -> bool:
                 return False
             # The system unlocks it where this process ends halfway; nobody waits for one that hangs.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if file.read(_WORD.itemsize).strip(b"\0"):
+            if any(file.read(_WORD.itemsize)):
                 return True
             buffers: list[Any] = []
             pickled = cloudpickle.dumps(result, protocol=5, buffer_callback=lambda buffer: buffers.append(buffer.raw()))

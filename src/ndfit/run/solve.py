@@ -140,10 +140,12 @@ def _most_fits(work: Work, problem: FitProblem, workers: Workers, seconds: float
     """Fits in a chunk that the engine makes good use of, in the time and memory that a chunk may take."""
     by_memory = memory // (workers.count * bytes_per_fit(problem, work))
     by_time = int(SECONDS_PER_CHUNK / max(seconds, 1e-9))
-    most = min(by_memory, by_time) if workers.is_cluster else min(work.engine.chunk_size, by_memory, by_time)
-    if workers.is_cluster and isinstance(problem.data, np.ndarray):
-        most = min(most, BYTES_PER_MESSAGE // (problem.data.dtype.itemsize * max(problem.axes.n_samples, 1)))
-    return max(1, most)
+    limits = [by_memory, by_time]
+    if not workers.is_cluster:  # where each region costs the scheduler more than it gains the engine
+        limits.append(work.engine.chunk_size)
+    elif isinstance(problem.data, np.ndarray):
+        limits.append(BYTES_PER_MESSAGE // (problem.data.dtype.itemsize * max(problem.axes.n_samples, 1)))
+    return max(1, min(limits))
 
 
 def _warn_if_slow(choice: EngineChoice, problem: FitProblem, workers: Workers, seconds: float) -> None:
