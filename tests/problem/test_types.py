@@ -67,7 +67,15 @@ def test_good_ends_ask_for_nothing() -> None:
 
 def test_flags_are_bits_with_a_row_each() -> None:
     assert {flag.name: int(flag) for flag in Flag} == {"AT_BOUND": 1, "SINGULAR": 2}
-    assert {row.flag.name: code for code, row in FLAGS.items()} == {"AT_BOUND": 1, "SINGULAR": 2}
+    assert {row.flag.name: code for code, row in FLAGS.items()} == {
+        "AT_BOUND": 1,
+        "SINGULAR": 2,
+        "NO_EFFECT": 4,
+        "UNDERSAMPLED": 8,
+        "OUT_OF_RANGE": 16,
+        "AT_ZERO": 32,
+        "AMBIGUOUS": 64,
+    }
     assert "bounds" in FLAGS[Flag.AT_BOUND].meaning
     assert "singular" in FLAGS[Flag.SINGULAR].meaning
 

@@ -105,7 +105,7 @@ def result_of(problem: FitProblem, rng: Any, *, covariance: bool = True) -> ndfi
         status=np.asarray(rng.choice(list(STATUS), shape), dtype=np.int16),
         nfev=np.asarray(rng.integers(0, 2**31 - 1, shape), dtype=np.int32),
         n_samples=np.asarray(rng.integers(0, M, shape), dtype=np.int32),
-        flags=np.asarray(rng.integers(0, sum(FLAGS) + 1, shape), dtype=np.uint8),
+        flags=np.asarray(rng.integers(0, sum(FLAGS) + 1, shape), dtype=np.uint32),
         cost=np.asarray(np.abs(rng.normal(size=shape))),
         messages={(0,) * len(shape): 'Traceback: "wide" λ\n  ValueError: é  '},
     )

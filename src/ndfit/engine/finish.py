@@ -32,12 +32,12 @@ def finish(result: BlockResult, block: Block, params: ParamTable) -> BlockResult
     """
     at_bound = _at_bound(result, block, params)
     covariance = None if result.covariance is None else _held_at_bounds(result.covariance, at_bound)
-    flags = np.zeros(block.n_fits, dtype=np.uint8)
+    flags = np.zeros(block.n_fits, dtype=np.uint32)
     if at_bound.any():
         flags[at_bound.any(axis=1)] = Flag.AT_BOUND
     if result.covariance is not None:
         rows = np.flatnonzero(_not_finite(result.covariance))
-        flags[rows[usable(result.status[rows])]] |= np.uint8(Flag.SINGULAR)
+        flags[rows[usable(result.status[rows])]] |= np.uint32(Flag.SINGULAR)
     return replace(result, covariance=covariance, flags=flags, n_samples=_count_samples(block))
 
 

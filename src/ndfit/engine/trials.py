@@ -68,6 +68,7 @@ def take_rows(first: BlockResult, second: BlockResult, taken: NDArray[np.bool_])
         errors=_of_rows(first.errors, ~taken) | _of_rows(second.errors, taken),
         warnings=_of_rows(first.warnings, ~taken) | _of_rows(second.warnings, taken),
         info=pick(first.info, second.info),
+        edm=pick(first.edm, second.edm),
     )
 
 

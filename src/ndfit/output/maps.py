@@ -34,7 +34,7 @@ class Maps:
     nfev : shape B, int32
     cost : shape B
     n_samples : shape B, int32, samples used
-    flags : shape B, uint8, see FLAGS
+    flags : shape B, uint32, see FLAGS
     covariance : shape (*B, F, F), or None
     info : shape B, objects, or None
     absolute : the covariance is what it is, and never scaled
@@ -46,7 +46,7 @@ class Maps:
     nfev: NDArray[np.int32]
     cost: FloatArray
     n_samples: NDArray[np.int32]
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint32]
     covariance: FloatArray | None
     info: NDArray[np.object_] | None
     messages: dict[tuple[int, ...], str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Maps:
             nfev=np.zeros(shape, dtype=np.int32),
             cost=np.empty(shape),
             n_samples=np.zeros(shape, dtype=np.int32),
-            flags=np.zeros(shape, dtype=np.uint8),
+            flags=np.zeros(shape, dtype=np.uint32),
             covariance=np.empty((*shape, n_free, n_free)) if covariance else None,
             info=np.full(shape, None, dtype=object) if info else None,
             absolute=absolute,

@@ -63,7 +63,7 @@ class FitResult:
     Attributes
     ----------
     status : int16, see `ndfit.STATUS`
-    flags : uint8, see `ndfit.FLAGS`
+    flags : uint32, see `ndfit.FLAGS`
     nfev : int32, evaluations of the model
     n_samples : int32, samples used
     engine, reason : which engine made the fits, and why
@@ -94,7 +94,7 @@ class FitResult:
         return self._maps.status
 
     @property
-    def flags(self) -> NDArray[np.uint8]:
+    def flags(self) -> NDArray[np.uint32]:
         return self._maps.flags
 
     @property

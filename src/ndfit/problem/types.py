@@ -42,13 +42,14 @@ FloatArray = NDArray[np.float64]
 
 
 class Status(IntEnum):
-    """How one fit ended. 0 to 4 mean what they mean in `scipy.optimize.least_squares`."""
+    """How one fit ended. 0 to 4 mean what they mean in `scipy.optimize.least_squares`; 5 is ndfit's own."""
 
     EVALUATION_LIMIT = 0
     GTOL = 1
     FTOL = 2
     XTOL = 3
     FTOL_XTOL = 4
+    STALLED = 5
     READY = -1
     FINISHED = -10
     NO_DATA = -11
@@ -106,6 +107,15 @@ _ROWS = (
         True,
         "stopped at the limit of evaluations before it converged",
         "raise the limit (fitter_kwargs={'maxiter': ...}) or give better starting values",
+    ),
+    StatusRow(
+        Status.STALLED,
+        False,
+        True,
+        True,
+        "stopped where no step lowers the cost, though the gradient says that the minimum is elsewhere",
+        "look at the estimated distance to the minimum (edm); give better starting values, fix parameters that "
+        "the data hardly determine, or use a simpler model here",
     ),
     StatusRow(Status.READY, False, False, False, "not fitted yet", "run the fit, or resume it"),
     StatusRow(
@@ -226,12 +236,22 @@ class Flag(IntFlag):
 
     AT_BOUND = 1
     SINGULAR = 2
+    NO_EFFECT = 4
+    UNDERSAMPLED = 8
+    OUT_OF_RANGE = 16
+    AT_ZERO = 32
+    AMBIGUOUS = 64
 
 
 class FlagRow(NamedTuple):
-    """One row of the FLAGS table."""
+    """One row of the FLAGS table.
+
+    `disqualifies`: values and errors of such a fit are not to be believed as they stand. (A linear parameter at its
+    bound is the exception to AT_BOUND: an amplitude of zero is an answer.)
+    """
 
     flag: Flag
+    disqualifies: bool
     meaning: str
     remedy: str
 
@@ -241,13 +261,45 @@ FLAGS: Mapping[int, FlagRow] = {
     for row in (
         FlagRow(
             Flag.AT_BOUND,
+            True,
             "a parameter ended at one of its bounds; it has no standard error, and the others' hold for it fixed there",
             "widen the bound if the data may decide, or fix the parameter",
         ),
         FlagRow(
             Flag.SINGULAR,
+            True,
             "the data do not determine every parameter: the covariance is singular",
             "fix or tie parameters, or use a simpler model here",
+        ),
+        FlagRow(
+            Flag.NO_EFFECT,
+            True,
+            "the derivative of the model by a free parameter is zero at every sample: the parameter kept its start",
+            "check that starting values, bounds and coordinates are in the same unit and range, or fix the parameter",
+        ),
+        FlagRow(
+            Flag.UNDERSAMPLED,
+            False,
+            "a line is narrower than the samples can show (FWHM / 2.355 below 0.6 of their spacing), which biases it",
+            "use a model that is integrated over the samples' widths, or fix the width",
+        ),
+        FlagRow(
+            Flag.OUT_OF_RANGE,
+            True,
+            "a centre ended more than one range outside of the samples, or a width above five ranges",
+            "bound the parameter to what the data can show, or leave the component out here",
+        ),
+        FlagRow(
+            Flag.AT_ZERO,
+            True,
+            "a width ended at zero, where the model turns around: its error says nothing",
+            "use a profile without that width, or bound it",
+        ),
+        FlagRow(
+            Flag.AMBIGUOUS,
+            True,
+            "the guess and the caller's start lead to different minima whose chi-squares differ by less than 4",
+            "bound or fix what tells them apart, or compare both by eye",
         ),
     )
 }
@@ -423,8 +475,11 @@ class BlockResult:
     errors : row -> traceback or message, for fits that failed.
     warnings : row -> messages, for fits that warned.
     info : shape (N,) object, the fitter's own fit_info; None where an engine has none.
-    n_samples, flags : shape (N,), int32 samples used and uint8 of Flag. Engines leave them None; whoever made the block
-        fills them in.
+    n_samples, flags : shape (N,), int32 samples used and uint32 of Flag. Engines leave them None; whoever made the
+        block fills them in.
+    edm : shape (N,) float64, the estimated distance to the minimum, g^T (J^T J)^-1 g / 2 over the free parameters
+        that no bound holds, in units of the noise variance (F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343); NaN
+        where there is no answer. None where an engine knows none.
     """
 
     parameters: FloatArray
@@ -436,7 +491,8 @@ class BlockResult:
     warnings: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     info: NDArray[np.object_] | None = None
     n_samples: NDArray[np.int32] | None = None
-    flags: NDArray[np.uint8] | None = None
+    flags: NDArray[np.uint32] | None = None
+    edm: FloatArray | None = None
 
 
 class Engine(Protocol):
