@@ -5,18 +5,23 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= demo-output
 WORKERS ?= 2
+# Share of the faults that `pytest -m long` does, which takes some three minutes.
+FAULT_SHARE ?= 0.1
 OLDEST ?= .venv-oldest
 # Old releases use what newer ones deprecate.
 OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/parity/test_returned_model.py tests/problem \
   tests/output/test_result.py tests/output/test_fits.py tests/graph/test_trace.py
 
-.PHONY: demo test coverage test-oldest lint docs bench bench-smoke clean
+.PHONY: demo test test-faults coverage test-oldest lint docs bench bench-smoke clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+test-faults: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) -m faults --fault-share $(FAULT_SHARE) $(ARGS)
 
 # With the oldest releases that pyproject.toml allows, and the newest of what these bring with them.
 test-oldest: $(OLDEST)/.installed

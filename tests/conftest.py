@@ -1,8 +1,17 @@
-"""What every test shares: how Hypothesis draws its examples, and a cluster of two workers."""
+"""What every test shares: how Hypothesis draws its examples, how often faults are done, and a cluster of two workers.
+
+A test that does the same fault many times takes their number as an argument, and states it in its marker:
+
+    @pytest.mark.faults(few=3, many=50)
+    def test_killed(fault_repeats: int) -> None:
+
+It runs with 3 in `make test`, with 50 under `-m long`, and with a share of the 50, 3 at least, in `make test-faults`.
+"""
 
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +22,26 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "do this share of the many faults of each test, 1.0 for all, in place of the few"
+    parser.addoption("--fault-share", type=float, metavar="SHARE", help=told)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The numbers of faults that a test is run with."""
+    if "fault_repeats" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("faults")
+    assert marker is not None, f"{metafunc.definition.name} needs the marker faults(few=..., many=...)"
+    few, many = marker.kwargs["few"], marker.kwargs["many"]
+    share = metafunc.config.getoption("--fault-share")
+    if share is None:
+        numbers = [few, pytest.param(many, marks=pytest.mark.long)]
+    else:
+        numbers = [max(few, math.ceil(share * many))]
+    metafunc.parametrize("fault_repeats", numbers)
 
 
 @pytest.fixture(scope="session")

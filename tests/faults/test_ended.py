@@ -19,12 +19,13 @@ HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs the signals of POSIX")
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
-def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
-    command = [sys.executable, str(HERE / "killed_runs.py"), str(tmp_path), str(kills), "1"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800).stdout
-    outcome = json.loads(told)
-    assert outcome["killed"] == kills
+@pytest.mark.faults(few=3, many=50)
+def test_killed_at_random_moments(fault_repeats: int, tmp_path: Path) -> None:
+    command = [sys.executable, str(HERE / "killed_runs.py"), str(tmp_path), str(fault_repeats), "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["killed"] == fault_repeats
     assert outcome["identical"] == len(outcome["kept"])
     assert max(outcome["kept"]) > 0
 
