@@ -11,7 +11,7 @@ from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Axes, Flag, ParamT
 CODES = {
     "EVALUATION_LIMIT": 0, "GTOL": 1, "FTOL": 2, "XTOL": 3, "FTOL_XTOL": 4, "READY": -1, "FINISHED": -10,
     "NO_DATA": -11, "ALL_MASKED": -12, "TOO_FEW_SAMPLES": -13, "NON_FINITE_DATA": -14, "NON_FINITE_START": -15,
-    "NON_FINITE_MODEL": -16, "INSENSITIVE": -17, "USER_ERROR": -18, "NEGATIVE_COUNTS": -19,
+    "NON_FINITE_MODEL": -16, "INSENSITIVE": -17, "USER_ERROR": -18, "NEGATIVE_COUNTS": -19, "STALLED": 5,
 }  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def test_every_status_has_its_code_and_its_row() -> None:
 def test_what_a_status_says_of_a_fit() -> None:
     converged = {"GTOL", "FTOL", "XTOL", "FTOL_XTOL", "FINISHED"}
     assert names_where("converged") == converged
-    assert names_where("usable") == converged | {"EVALUATION_LIMIT"}
+    assert names_where("usable") == converged | {"EVALUATION_LIMIT", "STALLED"}
     assert names_where("counted") == CODES.keys() - {"READY", "NO_DATA", "ALL_MASKED"}
 
 
@@ -66,7 +66,15 @@ def test_good_ends_ask_for_nothing() -> None:
 
 
 def test_flags_are_bits_with_a_row_each() -> None:
-    assert {flag.name: int(flag) for flag in Flag} == {"AT_BOUND": 1, "SINGULAR": 2}
+    assert {flag.name: int(flag) for flag in Flag} == {
+        "AT_BOUND": 1,
+        "SINGULAR": 2,
+        "NO_EFFECT": 4,
+        "UNDERSAMPLED": 8,
+        "OUT_OF_RANGE": 16,
+        "AT_ZERO": 32,
+        "AMBIGUOUS": 64,
+    }
     assert {row.flag.name: code for code, row in FLAGS.items()} == {
         "AT_BOUND": 1,
         "SINGULAR": 2,

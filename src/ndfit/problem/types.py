@@ -478,8 +478,8 @@ class BlockResult:
     n_samples, flags : shape (N,), int32 samples used and uint32 of Flag. Engines leave them None; whoever made the
         block fills them in.
     edm : shape (N,) float64, the estimated distance to the minimum, g^T (J^T J)^-1 g / 2 over the free parameters
-        that no bound holds, in units of the noise variance (F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343); NaN
-        where there is no answer. None where an engine knows none.
+        that no bound holds, in units of the noise variance (F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343);
+        NaN where there is no answer. None where an engine knows none.
     """
 
     parameters: FloatArray
