@@ -156,7 +156,7 @@ def parallel_fit_dask(
         Work.of(
             problem,
             choice.engine,
-            solve_options(choice, call, wanted),
+            replace(solve_options(choice, call, wanted), absolute_sigma=problem.absolute_sigma),
             clip=clip_beside(choice, call, len(problem.params.free)),
         ),
         Schedule(scheduler, chunk_n_max, preserve_native_chunks, progress, warn_if_slow=engine == "auto"),
@@ -297,10 +297,11 @@ def fit(
     starting = parse_starting(problem, choice, guess, starts, seed)
     free = problem.params.free
     drawing = parse_bootstrap(bootstrap, resample, seed, free, objective.name, known)
+    options = solve_options(choice, call, (), objective)
     work = Work.of(
         problem,
         choice.engine,
-        replace(solve_options(choice, call, (), objective), covariance=covariance or drawing is not None),
+        replace(options, covariance=covariance or drawing is not None, absolute_sigma=bool(known)),
         starting=starting,
         clip=parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free)),
         bootstrap=drawing,

@@ -370,7 +370,8 @@ class ParamTable:
 class SolveOptions:
     """What an engine needs to know about how to solve; the meanings are those of `scipy.optimize.least_squares`.
 
-    `loss` is 'cash' as well, the likelihood ratio of counts.
+    `loss` is 'cash' as well, the likelihood ratio of counts. `absolute_sigma`: weights are 1 / sigma, so that the
+    variance of the noise is known.
     """
 
     ftol: float = 1e-7
@@ -380,6 +381,7 @@ class SolveOptions:
     covariance: bool = False
     loss: str = "linear"
     f_scale: float = 1.0
+    absolute_sigma: bool = False
 
 
 @dataclass(frozen=True)
