@@ -21,6 +21,7 @@ KINDS = {
     "float32": "Float32Array",
     "int32": "Int32Array",
     "int16": "Int16Array",
+    "uint32": "Uint32Array",
     "uint8": "Uint8Array",
 }
 

@@ -2,7 +2,7 @@
 
 const content = JSON.parse(document.getElementById("content").textContent);
 const decoded = new Map();
-const TYPES = { Float64Array, Float32Array, Int32Array, Int16Array, Uint8Array };
+const TYPES = { Float64Array, Float32Array, Int32Array, Int16Array, Uint32Array, Uint8Array };
 
 function bytesOf(text) {
   const characters = atob(text);
