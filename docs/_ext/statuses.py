@@ -32,8 +32,11 @@ def statuses() -> str:
 def flags() -> str:
     """A row a flag."""
     return table(
-        ("bit", "name", "what it means", "what to do about it"),
-        ((bit, f"`{row.flag.name}`", row.meaning, row.remedy) for bit, row in FLAGS.items()),
+        ("bit", "name", "disqualifies", "what it means", "what to do about it"),
+        (
+            (bit, f"`{row.flag.name}`", "yes" if row.disqualifies else "no", row.meaning, row.remedy)
+            for bit, row in FLAGS.items()
+        ),
     )
 
 

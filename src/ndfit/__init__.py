@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ndfit.api import fit, parallel_fit_dask, select
     from ndfit.errors import AllFitsFailed, CheckpointError, FitWarning, LoadError
+    from ndfit.output.flags import decode_flags, disqualified
     from ndfit.output.result import FitResult
     from ndfit.output.selection import Selection
-    from ndfit.problem.types import FLAGS, STATUS
+    from ndfit.problem.types import FLAGS, STATUS, Flag
     from ndfit.reading.read import read
 
 __all__ = [
@@ -23,9 +24,12 @@ __all__ = [
     "CheckpointError",
     "FitResult",
     "FitWarning",
+    "Flag",
     "LoadError",
     "Selection",
     "__version__",
+    "decode_flags",
+    "disqualified",
     "fit",
     "parallel_fit_dask",
     "read",
@@ -41,8 +45,11 @@ _HOME = {
     "STATUS": "ndfit.problem.types",
     "FitResult": "ndfit.output.result",
     "FitWarning": "ndfit.errors",
+    "Flag": "ndfit.problem.types",
     "LoadError": "ndfit.errors",
     "Selection": "ndfit.output.selection",
+    "decode_flags": "ndfit.output.flags",
+    "disqualified": "ndfit.output.flags",
     "fit": "ndfit.api",
     "parallel_fit_dask": "ndfit.api",
     "read": "ndfit.reading.read",

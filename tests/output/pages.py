@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-KINDS = {"Float64Array": "<f8", "Float32Array": "<f4", "Int32Array": "<i4", "Int16Array": "<i2", "Uint8Array": "u1"}
+KINDS = {
+    "Float64Array": "<f8",
+    "Float32Array": "<f4",
+    "Int32Array": "<i4",
+    "Uint32Array": "<u4",
+    "Int16Array": "<i2",
+    "Uint8Array": "u1",
+}
 VOID = {"meta", "br", "link", "img", "input"}
 
 

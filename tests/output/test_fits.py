@@ -64,8 +64,8 @@ def test_standard(path: Path) -> None:
         hdus.verify("exception")
         names = [hdu.name for hdu in hdus]
     assert names[:7] == ["PRIMARY", "AMPLITUDE", "MEAN", "STDDEV", "AMPLITUDE_ERR", "MEAN_ERR", "STDDEV_ERR"]
-    assert names[7:13] == ["CHI_SQUARE", "STATUS", "FLAGS", "N_SAMPLES", "NFEV", "COVARIANCE"]
-    assert names[13:] == ["STATUS_TABLE", "FLAG_TABLE", "RECORD", "MODEL", "RESIDUAL"]
+    assert names[7:14] == ["CHI_SQUARE", "STATUS", "FLAGS", "EDM", "N_SAMPLES", "NFEV", "COVARIANCE"]
+    assert names[14:] == ["STATUS_TABLE", "FLAG_TABLE", "RECORD", "MODEL", "RESIDUAL"]
 
 
 @pytest.mark.parametrize(("name", "unit"), [("AMPLITUDE", u.K), ("MEAN_ERR", u.km / u.s), ("STATUS", u.one)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,3 +43,18 @@ def test_a_result_without_covariance(maps: Maps) -> None:
     assert maps.covariance is not None
     np.testing.assert_array_equal(maps.covariance[:, 1, 2], [1.0, 1.0, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(maps.cost, 1.0)
+
+
+def test_distances_that_an_engine_does_not_know_are_nan(maps: Maps) -> None:
+    maps.store(FIRST, replace(result_of(2, None), edm=np.array([1e-9, 0.5])))
+    maps.store(SECOND, result_of(3, None))
+    np.testing.assert_array_equal(maps.edm, [1e-9, 0.5, np.nan, np.nan, np.nan])
+    better = replace(result_of(2, None), cost=np.array([0.5, 2.0]))
+    maps.improve(FIRST, better)
+    np.testing.assert_array_equal(maps.edm[:2], [np.nan, 0.5])
+
+
+def test_positions_that_are_taken_bring_their_distance(maps: Maps) -> None:
+    maps.store(FIRST, replace(result_of(2, None), edm=np.array([1.0, 2.0])))
+    maps.take(FIRST, replace(result_of(2, None), edm=np.array([3.0, 4.0])), np.array([False, True]))
+    np.testing.assert_array_equal(maps.edm[:2], [1.0, 4.0])

@@ -107,6 +107,7 @@ def result_of(problem: FitProblem, rng: Any, *, covariance: bool = True) -> ndfi
         n_samples=np.asarray(rng.integers(0, M, shape), dtype=np.int32),
         flags=np.asarray(rng.integers(0, sum(FLAGS) + 1, shape), dtype=np.uint32),
         cost=np.asarray(np.abs(rng.normal(size=shape))),
+        edm=numbers(*shape),
         messages={(0,) * len(shape): 'Traceback: "wide" λ\n  ValueError: é  '},
     )
     reported = Uncertainties({name: numbers(*shape) for name in names}, numbers(*shape, n_free, n_free))

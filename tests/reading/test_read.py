@@ -16,10 +16,11 @@ from astropy.modeling import custom_model
 from astropy.modeling.models import Const1D, Gaussian1D
 from astropy.utils.exceptions import AstropyUserWarning
 from hypothesis import HealthCheck, given, settings
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from tests.reading.drawn_results import M, result_of, results
 
 import ndfit
+from ndfit.output import layers
 from ndfit.output.maps import Maps
 from ndfit.output.model_record import CannotRebuild
 from ndfit.output.tie_text import ExpressionTie
@@ -57,7 +58,18 @@ def test_round_trip_is_exact(result: ndfit.FitResult, ending: str) -> None:
     assert again.has_errors == result.has_errors
     if result.has_errors:
         assert same_bits(result.covariance, again.covariance)
-    for name in ("status", "flags", "nfev", "n_samples", "success", "chi_square", "reduced_chi_square", "aic", "bic"):
+    for name in (
+        "status",
+        "flags",
+        "edm",
+        "nfev",
+        "n_samples",
+        "success",
+        "chi_square",
+        "reduced_chi_square",
+        "aic",
+        "bic",
+    ):
         assert same_bits(getattr(result, name), getattr(again, name))
     assert again.summary() == result.summary()
     assert_same_problem(result, again)
@@ -233,6 +245,29 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.warns(AstropyUserWarning, match="(?i)checksum|datasum"):
         ndfit.read(path)
+
+
+def test_a_file_of_version_0_1_is_read() -> None:
+    """Layout 1 has flags of 8 bits, and no estimated distance to the minimum."""
+    result = ndfit.read(Path(__file__).parent / "layout_1.fits.gz")
+    assert result.flags.dtype == np.uint32
+    assert_array_equal(result.flags, [1, 1, 0])
+    assert_array_equal(result.edm, np.full(3, np.nan))
+    assert_allclose(result.parameters["mean"][:2], 5.0, atol=0.1)
+    assert_array_equal(np.asarray(result.diagnostics()["flags"]), ["AT_BOUND", "AT_BOUND", ""])
+
+
+def test_a_store_of_layout_1_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = line_result()
+    kinds = {name: row for name, row in layers.KINDS.items() if name != "edm"}
+    monkeypatch.setattr(layers, "KINDS", kinds)
+    result._maps.flags = result.flags.astype(np.uint8)  # type: ignore[assignment]
+    result.to_zarr(tmp_path / "fit.zarr")
+    monkeypatch.undo()
+    again = ndfit.read(tmp_path / "fit.zarr")
+    assert again.flags.dtype == np.uint32
+    assert_array_equal(again.flags, result.flags)
+    assert_array_equal(again.edm, np.full(result.shape, np.nan))
 
 
 def test_a_newer_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

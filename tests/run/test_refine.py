@@ -53,8 +53,9 @@ def maps_of(cost: Any, status: Any = None, n_samples: int = 13) -> Maps:
     costs = np.array(cost, dtype=float)
     ended = np.full(costs.shape, int(Status.FTOL)) if status is None else np.array(status)
     counts = np.full(costs.shape, n_samples, dtype=np.int32)
-    nothing = np.zeros(costs.shape, dtype=np.uint8)
-    return Maps(np.zeros((3, *costs.shape)), ended.astype(np.int16), counts, costs, counts, nothing, None, None)
+    nothing = np.zeros(costs.shape, dtype=np.uint32)
+    edm = np.zeros(costs.shape)
+    return Maps(np.zeros((3, *costs.shape)), ended.astype(np.int16), counts, costs, counts, nothing, edm, None, None)
 
 
 def test_candidates_are_those_whose_cost_stands_out_among_their_neighbours() -> None:

@@ -38,7 +38,16 @@ def finish(result: BlockResult, block: Block, params: ParamTable) -> BlockResult
     if result.covariance is not None:
         rows = np.flatnonzero(_not_finite(result.covariance))
         flags[rows[usable(result.status[rows])]] |= np.uint32(Flag.SINGULAR)
-    return replace(result, covariance=covariance, flags=flags, n_samples=_count_samples(block))
+    return replace(
+        result, covariance=covariance, flags=flags, n_samples=_count_samples(block), edm=_edm_of_answers(result)
+    )
+
+
+def _edm_of_answers(result: BlockResult) -> FloatArray:
+    """The estimated distance to the minimum; NaN where there is no answer, and where the engine knows none."""
+    if result.edm is None:
+        return np.full(result.cost.shape, np.nan)
+    return np.where(usable(result.status), result.edm, np.nan)
 
 
 def _not_finite(covariance: FloatArray) -> NDArray[np.bool_]:

@@ -64,7 +64,7 @@ A subclass may do anything else, and is not in the table.
 _KEYWORDS = {"maxiter": "max_nfev", "acc": "xtol", "epsilon": None, "estimate_jacobian": None}
 
 # What the compiled engine can say of each fit.
-_KNOWN_INFO = frozenset({"status", "success", "message", "nfev", "cost", "param_cov"})
+_KNOWN_INFO = frozenset({"status", "success", "message", "nfev", "cost", "edm", "param_cov"})
 
 _SQUARE = Loss()
 

@@ -67,6 +67,7 @@ def _own_columns(maps: Maps, absolute_sigma: bool) -> dict[str, NDArray[Any]]:
         "message": message,
         "nfev": maps.nfev,
         "cost": maps.cost,
+        "edm": maps.edm,
     }
     covariance = maps.scaled_covariance(absolute_sigma)
     return columns if covariance is None else columns | {"param_cov": covariance}

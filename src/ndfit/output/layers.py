@@ -150,6 +150,7 @@ KINDS: Mapping[str, _Kind] = {
     "chi_square": _Kind("chi_square", "sum of the squared weighted residuals, or of their losses", _chi_square),
     "status": _Kind("status", "how the fit ended, see the table of statuses", _map("status")),
     "flags": _Kind("flags", "what else is to be known of it, see the table of flags", _map("flags")),
+    "edm": _Kind("edm", "estimated distance to the minimum, in units of the noise variance", _map("edm")),
     "n_samples": _Kind("n_samples", "samples used", _map("n_samples")),
     "nfev": _Kind("nfev", "evaluations of the model", _map("nfev")),
     "covariance": _Kind("covariance", "covariance of the free parameters", _covariance),
@@ -175,13 +176,15 @@ def maps_of(contents: Contents, names: tuple[str, ...]) -> tuple[Maps, Uncertain
     arrays = {key: layer.values for key, layer in contents.layers.items()}
     errors = {name: arrays["error", name] for name in names if ("error", name) in arrays}
     covariance = arrays.get(("covariance", ""))
+    status = arrays["status", ""]
     maps = Maps(
         parameters=np.stack([arrays["parameter", name] for name in names]),
-        status=arrays["status", ""],
+        status=status,
         nfev=arrays["nfev", ""],
         cost=0.5 * arrays["chi_square", ""],
         n_samples=arrays["n_samples", ""],
-        flags=arrays["flags", ""],
+        flags=arrays["flags", ""].astype(np.uint32, copy=False),  # 8 bits in layout 1
+        edm=arrays["edm", ""] if ("edm", "") in arrays else np.full(status.shape, np.nan),
         covariance=None,
         info=None,
         messages=dict(contents.messages),

@@ -35,6 +35,7 @@ class Maps:
     cost : shape B
     n_samples : shape B, int32, samples used
     flags : shape B, uint32, see FLAGS
+    edm : shape B, estimated distance to the minimum, see BlockResult; NaN where it is not known
     covariance : shape (*B, F, F), or None
     info : shape B, objects, or None
     absolute : the covariance is what it is, and never scaled
@@ -47,6 +48,7 @@ class Maps:
     cost: FloatArray
     n_samples: NDArray[np.int32]
     flags: NDArray[np.uint32]
+    edm: FloatArray
     covariance: FloatArray | None
     info: NDArray[np.object_] | None
     messages: dict[tuple[int, ...], str] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Maps:
             cost=np.empty(shape),
             n_samples=np.zeros(shape, dtype=np.int32),
             flags=np.zeros(shape, dtype=np.uint32),
+            edm=np.empty(shape),
             covariance=np.empty((*shape, n_free, n_free)) if covariance else None,
             info=np.full(shape, None, dtype=object) if info else None,
             absolute=absolute,
@@ -118,6 +121,7 @@ class Maps:
             (self.cost, result.cost),
             (self.n_samples, result.n_samples),
             (self.flags, result.flags),
+            (self.edm, np.full(result.cost.shape, np.nan) if result.edm is None else result.edm),
             (self.covariance, result.covariance),
             (self.info, result.info),
         ):
@@ -128,7 +132,7 @@ class Maps:
         """NaN where nothing was stored."""
         unfitted = self.status == Status.READY
         if unfitted.any():
-            self.parameters[:, unfitted] = self.cost[unfitted] = np.nan
+            self.parameters[:, unfitted] = self.cost[unfitted] = self.edm[unfitted] = np.nan
             if self.covariance is not None:
                 self.covariance[unfitted] = np.nan
 

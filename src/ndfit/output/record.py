@@ -42,7 +42,7 @@ from ndfit.problem.types import FitProblem
 
 __all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "record_of", "source_of"]
 
-LAYOUT = 1
+LAYOUT = 2
 _ELSEWHERE = ("model", "data", "data_unit", "fitting_axes", "bounds", "progress", "checkpoint")
 _PACKAGES = ("ndfit", "astropy", "numpy", "numba")
 _SLAB = 2**24

@@ -45,6 +45,8 @@ class OneFit:
     used : boolean, samples that entered the fit
     residual : data minus model, None where there is no answer
     status : code, see `ndfit.STATUS`
+    flags : bits, see `ndfit.FLAGS`
+    edm : estimated distance to the minimum, see `FitResult.edm`
     """
 
     model: Any
@@ -54,6 +56,8 @@ class OneFit:
     used: NDArray[np.bool_]
     residual: FloatArray | None
     status: int
+    flags: int
+    edm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,7 @@ class FitResult:
     ----------
     status : int16, see `ndfit.STATUS`
     flags : uint32, see `ndfit.FLAGS`
+    edm : float64, estimated distance to the minimum
     nfev : int32, evaluations of the model
     n_samples : int32, samples used
     engine, reason : which engine made the fits, and why
@@ -96,6 +101,40 @@ class FitResult:
     @property
     def flags(self) -> NDArray[np.uint32]:
         return self._maps.flags
+
+    @property
+    def edm(self) -> FloatArray:
+        """Estimated distance to the minimum: how far above it the cost is, in units of the noise variance.
+
+        g^T (J^T J)^-1 g / 2 at the answer, with J the derivatives of the weighted model by the free parameters that no
+        bound holds, and g = J^T r the gradient (F. James & M. Roos, Comput. Phys. Commun. 10 (1975) 343): by as much
+        the cost, half of chi-square, would fall if the model were linear. A fit is said to have converged only where
+        this is small. NaN where there is no answer, or the data do not determine every parameter.
+
+        Returns
+        -------
+        array of float
+            Of the iterating shape. Without a unit: the noise variance is 1 where the size of the errors is known, and
+            chi-square over the degrees of freedom where it is not, but not less than the rounding of the data; so
+            noise-free data have an `edm` too. With a `loss`, g and J are those of the loss; with
+            ``statistic="cash"`` they are those of the likelihood, whose variance is 1.
+
+        See Also
+        --------
+        status : how each fit ended.
+        covariance : (J^T J)^-1, scaled where the size of the errors is not known.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Gaussian1D
+        >>> import ndfit
+        >>> data = Gaussian1D(2, 9, 1.5)(np.arange(20.0)) + 0.1 * np.random.default_rng(0).normal(size=(3, 20))
+        >>> result = ndfit.fit(Gaussian1D(1, 9, 1), data, fitting_axes=1)
+        >>> result.edm.shape
+        (3,)
+        """
+        return self._maps.edm
 
     @property
     def nfev(self) -> NDArray[np.int32]:

@@ -12,8 +12,9 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from ndfit.output.flags import decode_flags
 from ndfit.output.world import world_axes
-from ndfit.problem.types import FLAGS, STATUS
+from ndfit.problem.types import STATUS
 
 if TYPE_CHECKING:
     from ndfit.output.result import FitResult
@@ -25,8 +26,9 @@ def diagnostics_table(result: FitResult) -> QTable:
     """Everything known of each position.
 
     Columns: `axis_0` and so on, the position along the iterating axes of the data; world coordinates, where the WCS of
-    the positions is known; `status`, its name and meaning; names of the flags; chi-square, reduced chi-square, samples
-    and evaluations; the last line of what went wrong; each parameter and, as `NAME_err`, its standard error.
+    the positions is known; `status`, its name and meaning; names of the flags; chi-square, reduced chi-square, the
+    estimated distance to the minimum, samples and evaluations; the last line of what went wrong; each parameter and, as
+    `NAME_err`, its standard error.
     """
     columns: dict[str, Any] = {
         f"axis_{axis}": index.ravel()
@@ -35,15 +37,16 @@ def diagnostics_table(result: FitResult) -> QTable:
     for axis in world_axes(result.wcs, result.shape):
         values = np.broadcast_to(axis.values, result.shape).ravel()
         columns[axis.name] = values if axis.unit is None else u.Quantity(values, axis.unit)
-    status = result.status.ravel()
+    status, flags = result.status.ravel(), result.flags.ravel()
     columns |= {
         "status": status,
         "status_name": _looked_up(status, {code: row.status.name for code, row in STATUS.items()}),
         "converged": result.success.ravel(),
         "meaning": _looked_up(status, {code: row.meaning for code, row in STATUS.items()}),
-        "flags": _looked_up(result.flags.ravel(), _flag_names()),
+        "flags": _looked_up(flags, {int(bits): " ".join(decode_flags(bits)) for bits in np.unique(flags)}),
         "chi_square": result.chi_square.ravel(),
         "reduced_chi_square": result.reduced_chi_square.ravel(),
+        "edm": result.edm.ravel(),
         "n_samples": result.n_samples.ravel(),
         "nfev": result.nfev.ravel(),
     }
@@ -65,15 +68,6 @@ def _looked_up(codes: NDArray[Any], names: dict[int, str]) -> NDArray[np.str_]:
     """The text of each code; text columns are as wide as the longest that occurs."""
     found, places = np.unique(codes, return_inverse=True)
     return np.array([names[int(code)] for code in found], dtype=str)[places]
-
-
-def _flag_names() -> dict[int, str]:
-    """Names of the flags in every combination."""
-    everything = sum(FLAGS)
-    return {
-        bits: " ".join(str(row.flag.name) for flag, row in FLAGS.items() if bits & flag)
-        for bits in range(everything + 1)
-    }
 
 
 def _messages(result: FitResult) -> NDArray[np.str_]:

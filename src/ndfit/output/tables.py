@@ -35,9 +35,10 @@ def flag_table(flags: NDArray[Any]) -> Table:
     """Every flag, with what it means, what to do about it, and at how many positions it is found."""
     return Table(
         {
-            "bit": np.array(list(FLAGS), dtype=np.int16),
+            "bit": np.array(list(FLAGS), dtype=np.int64),
             "name": [row.flag.name for row in FLAGS.values()],
             "positions": [int(np.count_nonzero(flags & bit)) for bit in FLAGS],
+            "disqualifies": [row.disqualifies for row in FLAGS.values()],
             "meaning": [row.meaning for row in FLAGS.values()],
             "remedy": [row.remedy for row in FLAGS.values()],
         }

@@ -37,10 +37,10 @@ from ndfit.run.plan import Plan
 
 __all__ = ["OPTIONS", "Checkpoint", "open_checkpoint"]
 
-LAYOUT = 1
+LAYOUT = 2
 _RUN = "run.json"
 OPTIONS = "options.toml"
-_ARRAYS = ("parameters", "status", "nfev", "cost", "covariance", "n_samples", "flags")
+_ARRAYS = ("parameters", "status", "nfev", "cost", "covariance", "n_samples", "flags", "edm")
 _TOLD = "told"
 
 

@@ -70,6 +70,8 @@ def look_up_fit(problem: FitProblem, maps: Maps, position: tuple[int, ...], work
         used=samples_used(inputs, work).reshape(data.shape),
         residual=residual,
         status=int(maps.status[position]),
+        flags=int(maps.flags[position]),
+        edm=float(maps.edm[position]),
     )
 
 

@@ -43,6 +43,7 @@ def page_content(result: FitResult, grid: Grid, examples: Mapping[str, list[int]
         "maps": maps,
         "status": arrays.add(result.status.ravel()[rows]),
         "flags": arrays.add(result.flags.ravel()[rows]),
+        "edm": arrays.add(result.edm.ravel()[rows]),
         "nfev": arrays.add(result.nfev.ravel()[rows]),
         "used": arrays.add(result.n_samples.ravel()[rows]),
         "statuses": {

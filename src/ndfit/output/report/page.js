@@ -60,7 +60,9 @@ function showNumbers(row) {
     body.append(line);
   }
   const [used, nfev] = [content.used, content.nfev].map((each) => arrayOf(each)[row]);
-  document.getElementById("fit-statistics").textContent = `${used} samples used, ${nfev} evaluations of the model`;
+  const edm = arrayOf(content.edm)[row];
+  const distance = Number.isFinite(edm) ? `, estimated distance to the minimum ${numberText(edm, 2)}` : "";
+  document.getElementById("fit-statistics").textContent = `${used} samples used, ${nfev} evaluations of the model${distance}`;
 }
 
 function setPlane(number) {
