@@ -20,7 +20,6 @@ KINDS = {
     "float64": "Float64Array",
     "float32": "Float32Array",
     "int32": "Int32Array",
-    "uint32": "Uint32Array",
     "int16": "Int16Array",
     "uint32": "Uint32Array",
     "uint8": "Uint8Array",
