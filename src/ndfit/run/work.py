@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,11 @@ from ndfit.engine.bootstrap import Bootstrap
 from ndfit.engine.clipping import Clip
 from ndfit.engine.finish import finish
 from ndfit.engine.loss import SQUARE
-from ndfit.engine.signs import positive_widths
+from ndfit.engine.signs import Canonical
 from ndfit.engine.starting import Starting
+from ndfit.engine.symmetries import symmetries_of
 from ndfit.engine.trials import best_of
+from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import (
     STATUS,
     Block,
@@ -35,6 +36,7 @@ from ndfit.run.load import Inputs, make_block
 __all__ = ["Work", "samples_used"]
 
 _LIMIT = STATUS[Status.EVALUATION_LIMIT]
+_N_TRIED = 16  # samples
 _LEFT_OUT = "Non-finite input data has been left out of the fit."
 
 
@@ -45,6 +47,7 @@ class Work:
     Attributes
     ----------
     params : without starting values and bounds
+    canonical : of the parameters that give the same model, chooses those that are reported
     clip : leave outliers out
     bootstrap : the covariance comes from fits of drawn data
     """
@@ -52,9 +55,9 @@ class Work:
     engine: Engine
     options: SolveOptions
     params: ParamTable
-    model: Any
     filter_non_finite: bool
     starting: Starting
+    canonical: Canonical
     clip: Clip | None = None
     bootstrap: Bootstrap | None = None
 
@@ -74,7 +77,11 @@ class Work:
         finite = problem.filter_non_finite
         # Maps come with each region; here they would travel to every worker.
         params = replace(problem.params, start=(), lower=(), upper=())
-        return cls(engine, options, params, problem.model, finite, starting, clip, bootstrap)
+        symmetries = symmetries_of(
+            problem.model, params.free, sample_coordinates(problem.coords, problem.axes, _N_TRIED)
+        )
+        canonical = Canonical(params, problem.model, symmetries)
+        return cls(engine, options, params, finite, starting, canonical, clip, bootstrap)
 
     @property
     def bare(self) -> Work:
@@ -90,7 +97,7 @@ class Work:
         block = make_block(inputs)
         starts = self.starting(block) if inputs.trials is None else self._trials(block, inputs.trials)
         clipped, result = self._clipped(block, best_of(self.engine, block, self.options, starts))
-        result = positive_widths(result, self.params, self.model)
+        result = self.canonical(result, block)
         result = replace(finish(result, clipped, self.params), warnings=_with_limits(result))
         if self.bootstrap is not None:
             result = self.bootstrap(self._refit, self.engine.values, clipped, self.options, result)
@@ -107,7 +114,7 @@ class Work:
         return (block, result) if self.clip is None else self.clip(self.engine, block, self.options, result)
 
     def _refit(self, block: Block, options: SolveOptions) -> BlockResult:
-        return positive_widths(self.engine(block, options), self.params, self.model)
+        return self.canonical(self.engine(block, options), block, around_start=True)
 
     def _trials(self, block: Block, trials: FloatArray) -> Iterator[FloatArray]:
         """Tables of starting values, with the block's own values of what is not free."""
