@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,33 @@ def test_output_exists(many: Path, tmp_path: Path) -> None:
     for option in ("--out", "--report", "--save-config"):
         fails(ndfit("fit", many, *MODEL, option, out), f"{out} exists already: give --overwrite to replace it")
     assert out.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_outputs_that_cannot_be_written(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to nothing, a pipe, and a folder without room: all are found before the data are looked at."""
+    link, taken = tmp_path / "link.fits", tmp_path / "pipe"
+    link.symlink_to("nowhere.fits")
+    os.mkfifo(taken)
+    for option in ("--out", "--report", "--save-config"):
+        fails(ndfit("fit", many, *MODEL, option, link), f"{link} exists already: give --overwrite to replace it")
+    fails(ndfit("fit", many, *MODEL, "--out", taken, "--overwrite"), "no file, which a file cannot replace")
+
+    def no_room(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "mkdir", no_room)
+    fails(ndfit("fit", many, *MODEL, "--out", tmp_path / "fit.fits"), "cannot be written", "No space left on device")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_outputs_that_replace_the_input_or_each_other(many: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.fits").symlink_to(many)
+    for out in (many, tmp_path / "link.fits"):
+        fails(ndfit("fit", many, *MODEL, "--out", out, "--overwrite"), f"{out} holds the data that are fitted")
+    out = tmp_path / "one"
+    fails(ndfit("fit", many, *MODEL, "--out", out, "--report", out), f"Two outputs are to be written to {out}")
+    assert fits.getdata(many, "DATA").shape == SHAPE
 
 
 def test_refused_by_the_fit(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:

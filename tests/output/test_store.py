@@ -19,6 +19,7 @@ from tests.output.test_fits import SHAPE, cube_wcs, fitted
 from tests.problem.test_map_wcs import plane_gwcs
 
 import ndfit
+from ndfit.output import store
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,37 @@ def test_nothing_is_replaced_unless_asked(result: ndfit.FitResult, tmp_path: Pat
         result.to_zarr(path)
     result.to_zarr(path, overwrite=True)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_store_that_is_replaced_while_it_is_read(
+    result: ndfit.FitResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read is one of the two, whole."""
+    path, read, left = tmp_path / "fit.zarr", store._read_store, iter(range(2))
+    result.to_zarr(path)
+
+    def replaced_meanwhile(place: Path) -> Any:
+        found = read(place)
+        if (number := next(left, None)) is not None:
+            result.to_zarr(path, overwrite=True)
+            if number:
+                raise KeyError("a chunk that is gone")
+            return None
+        return found
+
+    monkeypatch.setattr(store, "_read_store", replaced_meanwhile)
+    assert ndfit.read(path).param_names == result.param_names
+
+
+def test_a_store_whose_writer_was_killed(result: ndfit.FitResult, tmp_path: Path) -> None:
+    path, aside = tmp_path / "fit.zarr", tmp_path / ".partial-0123456789abcdef" / "fit.zarr.old0"
+    result.to_zarr(path)
+    aside.parent.mkdir()
+    path.rename(aside)
+    assert ndfit.read(path).param_names == result.param_names
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        result.to_zarr(path)
+    assert path.exists()
 
 
 def test_a_folder_of_other_things_is_left_alone(result: ndfit.FitResult, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ the command line, or such a file. Options that may be given several times are ta
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,9 +17,9 @@ import click
 import tomli_w
 from click.core import ParameterSource
 
-from ndfit.atomic import replacing
+from ndfit.atomic import refuse_existing, replacing
 from ndfit.cli.errors import BadInput, suggestion
-from ndfit.run.checkpoint import OPTIONS
+from ndfit.run.checkpoint import OPTIONS, is_unused
 
 __all__ = ["check_output", "keep_beside", "load_into", "options_beside", "save"]
 
@@ -48,15 +49,24 @@ def load_into(context: click.Context, parameter: click.Parameter, path: Path | N
     context.default_map = defaults
 
 
-def save(path: Path, context: click.Context) -> None:
-    """Write the options that were given, by the command line or by a file."""
+def save(path: Path, context: click.Context, overwrite: bool, follow: bool = True) -> None:
+    """Write the options that were given, by the command line or by a file; see `ndfit.atomic.replacing`.
+
+    Raises
+    ------
+    BadInput
+        The file cannot be written.
+    """
     table: dict[str, Any] = {}
     for option in context.command.params:
         name = str(option.name)
         if name not in _NOT_SAVED and context.get_parameter_source(name) in _GIVEN:
             table[_key(name)] = _as_toml(context.params[name])
-    with replacing(path) as partial:
-        partial.write_text(tomli_w.dumps(table), encoding="utf-8")
+    try:
+        with replacing(path, overwrite, follow=follow) as partial:
+            partial.write_text(tomli_w.dumps(table), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"The options cannot be written to {path}: {error}.") from error
 
 
 def options_beside(folder: Path) -> Path:
@@ -66,10 +76,13 @@ def options_beside(folder: Path) -> Path:
 
 def keep_beside(folder: Path | None, context: click.Context) -> None:
     """Write the options of a run into the folder of its checkpoint, where that is new."""
-    if folder is None or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    if folder is None or not is_unused(folder):
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    save(options_beside(folder), context)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    save(options_beside(folder), context, overwrite=True, follow=False)
 
 
 def check_output(path: Path | None, overwrite: bool) -> None:
@@ -78,14 +91,18 @@ def check_output(path: Path | None, overwrite: bool) -> None:
     Raises
     ------
     BadInput
-        It exists and may not be replaced, or its folder does not exist.
+        It exists and may not be replaced, or its folder does not exist or cannot be written to.
     """
     if path is None:
         return
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise BadInput(f"{path} exists already: give --overwrite to replace it, or choose another name.")
-    if not path.absolute().parent.is_dir():
-        raise BadInput(f"The folder {path.absolute().parent} for {path.name} does not exist: make it first.")
+    try:
+        refuse_existing(path.absolute(), overwrite)
+    except FileNotFoundError:
+        raise BadInput(f"The folder {path.absolute().parent} for {path.name} does not exist: make it first.") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error}.") from error
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
     check_output(save_config, settings.overwrite)
     job = prepare_job(settings)
     if save_config is not None:
-        save(save_config, context)
+        save(save_config, context, settings.overwrite)
     keep_beside(settings.keywords["checkpoint"], context)
     if not settings.quiet:
         click.echo(job.headline)

@@ -27,7 +27,7 @@ from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, open_source
 from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
-from ndfit.errors import AllFitsFailed, FitWarning
+from ndfit.errors import AllFitsFailed, FitWarning, LoadError
 from ndfit.problem.types import Axes
 from ndfit.run.workers import using_workers
 
@@ -67,7 +67,7 @@ class Job:
         BadInput
             `ndfit.fit` refuses its input.
         FitFailed
-            No position has a result.
+            No position has a result, data cannot be read, or a checkpoint cannot be written.
         """
         settings = self.settings
         with _telling(), using_workers(settings.workers):
@@ -81,7 +81,7 @@ class Job:
                     **settings.keywords,
                     **self.inputs,
                 )
-            except AllFitsFailed as error:
+            except (AllFitsFailed, LoadError, OSError) as error:
                 raise FitFailed(sentence(error)) from error
             except (TypeError, ValueError, u.UnitsError) as error:
                 raise BadInput(sentence(error)) from error

@@ -5,6 +5,7 @@ Flows in: Settings, before the fit and after it a FitResult. Flows out: files th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,10 +28,17 @@ def check_outputs(settings: Settings) -> None:
     Raises
     ------
     BadInput
-        A file exists or its folder does not, or the picture is of no known kind.
+        A file exists, or its folder does not; two outputs have one name, or that of the data; or the picture is of no
+        known kind.
     """
-    for path in (settings.out, settings.report, settings.plot):
+    paths = [path for path in (settings.out, settings.report, settings.plot) if path is not None]
+    for number, path in enumerate(paths):
         check_output(path, settings.overwrite)
+        places = [Path(os.path.realpath(each)) for each in (settings.cube, path, *paths[:number])]
+        if places[0] == places[1]:
+            raise BadInput(f"{path} holds the data that are fitted: choose another name for the output.")
+        if places[1] in places[2:]:
+            raise BadInput(f"Two outputs are to be written to {path}: choose another name for one of them.")
     if settings.plot is not None:
         if settings.plot.suffix.lower() not in _PICTURES:
             raise BadInput(f"--plot writes {', '.join(_PICTURES)}, and {settings.plot} is none of these.")
@@ -54,15 +62,15 @@ def write_outputs(settings: Settings, result: FitResult) -> Iterator[Path]:
             result.report(settings.report, overwrite=settings.overwrite)
             yield settings.report
         if settings.plot is not None:
-            _draw(settings.plot, result)
+            _draw(settings.plot, result, settings.overwrite)
             yield settings.plot
     except OSError as error:
         raise FitFailed(f"The fits are made, and the output cannot be written: {error}.") from error
 
 
-def _draw(path: Path, result: FitResult) -> None:
+def _draw(path: Path, result: FitResult, overwrite: bool) -> None:
     """Maps of the free parameters, of the first plane where there are several; a single fit is drawn as such."""
     plane = (0,) * (len(result.shape) - 2)
     axes = result.plot(result.free_names, plane=plane) if result.shape else result.plot_fit()
-    with replacing(path) as partial:
+    with replacing(path, overwrite) as partial:
         axes.flat[0].figure.savefig(partial, format=path.suffix[1:].lower(), dpi=_DPI)

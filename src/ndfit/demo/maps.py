@@ -29,4 +29,4 @@ def write_maps(path: Path, cube: Cube, fitted: Model) -> None:
         hdu.header["BUNIT"] = bunit(parameter.unit)
         hdus.append(hdu)
     with replacing(path) as partial:
-        hdus.writeto(partial, overwrite=True)
+        hdus.writeto(partial)

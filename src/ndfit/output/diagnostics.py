@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.atomic import refuse_existing, replacing
 from ndfit.output.maps import position_of
 from ndfit.problem.types import STATUS, BlockResult, Status
 
@@ -68,9 +69,9 @@ class Diagnostics:
             folder.mkdir(parents=True, exist_ok=True)
             error = self._error(result, row)
             if error:
-                folder.joinpath("error.log").write_text(error)
+                _write(folder / "error.log", error)
             if result.warnings.get(row):
-                folder.joinpath("warn.log").write_text("".join(f"{message}\n" for message in result.warnings[row]))
+                _write(folder / "warn.log", "".join(f"{message}\n" for message in result.warnings[row]))
             if self.function is not None:
                 self._call(folder, look_up(position, result, row))
 
@@ -97,8 +98,9 @@ class Diagnostics:
             assert self.function is not None
             self.function(folder, found.world, found.data, found.weights, found.model, dict(self.fitter_kwargs))
         except Exception:  # the caller's own code
-            with folder.joinpath("error.log").open("a") as log:
-                log.write(f"diagnostics_callable raised:\n{traceback.format_exc()}")
+            log = folder / "error.log"
+            known = log.read_text() if log.is_file() and not log.is_symlink() else ""
+            _write(log, f"{known}diagnostics_callable raised:\n{traceback.format_exc()}")
 
 
 def parse_diagnostics(
@@ -124,12 +126,16 @@ def parse_diagnostics(
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".ndfit-can-write"
-        probe.touch()
-        probe.unlink()
+        refuse_existing(folder / "error.log", overwrite=True)
     except OSError as error:
         raise ValueError(f"diagnostics_path '{folder}' cannot be written to: {error}") from None
     return Diagnostics(level, folder, function, shape, fitter_kwargs)
+
+
+def _write(path: Path, text: str) -> None:
+    """Thousands of small files: each whole or not there, and not waited for until it is on the disk."""
+    with replacing(path, follow=False, sync=False) as partial:
+        partial.write_text(text)
 
 
 def _failed(result: BlockResult) -> Any:

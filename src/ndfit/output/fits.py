@@ -43,19 +43,17 @@ def write_fits(path: Path, contents: Contents, cubes: Mapping[str, Any], problem
     Raises
     ------
     FileExistsError
-        There is something at `path`, and `overwrite` is False or it is a folder.
+        There is something at `path`, and `overwrite` is False or it is no file.
     ValueError
         Cubes are to go into a compressed file, which cannot be written chunk by chunk.
     """
     refuse_existing(path, overwrite)
-    if path.is_dir():
-        raise FileExistsError(f"{path} is a folder, and a FITS file cannot replace it: choose another name")
     if cubes and path.suffix == ".gz":
         raise ValueError(f"cubes cannot be written to a compressed file: leave .gz off {path.name}, or leave them out")
     hdus = fits.HDUList([_primary(contents), *_images(contents), *_tables(contents)])
     names = [hdu.name for hdu in hdus]
-    with replacing(path) as partial:
-        hdus.writeto(partial, overwrite=True, checksum=True, output_verify="exception")
+    with replacing(path, overwrite) as partial:
+        hdus.writeto(partial, checksum=True, output_verify="exception")
         for name, cube in cubes.items():
             header = _cube_header(name.upper(), cube.shape, problem)
             header["EXTVER"] = names.count(name.upper()) + 1

@@ -10,6 +10,7 @@ the attributes of the dataset, as are the messages and the WCS of the maps, as t
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from ndfit.atomic import refuse_existing, replacing_folder
+from ndfit.atomic import bring_back, refuse_existing, replacing_folder, standing
 from ndfit.output.fits_wcs import wcs_cards, wcs_of_header
 from ndfit.output.layers import KINDS, Contents, Key, Layer
 from ndfit.output.world import world_axes
@@ -110,13 +111,14 @@ def write_zarr(path: Path, contents: Contents, cubes: Mapping[str, Any], problem
         zarr or xarray is not installed.
     """
     _import("zarr")
-    refuse_existing(path, overwrite)
-    if path.exists() and not is_zarr(path):
+    bring_back(path)
+    refuse_existing(path, overwrite, folder=True)
+    if os.path.lexists(path) and not is_zarr(path):
         raise FileExistsError(f"{path} is no zarr store, and is left alone: choose another name, or remove it yourself")
     # Names of parameters stand in the record; zarr has no settled type for text yet.
     dataset = to_dataset(contents, cubes, problem).drop_vars(_PARAMETER_AXES, errors="ignore")
     encoding = {name: {"chunks": _chunks(variable.shape)} for name, variable in dataset.items() if name not in cubes}
-    with replacing_folder(path) as partial:
+    with replacing_folder(path, overwrite) as partial:
         dataset.to_zarr(partial, mode="w", encoding=encoding, consolidated=False, zarr_format=3)
 
 
@@ -135,7 +137,7 @@ def is_zarr(path: Path) -> bool:
 
 
 def read_zarr(path: Path) -> Contents:
-    """Contents of a zarr store of results.
+    """Contents of a zarr store of results; of one alone, if the store is replaced meanwhile.
 
     Raises
     ------
@@ -144,6 +146,27 @@ def read_zarr(path: Path) -> Contents:
     ModuleNotFoundError
         zarr is not installed.
     """
+    _import("zarr")
+    while True:
+        before = _identity(path)
+        try:
+            contents = _read_store(path)
+        except Exception:  # half of it may be gone
+            if _identity(path) == before:
+                raise
+        else:
+            if _identity(path) == before:
+                return contents
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """Which folder stands at a path now."""
+    status = standing(path).stat()
+    return status.st_dev, status.st_ino, status.st_ctime_ns
+
+
+def _read_store(path: Path) -> Contents:
+    path = standing(path)
     group = _import("zarr").open_group(path, mode="r")
     if _RECORD not in group.attrs:
         raise ValueError(f"{path} is a zarr store, but not one of ndfit's results: it has no record of a fit")

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ndfit.atomic import standing
 from ndfit.output.fits import is_fits, read_fits
 from ndfit.output.layers import Contents, maps_of
 from ndfit.output.maps import Maps
@@ -123,6 +124,7 @@ class _NeedsData:
 
 
 def _read_contents(path: Path) -> Contents:
+    path = standing(path)
     if not path.exists():
         raise FileNotFoundError(f"there is nothing at {path}: expected a FITS file or a zarr store written by ndfit")
     for matches, read_format in _FORMATS:

@@ -19,7 +19,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.atomic import replacing
+from ndfit.atomic import PARTIAL, remove_leftovers, replacing
 from ndfit.errors import CheckpointError
 from ndfit.problem.types import BlockResult
 from ndfit.run.digest import Signed
@@ -35,7 +35,7 @@ from ndfit.run.identity import differences
 from ndfit.run.lock import held
 from ndfit.run.plan import Plan
 
-__all__ = ["OPTIONS", "Checkpoint", "open_checkpoint"]
+__all__ = ["OPTIONS", "Checkpoint", "is_unused", "open_checkpoint"]
 
 LAYOUT = 2
 _RUN = "run.json"
@@ -109,13 +109,14 @@ def open_checkpoint(path: Path, identity: Mapping[str, Any], plan: Plan) -> Iter
         It belongs to another run, is used by one now, or is no checkpoint.
     """
     run = path / _RUN
-    if path.exists() and not run.exists() and (not path.is_dir() or _holds_others(path)):
+    if not (run.exists() or is_unused(path)):
         raise CheckpointError(f"{path} exists and is no checkpoint: choose another name, or remove it yourself")
     path.mkdir(parents=True, exist_ok=True)
     with held(path / "lock") as ours:
         if not ours:
             raise CheckpointError(f"{path} is in use by another run: wait for it to end, or choose another name")
-        _remove_partial(path)
+        for folder in (path, *filter(Path.is_dir, path.iterdir())):
+            remove_leftovers(folder)
         if not run.exists():
             with replacing(run) as partial:
                 cuts = [[[where.start, where.stop] for where in axis] for axis in plan.pieces]
@@ -140,17 +141,11 @@ def _plan_of(path: Path, run: Path, identity: Mapping[str, Any]) -> Plan:
     return Plan(tuple(tuple(slice(*cut) for cut in axis) for axis in cuts))
 
 
-def _holds_others(path: Path) -> bool:
-    """Whether a folder holds anything but what a run leaves that was cut off before it began."""
-    return any(
-        entry.name not in ("lock", OPTIONS) and not entry.name.startswith(".partial-") for entry in path.iterdir()
-    )
-
-
-def _remove_partial(path: Path) -> None:
-    for partial in (*path.glob(".partial-*"), *path.glob("*/.partial-*")):
-        with suppress(OSError):
-            partial.unlink()
+def is_unused(path: Path) -> bool:
+    """Whether nothing is there but an empty folder, or what a run leaves that was cut off before it began."""
+    if not path.is_dir():
+        return not os.path.lexists(path)
+    return all(entry.name in ("lock", OPTIONS) or entry.name.startswith(PARTIAL) for entry in path.iterdir())
 
 
 def _packed(signed: Signed) -> dict[str, Any]:

@@ -40,11 +40,11 @@ def write_report(result: FitResult, path: Path, overwrite: bool) -> None:
     Raises
     ------
     FileExistsError
-        There is something at `path`, and `overwrite` is False.
+        There is something at `path`, and `overwrite` is False or it is no file.
     """
     refuse_existing(path, overwrite)
     page = _page(result)
-    with replacing(path) as partial:
+    with replacing(path, overwrite) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
 
 
