@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 import ndfit
+from tests.children import python
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
@@ -33,12 +32,7 @@ result.report(sys.argv[2])
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
+    python("-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder), folder=ROOT)
     (path,) = folder.glob("*.whl")
     return path
 
@@ -57,20 +51,15 @@ def test_the_wheel_works_without_its_source(wheel: Path, tmp_path: Path) -> None
     with ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     page = tmp_path / "report.html"
-    subprocess.run(
-        [sys.executable, "-c", USE, str(tmp_path / "site"), str(page)],
-        env={"PYTHONPATH": str(tmp_path / "site"), "HOME": str(Path.home())},
-        cwd=tmp_path,
-        check=True,
-    )
+    site = str(tmp_path / "site")
+    python("-c", USE, site, str(page), variables={"PYTHONPATH": site}, folder=tmp_path)
     assert page.stat().st_size > 10_000
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     late = ["numba", "llvmlite", "dask", "distributed", "matplotlib", "scipy", "xarray", "zarr", "h5py", "astropy"]
     code = f"import sys, ndfit; print([name for name in {late} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
+    assert python("-c", code).stdout.strip() == "[]"
 
 
 def test_fitting_needs_no_extra(wheel: Path) -> None:
@@ -78,9 +67,7 @@ def test_fitting_needs_no_extra(wheel: Path) -> None:
     code = f"import sys; sys.modules.update(dict.fromkeys({extras})); sys.argv = ['', '', '']\n" + USE.replace(
         "assert ndfit.__file__.startswith(sys.argv[1]), ndfit.__file__", ""
     ).replace("result.report(sys.argv[2])", "print(result.summary())")
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "3 positions" in done.stdout
+    assert "3 positions" in python("-c", code).stdout
 
 
 @pytest.mark.parametrize("name", ndfit.__all__)

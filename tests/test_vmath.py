@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -19,6 +16,7 @@ from scipy import special
 
 import ndfit.graph.special as reference
 import ndfit.vmath as vm
+from tests.children import python
 
 Array = NDArray[np.float64]
 
@@ -348,7 +346,4 @@ assert "vfmadd" not in loop.inspect_asm(loop.signatures[0])
 
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="compiles for x86-64")
 def test_processors_without_fused_operations_give_the_same_answers() -> None:
-    environment = {**os.environ, "NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
-    command = [sys.executable, "-c", PLAIN_PROCESSOR]
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr
+    python("-c", PLAIN_PROCESSOR, variables={"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""})

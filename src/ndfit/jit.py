@@ -1,29 +1,43 @@
-"""How ndfit compiles: the calls between compiled parts, and a cache on disk that outlives the process.
+"""How ndfit compiles: the calls between compiled parts, and code on disk that outlives the process.
 
 Flows in: Python functions to compile, with a signature and a key for whatever else their code depends on. Flows out:
-numba functions, loaded from the cache where it has them. Everything compiled runs without the GIL and follows IEEE
+compiled functions, loaded from the disk where they are there. Everything compiled runs without the GIL and follows IEEE
 arithmetic, divisions by zero included.
 
-The cache is keyed by the caller's key, the version of numba, the function's bytecode and the processor. A directory
-that cannot be read or written only costs the compilation.
+numba keeps registries of types that it extends while it compiles, loads or is imported, and reads when one of its
+functions is called from Python. In several threads at once that ends runs at random. So everything that numba does here
+is done by one thread at a time, and a `Compiled` is called without looking anything up in these registries.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+import pickle
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
+import threading
+from collections.abc import Callable
+from functools import cache, wraps
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+import llvmlite
 import numba
 from numba import njit, types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core import config
+from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
+from numba.core.serialize import dumps
+
+# Functions that are handed to compiled ones need it, and it registers types: compiled code imports it where it is not
+# there, in whichever thread that happens to run.
+from numba.experimental import function_type as _function_type  # noqa: F401
+
+from ndfit import code_cache
+
+if config.DISABLE_JIT:
+    raise ImportError("numba is told not to compile, by NUMBA_DISABLE_JIT")
 
 __all__ = [
     "LANES",
@@ -32,10 +46,11 @@ __all__ = [
     "TABLE",
     "TILE",
     "WRITE_ROWS",
-    "cache_directory",
+    "Compiled",
     "compile_cached",
     "files_key",
     "inlined",
+    "kept",
     "processor_features",
 ]
 
@@ -61,19 +76,33 @@ All arrays have LANES values a row. The coordinates of a sample are rows `sample
 `r * TILE + i` of `rows` receives output r at sample i.
 """
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def cache_directory() -> Path:
-    """Where compiled code is kept: $NDFIT_CACHE_DIR, else the platform's place for a user's caches."""
-    chosen = os.environ.get("NDFIT_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ndfit"
+# Held while numba compiles or loads. A fork waits for it: the child has no thread that would ever release it.
+_COMPILING = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_COMPILING.acquire, after_in_parent=_COMPILING.release, after_in_child=_COMPILING.release
+    )
+
+# Settings of numba's, from variables of the environment, that change what comes out.
+_SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "NRT_STATS")
+
+
+def kept(build: Callable[P, T]) -> Callable[P, T]:
+    """A function that compiles: its results are kept, and one thread at a time is in it.
+
+    For `build`, or anything else that has numba do something, whose arguments can be hashed.
+    """
+    known = cache(build)
+
+    @wraps(build)
+    def get(*arguments: P.args, **keywords: P.kwargs) -> T:
+        with _COMPILING:
+            return known(*arguments, **keywords)  # type: ignore[arg-type]
+
+    return get
 
 
 def processor_features() -> str:
@@ -85,13 +114,30 @@ def processor_features() -> str:
 @cache
 def files_key(*directories: Path) -> str:
     """Hash of the Python files in directories: a key for code that is compiled from them."""
-    digest = hashlib.sha256()
+    digest = sha256()
     for path in sorted(path for directory in directories for path in directory.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def compile_cached(function: Callable[..., Any], signature: Any, key: str, **flags: Any) -> Any:
+class Compiled:
+    """A compiled function, to call from Python or to hand to another one that calls it.
+
+    Arguments are of the types that it was compiled for: nothing is checked or converted.
+
+    Attributes
+    ----------
+    dispatcher : numba's, for functions that numba compiles and that call this one.
+    """
+
+    def __init__(self, dispatcher: Any, entry: Callable[..., Any]) -> None:
+        self.dispatcher, self._entry = dispatcher, entry
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._entry(*(each.dispatcher if isinstance(each, Compiled) else each for each in arguments))
+
+
+def compile_cached(function: Callable[..., Any], signature: Any, key: str, **flags: Any) -> Compiled:
     """Compile a function for one signature, or load what an earlier process compiled.
 
     Parameters
@@ -101,67 +147,35 @@ def compile_cached(function: Callable[..., Any], signature: Any, key: str, **fla
     key : changes whenever code that `function` calls changes.
     **flags : options of `numba.njit`.
     """
-    dispatcher = njit(nogil=True, error_model="numpy", **flags)(function)
-    # A home directory that is not known or an unreadable cache are no reason to fail.
-    with suppress(OSError, RuntimeError):
-        dispatcher._cache = _DiskCache(function, hashlib.sha256(f"{numba.__version__} {key}".encode()).hexdigest())
-    dispatcher.compile(signature)
-    dispatcher.disable_compile()
-    return dispatcher
+    options = {"nogil": True, "error_model": "numpy", **flags}
+    with _COMPILING:
+        dispatcher = njit(**options)(function)
+        dispatcher._cache = _OnDisk(f"{function.__qualname__} {signature} {sorted(options.items())} {key}")
+        entry = dispatcher.compile(signature)
+        dispatcher.disable_compile()
+        return Compiled(dispatcher, entry)
 
 
-class _Place:
-    """The directory and the stamp that numba's cache asks for."""
-
-    _py_file = "<ndfit>"
+class _OnDisk:
+    """What numba asks of a function's cache."""
 
     def __init__(self, key: str) -> None:
-        self._path = cache_directory() / "compiled"
         self._key = key
 
-    def ensure_cache_path(self) -> None:
-        self._path.mkdir(parents=True, exist_ok=True)
-
-    def get_cache_path(self) -> str:
-        return str(self._path)
-
-    def get_source_stamp(self) -> str:
-        return self._key
-
-    def get_disambiguator(self) -> str:
-        return self._key[:24]
-
-
-class _Reduction(CompileResultCacheImpl):  # type: ignore[misc]
-    """numba's way to store a compiled function, in ndfit's place."""
-
-    def __init__(self, function: Callable[..., Any], key: str) -> None:
-        self._lineno = function.__code__.co_firstlineno
-        self._locator = _Place(key)
-        self._filename_base = self.get_filename_base(function.__name__, getattr(sys, "abiflags", ""))
-
-
-class _DiskCache(FunctionCache):  # type: ignore[misc]
-    """numba's cache, in ndfit's directory, silent about a directory that cannot be used."""
-
-    def __init__(self, function: Callable[..., Any], key: str) -> None:
-        self._impl_class = lambda function: _Reduction(function, key)
-        super().__init__(function)
-
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        # A file that was cut short or damaged may raise anything. Its index would also stop what is compiled now from
-        # being stored.
-        try:
-            # numba's own method first gets ready to compile, which takes 0.3 s and can wait until it must; but of that,
-            # what it calls at run time is needed to run.
-            rtsys.initialize(target_context)
-            return self._load_overload(sig, target_context)
-        except Exception:
-            with suppress(OSError):
-                self.flush()
+        content = code_cache.load(self._name(target_context.codegen()))
+        if content is None:
             return None
+        # numba's own cache first gets ready to compile, which takes 0.3 s and can wait until it must; but of that, what
+        # compiled code calls is needed to run it.
+        rtsys.initialize(target_context)
+        return CompileResult._rebuild(target_context, *pickle.loads(content))
 
-    @contextmanager
-    def _guard_against_spurious_io_errors(self) -> Iterator[None]:
-        with suppress(OSError):
-            yield
+    def save_overload(self, sig: Any, result: Any) -> None:
+        if not result.library.has_dynamic_globals:  # addresses in this process
+            code_cache.store(self._name(result.codegen), dumps(result._reduce()))
+
+    def _name(self, codegen: Any) -> str:
+        numbas = (numba.__version__, llvmlite.__version__, [getattr(config, name, None) for name in _SETTINGS])
+        whole = (self._key, numbas, codegen.magic_tuple(), sys.version)
+        return sha256(repr(whole).encode()).hexdigest()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from astropy.modeling.models import Const1D, Spline1D
+from tests.children import python
 from tests.cli.cubes import fails, line_cube, ndfit, write_cube
 
 import ndfit as package
@@ -92,4 +91,4 @@ def test_help_names_the_commands_and_exit_codes() -> None:
 def test_help_is_quick() -> None:
     """Nothing heavy is imported for it."""
     code = "import sys, ndfit.cli.main; sys.exit(any(name in sys.modules for name in ('astropy', 'numba', 'dask')))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    python("-c", code)

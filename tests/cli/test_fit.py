@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
+from tests.children import python, run
 from tests.cli.cubes import HEADER, fails, fitted, line_cube, means, ndfit, write_cube
 
 import ndfit as package
@@ -68,9 +67,8 @@ def test_interrupted(cube: Path, tmp_path: Path) -> None:
         "ndfit.fit = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         "m.main()"
     )
-    command = [sys.executable, "-c", code, "fit", str(cube), "--model", "Gaussian1D", "--out", "fit.fits"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 130
+    call = ("fit", str(cube), "--model", "Gaussian1D", "--out", "fit.fits")
+    done = python("-c", code, *call, status=130, folder=tmp_path)
     assert done.stderr.endswith(
         "Interrupted: nothing is written; with --checkpoint FOLDER, a run goes on where it stopped.\n"
     )
@@ -113,9 +111,6 @@ def test_checkpoint_of_another_run(cube: Path, tmp_path: Path, monkeypatch: pyte
 def test_in_a_process_of_its_own(cube: Path, tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("ndfit")
     command = [str(script), "fit", cube.name, "--model", "Gaussian1D", "--out", str(tmp_path / "fit.fits"), "--quiet"]
-    environment = os.environ | {"PYTHONWARNINGS": "error"}
-    done = subprocess.run(
-        command, cwd=cube.parent, capture_output=True, text=True, timeout=120, check=False, env=environment
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = run(command, variables={"PYTHONWARNINGS": "error"}, folder=cube.parent)
+    assert (done.stdout, done.stderr) == ("", "")
     assert (tmp_path / "fit.fits").exists()

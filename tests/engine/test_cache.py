@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.children import python
 
 FIRST_FIT = """
 import numpy as np
@@ -38,11 +37,8 @@ class Run(NamedTuple):
 
 
 def first_fit(directory: Path) -> Run:
-    root = Path(__file__).resolve().parents[2]
-    variables = os.environ | {"PYTHONPATH": str(root / "src"), "NDFIT_CACHE_DIR": str(directory)}
-    command = [sys.executable, "-W", "error", "-c", FIRST_FIT]
-    answer = subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout
-    return Run(answer, {path.name: path.stat().st_mtime_ns for path in directory.rglob("*.nb*")})
+    answer = python("-W", "error", "-c", FIRST_FIT, variables={"NDFIT_CACHE_DIR": str(directory)}).stdout
+    return Run(answer, {path.name: path.stat().st_mtime_ns for path in directory.rglob("*.code")})
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +55,7 @@ def test_a_second_process_compiles_nothing(cold: tuple[Path, Run]) -> None:
 
 def test_cut_files_are_compiled_again(cold: tuple[Path, Run]) -> None:
     directory, first = cold
-    for path in directory.rglob("prepare*.nb*"):
+    for path in directory.rglob("*.code"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         os.utime(path, ns=(0, 0))
     mended = first_fit(directory)

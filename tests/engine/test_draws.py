@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from tests.children import python
 
 from ndfit.engine.kernel.draws import philox, uniform
 
@@ -56,7 +54,5 @@ def test_what_another_process_compiled_runs(tmp_path: Path) -> None:
     script = (
         "import numpy as np; from ndfit.engine.kernel.draws import uniform; print(uniform(1, np.arange(3), 0, 2).sum())"
     )
-    environment = {**os.environ, "NDFIT_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", script]
-    first, second = (subprocess.check_output(command, env=environment, text=True) for _ in range(2))
+    first, second = (python("-c", script, variables={"NDFIT_CACHE_DIR": str(tmp_path)}).stdout for _ in range(2))
     assert float(first) == float(second) == pytest.approx(float(uniform(1, np.arange(3), 0, 2).sum()), rel=1e-15)

@@ -66,6 +66,9 @@ class Distance:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
 
+    def make_ready(self, options: SolveOptions) -> None:
+        pass
+
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         self.blocks.append(block)
         ended = np.where(block.status == Status.READY, Status.FTOL, block.status).astype(np.int16)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.children import environment, python, said
 
 HERE = Path(__file__).parent
 
@@ -21,13 +22,11 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs the signals of PO
 
 @pytest.mark.faults(few=3, many=50)
 def test_killed_at_random_moments(fault_repeats: int, tmp_path: Path) -> None:
-    command = [sys.executable, str(HERE / "killed_runs.py"), str(tmp_path), str(fault_repeats), "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = python(str(HERE / "killed_runs.py"), str(tmp_path), str(fault_repeats), "1", timeout=3600)
     outcome = json.loads(done.stdout)
-    assert outcome["killed"] == fault_repeats
-    assert outcome["identical"] == len(outcome["kept"])
-    assert max(outcome["kept"]) > 0
+    assert outcome["killed"] == fault_repeats, done
+    assert outcome["identical"] == len(outcome["kept"]), done
+    assert max(outcome["kept"]) > 0, done
 
 
 @pytest.mark.parametrize(
@@ -38,21 +37,18 @@ def test_killed_at_random_moments(fault_repeats: int, tmp_path: Path) -> None:
         pytest.param("synchronous", "reference", marks=pytest.mark.long),
     ],
 )
-def test_an_interrupt_stops_within_two_seconds(scheduler: str, engine: str, tmp_path: Path) -> None:
+def test_an_interrupt_stops_what_has_not_begun(scheduler: str, engine: str, tmp_path: Path) -> None:
     with _begun(tmp_path, scheduler, engine) as run:
-        assert run.stdout is not None
         kept = len(list(tmp_path.glob("run/fit/[0-9]*.npz")))
-        begun = time.perf_counter()
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-        told = run.stdout.readline()
-        seconds = time.perf_counter() - begun
-        _, errors = run.communicate(timeout=20)
-    assert told == "interrupted 0\n", errors
-    assert seconds < 4.0  # two, on a machine that has nothing else to do
-    assert errors.rstrip().endswith("KeyboardInterrupt")
-    assert errors.count("Traceback") <= 2
-    assert len(list(tmp_path.glob("run/fit/[0-9]*.npz"))) >= kept > 0
-    assert not list(tmp_path.rglob(".partial-*"))
+        output, errors = run.communicate(timeout=600)
+    what = said(run.returncode, output, errors)
+    assert output.startswith("interrupted, 0 processes, "), what
+    assert float(output.split()[3]) < 4.0, what  # a region of half a second in each of two threads
+    assert errors.rstrip().endswith("KeyboardInterrupt"), what
+    assert errors.count("Traceback") <= 2, what
+    assert len(list(tmp_path.glob("run/fit/[0-9]*.npz"))) >= kept > 0, what
+    assert not list(tmp_path.rglob(".partial-*")), what
     assert _ends(run.pid)
 
 
@@ -69,10 +65,11 @@ def _begun(folder: Path, scheduler: str, engine: str) -> Iterator[subprocess.Pop
     script, run = str(HERE / "interrupted_run.py"), str(folder / "run")
     command = [sys.executable, "-W", "ignore", script, run, scheduler, engine]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
+    with subprocess.Popen(command, env=environment(), text=True, start_new_session=True, **pipes) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline().strip() == "begun"
+            first = process.stdout.readline()
+            assert first == "begun\n", said(None, first, process.communicate()[1])
             yield process
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
@@ -81,7 +78,7 @@ def _begun(folder: Path, scheduler: str, engine: str) -> Iterator[subprocess.Pop
 
 def _ends(group: int) -> bool:
     """Whether the last process of a group ends; Python's own tracker of resources takes a moment to see that it may."""
-    for _ in range(50):
+    for _ in range(600):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:

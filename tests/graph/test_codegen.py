@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from astropy.modeling import custom_model, models
+from tests.children import python
 
+from ndfit.code_cache import cache_directory
 from ndfit.graph.codegen import ModelCode, generate
 from ndfit.graph.interpret import evaluate
 from ndfit.graph.separate import separate
 from ndfit.graph.trace import trace
-from ndfit.jit import LANES, POINTER, TILE, cache_directory
+from ndfit.jit import LANES, POINTER, TILE
 
 GAUSSIANS = models.Gaussian1D(1.0, 0.0, 1.0) + models.Gaussian1D(2.0, 3.0, 0.5) + models.Linear1D(0.1, 1.0)
 
@@ -29,7 +28,7 @@ def run(code: ModelCode, parameters: Any, coords: Any) -> Any:
     prepared, rows = np.zeros((code.n_prepared, LANES)), np.full((n_rows, TILE, LANES), np.nan)
     params, inputs = np.ascontiguousarray(parameters.T), np.ascontiguousarray(np.stack(coords))
     pointers = [array.ctypes.data for array in (params, inputs, prepared, rows)]
-    _call(prepare, write_rows)(*pointers, count)
+    _call(prepare.dispatcher, write_rows.dispatcher)(*pointers, count)
     return rows[:, :count]
 
 
@@ -147,12 +146,7 @@ COMPILE = PROCESS + "print(len(engine.model.functions()))"
 
 
 def run_process(script: str, **environment: str) -> str:
-    root = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join([str(root / "src"), str(root)])
-    variables = {**os.environ, "PYTHONPATH": path, **environment}
-    return subprocess.run(
-        [sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=True
-    ).stdout
+    return python("-c", script, variables=environment).stdout
 
 
 def test_a_plain_processor_gives_the_same_answer() -> None:
@@ -170,10 +164,10 @@ def test_the_cache_may_be_unusable(tmp_path: Path) -> None:
 
 def test_the_cache_is_used_by_the_next_process(tmp_path: Path) -> None:
     run_process(COMPILE, NDFIT_CACHE_DIR=str(tmp_path))
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.code")}
     run_process(COMPILE, NDFIT_CACHE_DIR=str(tmp_path))
-    assert len(kept) == 4
-    assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")}
+    assert len(kept) == 2
+    assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.code")}
 
 
 def test_the_cache_directory_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

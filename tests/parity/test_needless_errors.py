@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -23,6 +20,7 @@ from astropy.modeling.models import Const1D, Gaussian1D, Linear1D
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 from astropy.stats import sigma_clip
 from numpy.testing import assert_allclose
+from tests.children import python
 from tests.parity.synthetic import MEANS, X, cube, gaussian, spectra, start
 
 OUTLIER = 5
@@ -268,10 +266,7 @@ print("fitted without a guard")
 def run_script(path, **replacements):
     script = path / "no_guard.py"
     script.write_text(textwrap.dedent(SCRIPT.format(**replacements)))
-    one_worker = os.environ | {"DASK_NUM_WORKERS": "1"}
-    return subprocess.run(
-        [sys.executable, script], env=one_worker, capture_output=True, text=True, timeout=120, check=False
-    )
+    return python(str(script), status=None, variables={"DASK_NUM_WORKERS": "1"})
 
 
 def test_point_20_script_without_a_guard(tmp_path):

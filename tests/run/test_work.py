@@ -37,6 +37,9 @@ class Stops:
 
     name, chunk_size, releases_gil, seconds_per_fit = "stops", 1, True, 0.0
 
+    def make_ready(self, options: SolveOptions) -> None:
+        pass
+
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         ended = np.where(np.arange(block.n_fits) == 0, Status.FTOL, Status.EVALUATION_LIMIT).astype(np.int16)
         return BlockResult(block.start, ended, np.ones(block.n_fits, np.int32), np.ones(block.n_fits))

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.kernel.draws import uniform
+from ndfit.engine.kernel.draws import compiled_uniform, uniform
 from ndfit.engine.loss import CASH, SQUARE
 from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status, usable
 
@@ -57,6 +57,12 @@ class Bootstrap:
     kind: str
     free: tuple[int, ...]
     absolute_sigma: bool
+
+    def make_ready(self) -> None:
+        """Import, compile or load, in this thread, what drawing takes."""
+        import scipy.special  # noqa: F401
+
+        compiled_uniform()
 
     def __call__(
         self, refit: Refit, values: Values, block: Block, options: SolveOptions, result: BlockResult

@@ -1,7 +1,7 @@
 """The compiled engine: a block of fits in, solved by the kernel, a BlockResult out.
 
 Numpy glue only: addresses of the block's arrays for the kernel, and its outcomes as a result. The engine is data; what
-it needs compiled is compiled, or loaded from the cache, on the first block that a process solves.
+it needs compiled is compiled, or loaded from the cache, when it is made ready or solves its first block in a process.
 """
 
 from __future__ import annotations
@@ -86,6 +86,13 @@ class CompiledEngine:
     chunk_size: ClassVar[int] = 50_000
     releases_gil: ClassVar[bool] = True
     seconds_per_fit: ClassVar[float] = 3e-6
+
+    def make_ready(self, options: SolveOptions) -> None:
+        self.model.functions()
+        compiled_solve()
+        compiled_loss(options.loss)
+        if options.covariance:
+            compiled_inversion()
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         """Solve a block. Parameters are NaN where the status is not usable."""

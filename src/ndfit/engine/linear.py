@@ -55,6 +55,9 @@ class LinearEngine:
     releases_gil: ClassVar[bool] = True
     seconds_per_fit: ClassVar[float] = 3e-6
 
+    def make_ready(self, options: SolveOptions) -> None:
+        """Nothing is left to be loaded."""
+
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         """Solve a block. Parameters are NaN where the status is not usable."""
         n_fits, n_free = block.n_fits, len(self.model.free)

@@ -74,6 +74,9 @@ class ReferenceEngine:
         self.free, self.absolute_sigma, self.keep_info = free, absolute_sigma, keep_info
         self.bounds_by_map, self.stepwise = bounds_by_map, stepwise
 
+    def make_ready(self, options: SolveOptions) -> None:
+        import scipy.optimize  # noqa: F401 -- which astropy's fitters import when they are called
+
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         worker = _Worker(self, block, options)
         for row in np.flatnonzero(block.status == Status.READY):

@@ -30,7 +30,7 @@ from ndfit.engine.compiled import CompiledEngine
 from ndfit.engine.guess.estimate import Guess, SetTied
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term, parse_terms
-from ndfit.engine.kernel.draws import uniform
+from ndfit.engine.kernel.draws import compiled_uniform, uniform
 from ndfit.engine.signs import update_ties
 from ndfit.problem.types import Block, EngineChoice, FitProblem, FloatArray
 
@@ -58,6 +58,11 @@ class Starting:
     seed: int = 0
     free: tuple[int, ...] = ()
     roles: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+
+    def make_ready(self) -> None:
+        """Compile or load, in this thread, what drawing takes."""
+        if self.count > 1:
+            compiled_uniform()
 
     def __call__(self, block: Block) -> Iterator[FloatArray]:
         """Tables of starting values."""

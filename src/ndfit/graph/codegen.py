@@ -14,10 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ from ndfit.graph.interpret import tied_values, values_of
 from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 from ndfit.graph.separate import separate
-from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
+from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key, kept
 from ndfit.vmath.intrinsics import widest
 
 __all__ = ["ModelCode", "ModelFunctions", "generate"]
@@ -77,8 +76,7 @@ class ModelCode:
 
     def functions(self) -> ModelFunctions:
         """Compile, or load from the cache, the first time in a process."""
-        with _LOCK:
-            return _compile(self.text, self.tables)
+        return _compile(self.text, self.tables)
 
     def values(self, parameters: NDArray[np.float64], coords: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
@@ -90,12 +88,11 @@ class ModelCode:
             parameters[:, index] = value
 
 
-_LOCK = Lock()
 _SUFFIX = "SUFFIX"
 _KEPT = 32  # models
 
 
-@cache
+@kept
 def _compile(text: str, tables: tuple[tuple[str, tuple[float, ...]], ...]) -> ModelFunctions:
     key = f"{text} {tables} {files_key(Path(vmath.__file__).parent)}"
     # Symbols of code from the cache meet in one process: the names of different functions must differ.

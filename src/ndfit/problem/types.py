@@ -517,6 +517,9 @@ class Engine(Protocol):
     @property
     def seconds_per_fit(self) -> float: ...
 
+    def make_ready(self, options: SolveOptions) -> None:
+        """Import, compile or load what solving with these options takes, in this thread; several may at once."""
+
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult: ...
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""

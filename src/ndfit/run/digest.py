@@ -37,6 +37,9 @@ class SigningWork:
 
     work: Work
 
+    def make_ready(self) -> None:
+        self.work.make_ready()
+
     def __call__(self, inputs: Inputs) -> Signed:
         return Signed(self.work(inputs), digests_of(inputs))
 

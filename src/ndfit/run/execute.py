@@ -20,7 +20,7 @@ from ndfit.run.cluster import solve_on_cluster
 from ndfit.run.load import load
 from ndfit.run.pool import IN_FLIGHT_PER_WORKER, keep_busy
 from ndfit.run.processes import solve_in_processes
-from ndfit.run.tasks import Cut, Solved, Task, solve_arrays, without_arrays
+from ndfit.run.tasks import Cut, Solved, Task, make_ready, solve_arrays, without_arrays
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_regions"]
@@ -49,12 +49,14 @@ def _solve_here(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Wor
 
 
 def _solve_in_threads(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
+    make_ready(task)
     with cf.ThreadPoolExecutor(workers.count, thread_name_prefix="ndfit") as pool:
         yield from keep_busy(lambda inputs: pool.submit(lambda: task(load(inputs))), cut, regions, workers.count)
 
 
 def _solve_with_get(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
     """Any other scheduler that dask accepts, a batch of regions at a time: it gives nothing until all are done."""
+    make_ready(task)
     solve = dask.delayed(solve_arrays, pure=False)
     waiting = iter(regions)
     while batch := list(islice(waiting, IN_FLIGHT_PER_WORKER * workers.count)):

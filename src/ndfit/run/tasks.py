@@ -12,13 +12,18 @@ from ndfit.problem.arrange import Region
 from ndfit.run.load import Inputs, in_memory, load
 from ndfit.run.slot import Address, leave
 
-__all__ = ["Cut", "Solved", "Task", "leaving", "solve_arrays", "solve_inputs", "without_arrays"]
+__all__ = ["Cut", "Solved", "Task", "leaving", "make_ready", "solve_arrays", "solve_inputs", "without_arrays"]
 
 T = TypeVar("T")
 
 Task = Callable[[Inputs], T]
 Cut = Callable[[Region], Inputs]
 Solved = Generator[tuple[Region, T], None, None]
+
+
+def make_ready(task: Task[Any]) -> None:
+    """Have a task import, compile or load in this thread what it takes; most have nothing to get ready."""
+    getattr(task, "make_ready", lambda: None)()
 
 
 def without_arrays(inputs: Inputs) -> Inputs:

@@ -93,6 +93,13 @@ class Work:
         """The covariance is what it is, and not to be scaled by chi-square."""
         return self.bootstrap is not None or self.options.loss != SQUARE
 
+    def make_ready(self) -> None:
+        """Import, compile or load, in this thread, what solving takes: threads that start together find it done."""
+        self.engine.make_ready(self.options)
+        self.starting.make_ready()
+        if self.bootstrap is not None:
+            self.bootstrap.make_ready()
+
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
         starts = self.starting(block) if inputs.trials is None else self._trials(block, inputs.trials)

@@ -9,9 +9,7 @@ J is factored as Q R by the modified Gram-Schmidt method, whose R is as accurate
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -37,7 +35,7 @@ from ndfit.engine.kernel.workspace import (
     Job,
     View,
 )
-from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
+from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key, kept
 
 NAN = float("nan")
 SINGULAR = float(np.finfo(float).eps)  # of a column's length, times the number of samples
@@ -175,15 +173,7 @@ def invert_normal(prepare: Any, write_rows: Any, job: int, jacobian: int, covari
     _invert_all(prepare, write_rows, job, jacobian, covariance)
 
 
-_LOCK = Lock()
-
-
+@kept
 def compiled_inversion() -> Any:
     """Return the compiled function; the first call in a process compiles it or loads it from the cache."""
-    with _LOCK:
-        return _compiled_inversion()
-
-
-@cache
-def _compiled_inversion() -> Any:
     return compile_cached(invert_normal, _INVERT, files_key(Path(__file__).parent))

@@ -8,19 +8,17 @@ four words of 32 bits. The key is the seed; the counter is (position, low and hi
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ndfit.jit import compile_cached, files_key, inlined
+from ndfit.jit import compile_cached, files_key, inlined, kept
 from ndfit.problem.types import FloatArray
 
-__all__ = ["philox", "uniform"]
+__all__ = ["compiled_uniform", "philox", "uniform"]
 
 _FIRST_MULTIPLIER, _SECOND_MULTIPLIER = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _FIRST_STEP, _SECOND_STEP = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -58,11 +56,11 @@ def fill(numbers: Any, positions: Any, seed: Any, draw: Any) -> None:
 
 
 _FILL = types.void(types.float64[:, ::1], types.uint64[::1], types.uint64, types.uint64)
-_LOCK = Lock()
 
 
-@cache
-def _compiled_fill() -> Any:
+@kept
+def compiled_uniform() -> Any:
+    """Return what `uniform` calls; the first call in a process compiles it or loads it from the cache."""
     return compile_cached(fill, _FILL, files_key(Path(__file__).parent))
 
 
@@ -76,7 +74,6 @@ def uniform(seed: int, positions: NDArray[np.int64], draw: int, count: int) -> F
     draw : 0 to 2^32 - 1, which of a position's sets of numbers
     """
     numbers = np.empty((len(positions), count))
-    with _LOCK:
-        compiled = _compiled_fill()
-    compiled(numbers, np.ascontiguousarray(positions, dtype=np.uint64), np.uint64(seed), np.uint64(draw))
+    fill_numbers = compiled_uniform()
+    fill_numbers(numbers, np.ascontiguousarray(positions, dtype=np.uint64), np.uint64(seed), np.uint64(draw))
     return numbers

@@ -12,9 +12,7 @@ the lower cost is kept; its evaluations are those of both attempts.
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from numba import types
@@ -29,7 +27,7 @@ from ndfit.engine.kernel.step import judge, propose
 from ndfit.engine.kernel.system import assemble, eliminate
 from ndfit.engine.kernel.values import GROUPS, Int, Local
 from ndfit.engine.kernel.workspace import KEEP, LINEAR, ROWS, START, Field, Job, Limit, View
-from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
+from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key, kept
 
 
 def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_address: Any) -> None:
@@ -103,15 +101,7 @@ def solve(prepare: Any, write_rows: Any, reweigh: Any, job: int, limits: int) ->
     _drive(prepare, write_rows, reweigh, job, limits)
 
 
-_LOCK = Lock()
-
-
+@kept
 def compiled_solve() -> Any:
     """Return the compiled driver; the first call in a process compiles it or loads it from the cache."""
-    with _LOCK:
-        return _compiled_solve()
-
-
-@cache
-def _compiled_solve() -> Any:
     return compile_cached(solve, _SOLVE, files_key(Path(__file__).parent))

@@ -24,15 +24,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from numba import types
 
 from ndfit import vmath
-from ndfit.jit import LANES, POINTER, TILE, compile_cached, files_key, inlined
+from ndfit.jit import LANES, POINTER, TILE, compile_cached, files_key, inlined, kept
 from ndfit.vmath.intrinsics import polynomial, select
 
 __all__ = ["REWEIGH", "compiled_loss"]
@@ -122,16 +120,10 @@ _LOSSES: dict[str, Callable[..., None]] = {
     "arctan": arctan,
     "cash": cash,
 }
-_LOCK = Lock()
 
 
+@kept
 def compiled_loss(name: str) -> Any:
     """Return the compiled function of a loss; the first call in a process compiles it or loads it from the cache."""
-    with _LOCK:
-        return _compiled_loss(name)
-
-
-@cache
-def _compiled_loss(name: str) -> Any:
     key = files_key(Path(__file__).parent, Path(vmath.__file__).parent)
     return compile_cached(_LOSSES[name], REWEIGH, key)
