@@ -53,6 +53,7 @@ PASSED = "passed"
 QUICK = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain")
 
 ONLY: dict[str, tuple[str, ...]] = {
+    "engine/draws.py": ("tests/engine/test_draws.py",),
     "engine/kernel/draws.py": ("tests/engine/test_draws.py",),
     "engine/kernel/losses.py": ("tests/engine/test_loss.py",),
     "engine/kernel/*": ("tests/engine/test_kernel.py", "tests/engine/test_compiled.py", "tests/engine/test_loss.py"),

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from tests.children import python
 
-from ndfit.engine.kernel.draws import philox, uniform
+from ndfit.engine.draws import fill_at_once, philox, uniform
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,14 @@ def test_numbers_are_those_of_the_generator() -> None:
     assert_array_equal(uniform(7, np.array([2**33 + 5]), 3, 4)[0, 2:], expected)
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_numbers_are_the_same_where_nothing_can_be_compiled(count: int) -> None:
+    positions = np.array([5, 0, 2**33 + 5])
+    numbers = np.empty((3, count))
+    fill_at_once(numbers, positions.astype(np.uint64), np.uint64(2**40 + 7), np.uint64(3))
+    assert_array_equal(numbers, uniform(2**40 + 7, positions, 3, count))
+
+
 def test_numbers_are_uniform() -> None:
     numbers = uniform(0, np.arange(100_000), 1, 3)
     assert numbers.min() >= 0
@@ -51,8 +59,6 @@ def test_numbers_are_uniform() -> None:
 
 def test_what_another_process_compiled_runs(tmp_path: Path) -> None:
     """Nothing else is compiled in the second: what numba's arrays need at run time must be there all the same."""
-    script = (
-        "import numpy as np; from ndfit.engine.kernel.draws import uniform; print(uniform(1, np.arange(3), 0, 2).sum())"
-    )
+    script = "import numpy as np; from ndfit.engine.draws import uniform; print(uniform(1, np.arange(3), 0, 2).sum())"
     first, second = (python("-c", script, variables={"NDFIT_CACHE_DIR": str(tmp_path)}).stdout for _ in range(2))
     assert float(first) == float(second) == pytest.approx(float(uniform(1, np.arange(3), 0, 2).sum()), rel=1e-15)

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.kernel.draws import compiled_uniform, uniform
+from ndfit.engine import draws
+from ndfit.engine.draws import uniform
 from ndfit.engine.loss import CASH, SQUARE
 from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status, usable
 
@@ -62,7 +63,7 @@ class Bootstrap:
         """Import, compile or load, in this thread, what drawing takes."""
         import scipy.special  # noqa: F401
 
-        compiled_uniform()
+        draws.make_ready()
 
     def __call__(
         self, refit: Refit, values: Values, block: Block, options: SolveOptions, result: BlockResult

@@ -22,14 +22,13 @@ from astropy.modeling.fitting import (
     TRFLSQFitter,
 )
 
+from ndfit.engine.availability import why_not_compiled
 from ndfit.engine.clipping import Clip, clip_of
-from ndfit.engine.compiled import CompiledEngine
 from ndfit.engine.fitters import FitterCall, innermost
 from ndfit.engine.linear import LinearEngine
 from ndfit.engine.loss import SQUARE, Loss
 from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.stepwise import stepwise_parameters
-from ndfit.graph.codegen import generate
 from ndfit.graph.derive import differentiate
 from ndfit.graph.design import linear_model
 from ndfit.graph.interpret import evaluate
@@ -164,6 +163,12 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
         raise NotCompilable(f"{type(call.fitter).__name__} is for models that are linear in every free parameter")
     if not _all_act(graph, problem) and _stepwise(problem):
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
+    if why_not_compiled():
+        raise NotCompilable(why_not_compiled())
+    # With numba, which other engines do without.
+    from ndfit.engine.compiled import CompiledEngine
+    from ndfit.graph.codegen import generate
+
     return CompiledEngine(generate(graph, params.free, unbounded))
 
 

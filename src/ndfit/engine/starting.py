@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.compiled import CompiledEngine
+from ndfit.engine import draws
+from ndfit.engine.draws import uniform
 from ndfit.engine.guess.estimate import Guess, SetTied
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term, parse_terms
-from ndfit.engine.kernel.draws import compiled_uniform, uniform
 from ndfit.engine.signs import update_ties
 from ndfit.problem.types import Block, EngineChoice, FitProblem, FloatArray
 
@@ -62,7 +62,7 @@ class Starting:
     def make_ready(self) -> None:
         """Compile or load, in this thread, what drawing takes."""
         if self.count > 1:
-            compiled_uniform()
+            draws.make_ready()
 
     def __call__(self, block: Block) -> Iterator[FloatArray]:
         """Tables of starting values."""
@@ -179,9 +179,8 @@ def _tied_by(problem: FitProblem, choice: EngineChoice) -> SetTied | None:
     """How tied parameters follow: all fits at once where the model is compiled, else one by one."""
     if not any(problem.params.tied):
         return None
-    if isinstance(choice.engine, CompiledEngine):
-        return choice.engine.model.set_tied
-    return partial(update_ties, params=problem.params, model=problem.model)
+    all_at_once: SetTied | None = getattr(getattr(choice.engine, "model", None), "set_tied", None)
+    return all_at_once or partial(update_ties, params=problem.params, model=problem.model)
 
 
 def _roles(terms: tuple[Term, ...]) -> dict[int, tuple[int, int]]:

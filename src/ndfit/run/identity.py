@@ -8,7 +8,8 @@ two of them.
     model          expression, and a digest of what is computed: of the traced graph where the model is compiled, else
                    of the model's arguments and the code of people's own classes and functions
     parameters     start, bounds, fixed, tied of each; maps by their digest
-    solving        engine, tolerances, fitter, starting points, clipping, bootstrap, refinement
+    solving        engine, tolerances, fitter, starting points, clipping, bootstrap, refinement; all of an engine that
+                   is none of the package's
     versions       of the packages that decide the last bit
 
 Code is told by bytecode, constants, defaults, what it closes over and the globals it reads, so that neither a renamed
@@ -33,6 +34,7 @@ __all__ = ["differences", "identity_of"]
 
 _COMPILED = ("ndfit", "numba", "llvmlite", "numpy")
 _PACKAGES = {"compiled": _COMPILED, "linear": _COMPILED, "reference": ("ndfit", "astropy", "scipy", "numpy")}
+_EVERY = tuple(sorted({name for names in _PACKAGES.values() for name in names}))
 _MOST_TOLD = 4
 
 
@@ -46,14 +48,14 @@ def identity_of(problem: FitProblem, work: Work, refine: bool) -> dict[str, Any]
         "solving": {
             "engine": work.engine.name,
             "options": fingerprint(work.options),
-            "fitter": fingerprint([getattr(work.engine, name, None) for name in ("fitter", "fitter_kwargs")]),
+            "fitter": _fitter(work.engine),
             "filter_non_finite": work.filter_non_finite,
             "starting": fingerprint(work.starting),
             "clip": fingerprint(work.clip),
             "bootstrap": fingerprint(work.bootstrap),
             "refine": refine,
         },
-        "versions": {name: _version(name) for name in _PACKAGES[work.engine.name]} | {"python": _python()},
+        "versions": {name: _version(name) for name in _PACKAGES.get(work.engine.name, _EVERY)} | {"python": _python()},
     }
     return dict(json.loads(json.dumps(identity, allow_nan=False)))
 
@@ -103,6 +105,12 @@ def _model(problem: FitProblem, engine: Engine) -> dict[str, Any]:
     else:
         computed = fingerprint(problem.model)
     return {"expression": expression(tree), "computes": computed}
+
+
+def _fitter(engine: Engine) -> Any:
+    if engine.name not in _PACKAGES:
+        return fingerprint(engine)
+    return fingerprint([getattr(engine, name, None) for name in ("fitter", "fitter_kwargs")])
 
 
 def _parameters(problem: FitProblem) -> dict[str, Any]:
