@@ -28,7 +28,7 @@ def expected_seconds(work: Work, problem: FitProblem) -> float:
 
 
 def seconds_per_fit(work: Work, problem: FitProblem) -> float:
-    """The longest that fits of a few places in the data take; what is to be compiled is compiled.
+    """The longest that fits of a few places in the data take, once everything is imported, compiled and called once.
 
     Of fits that are solved side by side, less what a call takes by itself; but not less than is known before, because a
     region that holds more than was meant keeps an interrupt waiting. A bootstrap's fits are counted, not made.
@@ -37,12 +37,12 @@ def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     width = _FITS_TIMED if work.engine.releases_gil else 1
     places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
     samples = [load(inputs_of(problem, _region_of(problem, place, width))) for place in places]
+    work.make_ready()
+    work.bare(_first(samples[0]))  # the first fit of a process takes many times as long as any other
     if not work.engine.releases_gil:
         return repeated * max(_time(work.bare, inputs) for inputs in samples)
     alone = _time(work.bare, _first(samples[0]))
     together = [_time(work.bare, inputs) for inputs in samples]
-    if alone > min(together):  # it was compiled then
-        alone = _time(work.bare, _first(samples[0]))
     return max(repeated * (max(together) - alone) / _FITS_TIMED, _known_before(work))
 
 
