@@ -1,0 +1,186 @@
+"""Many set-ups: fit each, judge every answer, count.
+
+Flows in: integers and an engine. Flows out: an Outcome a position, and tables of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.fuzz.due import due
+from tests.fuzz.judge import Judge, Verdict
+from tests.fuzz.setups import Setup, draw
+
+import ndfit
+from ndfit.errors import AllFitsFailed, FitWarning
+from ndfit.problem.types import FLAGS, converged, usable
+
+__all__ = ["Answers", "Outcome", "fitted", "judged", "run", "summary", "table"]
+
+FloatArray = NDArray[np.float64]
+
+# Version 0.1 has no column that says which flags disqualify an answer: each does.
+DISQUALIFYING = sum(flag for flag, row in FLAGS.items() if getattr(row, "disqualifies", True))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What `ndfit.fit` returned for N positions.
+
+    Attributes
+    ----------
+    parameters : shape (N, P)
+    status, flags, nfev : shape (N,)
+    engine : that made the fits
+    said : messages beside statuses; why there are no fits at all
+    """
+
+    parameters: FloatArray
+    status: NDArray[Any]
+    flags: NDArray[Any]
+    nfev: NDArray[Any]
+    engine: str
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one position.
+
+    Attributes
+    ----------
+    minimum : scipy finds nothing lower; None where there is no answer
+    converged : the status says so
+    flags : bits
+    undue : those of them that their definitions do not call for
+    drop : how many variances of the noise scipy lowers the cost by
+    kinds : of the set-up
+    """
+
+    seed: int
+    position: int
+    minimum: bool | None
+    converged: bool
+    status: int
+    flags: int
+    undue: int
+    nfev: int
+    drop: float
+    kinds: Mapping[str, str]
+
+    @property
+    def plain(self) -> bool:
+        """An answer that claims to be right: converged, without a flag that disqualifies it."""
+        return self.minimum is not None and self.converged and not self.flags & DISQUALIFYING
+
+    @property
+    def wrong(self) -> bool:
+        """It claims to be right and is no minimum."""
+        return self.plain and not self.minimum
+
+    @property
+    def careful(self) -> bool:
+        """It is a minimum, and says that it is none or has a flag that is not due."""
+        return bool(self.minimum) and (not self.converged or self.undue != 0)
+
+
+def fitted(setup: Setup, engine: str = "auto", **more: Any) -> Answers:
+    """Fit all positions, from the caller's starting values alone."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result = ndfit.fit(
+                **setup.keywords(), guess=None, engine=engine, scheduler="synchronous", progress=False, **more
+            )
+        except AllFitsFailed as failure:
+            n_fits = len(setup.truth)
+            nothing, zeros = np.full((n_fits, len(setup.names)), np.nan), np.zeros(n_fits, int)
+            return Answers(nothing, np.full(n_fits, -18), zeros, zeros, "none", (str(failure).splitlines()[0],))
+    columns = [np.asarray(result.parameters[name], float).reshape(-1) for name in setup.names]
+    said = tuple(str(item.message) for item in caught if not issubclass(item.category, FitWarning))
+    return Answers(np.stack(columns, axis=1), result.status, result.flags, result.nfev, result.engine, said)
+
+
+def judged(
+    setup: Setup, answers: Answers, positions: Iterable[int] | None = None
+) -> Iterator[tuple[Outcome, Verdict | None]]:
+    """Each position of a set-up, or some of them."""
+    has_converged, has_answer = converged(answers.status), usable(answers.status)
+    for position in range(len(setup.truth)) if positions is None else positions:
+        flags, verdict, undue = int(answers.flags[position]), None, 0
+        if has_answer[position]:
+            judge, answer = Judge(setup, position), answers.parameters[position]
+            verdict = judge(answer, np.random.default_rng((setup.seed, position)))
+            undue = flags & ~due(setup, answer, verdict, len(judge.data)) if verdict.minimum else 0
+        yield (
+            Outcome(
+                setup.seed,
+                position,
+                None if verdict is None else verdict.minimum,
+                bool(has_converged[position]),
+                int(answers.status[position]),
+                flags,
+                undue,
+                int(answers.nfev[position]),
+                0.0 if verdict is None else float(verdict.drop),
+                {**setup.kinds, "engine": answers.engine},
+            ),
+            verdict,
+        )
+
+
+def run(seeds: Iterable[int], engine: str) -> Iterator[list[Outcome]]:
+    """Outcomes of one set-up after another."""
+    for seed in seeds:
+        setup = draw(seed)
+        yield [outcome for outcome, _ in judged(setup, fitted(setup, engine))]
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """The figures that count."""
+    plain = [outcome for outcome in outcomes if outcome.plain]
+    wrong = [outcome for outcome in plain if outcome.wrong]
+    minima = [outcome for outcome in outcomes if outcome.minimum]
+    careful = [outcome for outcome in minima if outcome.careful]
+    none = [outcome for outcome in outcomes if outcome.minimum is None]
+    reasons = Counter(
+        f"status {outcome.status}" if not outcome.converged else f"flags {outcome.undue}" for outcome in careful
+    )
+    lines = [
+        f"{len(outcomes)} positions of {len({outcome.seed for outcome in outcomes})} set-ups",
+        f"{len(plain)} unflagged answers, {len(wrong)} no minimum: {_share(wrong, plain)}",
+        f"{len(minima)} that scipy cannot improve, {len(careful)} not converged or with a flag that is not due: "
+        f"{_share(careful, minima)} {dict(reasons.most_common(6))}",
+        f"{len(none)} without an answer: {dict(Counter(outcome.status for outcome in none).most_common())}",
+    ]
+    return "\n".join(lines)
+
+
+def table(outcomes: list[Outcome], least: int = 2, rows: int = 12) -> str:
+    """Unflagged answers that are no minimum, by each kind of set-up, the worst first, with one to look at."""
+    lines = ["| kind | | unflagged | no minimum | share | for example |", "|---|---|---|---|---|---|"]
+    for kind in sorted({kind for outcome in outcomes for kind in outcome.kinds}):
+        groups: dict[str, list[Outcome]] = defaultdict(list)
+        for outcome in outcomes:
+            if outcome.plain:
+                groups[outcome.kinds.get(kind, "")].append(outcome)
+        found = {value: [outcome for outcome in group if outcome.wrong] for value, group in groups.items()}
+        worst = sorted(found, key=lambda value: -len(found[value]))[:rows]
+        for value in worst:
+            wrong = found[value]
+            if len(wrong) >= least:
+                largest = max(wrong, key=lambda outcome: outcome.drop)
+                example = f"{largest.seed} {largest.position}"
+                share = _share(wrong, groups[value])
+                lines.append(f"| {kind} | {value} | {len(groups[value])} | {len(wrong)} | {share} | {example} |")
+    return "\n".join(lines)
+
+
+def _share(some: list[Outcome], every: list[Outcome]) -> str:
+    return f"{len(some) / len(every):.2%}" if every else "-"

@@ -1,0 +1,45 @@
+"""Which flags an answer should carry by their definitions, found from the set-up and not by ndfit.
+
+Flows in: a set-up, an answer that is a minimum. Flows out: bits of `ndfit.problem.types.Flag`. Where a
+definition leaves room (how near to a bound is at it), the larger set: this is to find flags that nothing calls for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.fuzz.judge import Verdict
+from tests.fuzz.setups import Setup
+
+from ndfit.problem.types import Flag
+
+__all__ = ["due"]
+
+FloatArray = NDArray[np.float64]
+
+SINGULAR_BELOW = 1e-6
+"""Of `Verdict.weakest`: its square is the rounding of normal equations."""
+
+
+def due(setup: Setup, answer: FloatArray, verdict: Verdict, n_used: int) -> int:
+    """Bits that are no surprise here."""
+    lower, upper = setup.limits()
+    free = np.array(setup.free)
+    roles = np.array(list(setup.assembly.roles))[free]
+    value, unit = answer[free], setup.unit[free]
+    near = 1e-5 * unit + 1e-9 * np.abs(value)
+    widths, places = np.abs(value[roles == "W"]), value[np.isin(roles, ["P", "Q", "B"])]
+    spans = [axis.span for axis in setup.axes]
+    spacing = max(float(np.diff(axis.values).max()) for axis in setup.axes)
+    least, most = min(axis.low for axis in setup.axes), max(axis.low + axis.span for axis in setup.axes)
+    conditions = {
+        "AT_BOUND": bool(((value - lower[free] <= near) | (upper[free] - value <= near)).any()),
+        "SINGULAR": verdict.weakest < SINGULAR_BELOW or n_used <= len(free),
+        "NO_EFFECT": bool(np.isinf(verdict.errors).any()),
+        "UNDERSAMPLED": bool((widths < 1.5 * spacing).any()),
+        "OUT_OF_RANGE": bool(
+            (places < least - max(spans)).any() or (places > most + max(spans)).any() or (widths > min(spans)).any()
+        ),
+        "AT_ZERO": bool((widths < 1e-2 * unit[roles == "W"]).any()),
+    }
+    return sum(int(flag) for flag in Flag if conditions.get(str(flag.name), False))

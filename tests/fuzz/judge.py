@@ -1,0 +1,297 @@
+"""Whether an answer is a minimum: scipy is started there and a little beside it, and sees how much lower it gets.
+
+Flows in: a set-up, a position, the parameters that a fit returned. Flows out: Verdict.
+
+Nothing here is ndfit's. The model is astropy's own, in double precision; derivatives are central differences over steps
+that suit each parameter; costs are in units of the variance of the noise: sigma^2 where it is known, chi-square over
+the degrees of freedom where it is not, never less than the rounding of samples, model values and parameters amounts to.
+Robust losses and the likelihood of counts are counted on their own scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares, minimize
+from tests.fuzz.setups import Setup
+
+__all__ = ["ENOUGH", "Judge", "Verdict"]
+
+FloatArray = NDArray[np.float64]
+EPS = np.finfo(float).eps
+
+ENOUGH = 0.1
+"""A cost lower by this many variances of the noise shows that an answer is no minimum."""
+
+NUDGE = 0.1
+"""How far from the answer the second attempt starts, in standard errors."""
+
+ROUNDINGS = 16.0 * EPS
+"""To how many units in their last place samples, models and parameters count as known."""
+
+STEP = 1e-5
+"""Steps of differences, in units of the change of a parameter that matters."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What scipy found.
+
+    Attributes
+    ----------
+    cost : half of chi-square, of the losses or of the likelihood ratio at the answer
+    lowest : that at the best point that was found
+    drop : their difference in variances of the noise, less what rounding may make of it
+    at : the best point, all parameters
+    errors : standard errors of the free parameters at the answer; infinite where there are none
+    weakest : smallest over largest singular value of the derivatives, their columns brought to one length
+    """
+
+    cost: float
+    lowest: float
+    drop: float
+    at: FloatArray
+    errors: FloatArray
+    weakest: float
+
+    @property
+    def minimum(self) -> bool:
+        return not self.drop > ENOUGH
+
+
+class Judge:
+    """One position of a set-up: its cost as a function of the free parameters."""
+
+    def __init__(self, setup: Setup, position: int) -> None:
+        data, weights, used = setup.samples.row(position)
+        self.setup, self.free = setup, np.array(setup.free)
+        self.unit = setup.unit[self.free]
+        self.data = data[used]
+        self.weights = np.ones(used.sum()) if weights is None else weights[used]
+        self.known = weights is not None
+        self.coords = tuple(axis[used] for axis in setup.coords)
+        lower, upper = setup.limits()
+        self.lower, self.upper = lower[self.free], upper[self.free]
+        self.loss = "cash" if setup.samples.statistic == "cash" else setup.samples.loss
+        self._model = setup.assembly.build(setup.truth[0])
+        self._at_once = True
+
+    def full(self, free: FloatArray, answer: FloatArray) -> FloatArray:
+        """All parameters: free ones as given, shape (..., F), tied ones as these say, the others as answered."""
+        values = dict(zip(self.setup.names, answer, strict=True))
+        values |= {self.setup.names[index]: free[..., column] for column, index in enumerate(self.free)}
+        for name, tie in self.setup.ties.items():
+            values[name] = tie.factor * values[tie.source] + tie.offset
+        return np.stack([np.broadcast_to(values[name], free.shape[:-1]) for name in self.setup.names], axis=-1)
+
+    def values(self, free: FloatArray, answer: FloatArray) -> FloatArray:
+        """The model at the samples that are used."""
+        with np.errstate(all="ignore"):
+            found = self._model.evaluate(*self.coords, *self.full(free, answer))
+        return np.broadcast_to(np.asarray(found, float), self.data.shape)
+
+    def values_of_many(self, free: FloatArray, answer: FloatArray) -> FloatArray:
+        """The same for many sets of parameters, shape (K, F) -> (K, M)."""
+        if self._at_once:
+            try:
+                with np.errstate(all="ignore"):
+                    found = self._model.evaluate(*self.coords, *self.full(free, answer).T[:, :, np.newaxis])
+                if np.shape(found) == (len(free), len(self.data)):
+                    return np.asarray(found, float)
+            except (TypeError, ValueError, IndexError):
+                pass
+            # The code of this class takes one set at a time.
+            self._at_once = False
+        return np.stack([self.values(row, answer) for row in free])
+
+    def derivatives(self, free: FloatArray, answer: FloatArray) -> FloatArray:
+        """Shape (M, F); from one side at a bound and where the model is not finite on the other; zero where on both."""
+        step = STEP * np.minimum(self.unit, np.maximum(np.abs(free), 1e-3 * self.unit))
+        step = np.maximum(step, 64.0 * np.spacing(np.abs(free)))
+        above, below = np.minimum(free + step, self.upper), np.maximum(free - step, self.lower)
+        moved = np.tile(free, (2 * len(free) + 1, 1))
+        each = np.arange(len(free))
+        moved[each, each], moved[len(free) + each, each] = above, below
+        found = self.values_of_many(moved, answer)
+        here = found[-1]
+        columns = np.zeros((len(self.data), len(free)))
+        for index in each:
+            sides = [
+                (place[index], value)
+                for place, value in ((above, found[index]), (below, found[len(free) + index]))
+                if np.isfinite(value).all() and place[index] != free[index]
+            ]
+            if len(sides) == 2:
+                columns[:, index] = (sides[0][1] - sides[1][1]) / (sides[0][0] - sides[1][0])
+            elif sides:
+                columns[:, index] = (sides[0][1] - here) / (sides[0][0] - free[index])
+        return np.where(np.isfinite(columns), columns, 0.0)
+
+    def cost(self, model: FloatArray) -> float:
+        """Half of what is minimised; infinite where the model is no expectation of counts or not finite."""
+        if not np.isfinite(model).all():
+            return np.inf
+        if self.loss == "cash":
+            return deviance(self.data, model)
+        scale = self.setup.samples.f_scale
+        with np.errstate(all="ignore"):
+            residual = self.weights * (model - self.data)
+            return 0.5 * float(np.sum(rho(self.loss, residual, scale)))
+
+    def rounding(self, free: FloatArray, model: FloatArray, columns: FloatArray) -> FloatArray:
+        """How far from the exact one each weighted residual may be, its sample taken as exact; shape (M,)."""
+        of_parameters = np.abs(columns) @ np.abs(free)
+        return self.weights * ROUNDINGS * (np.abs(self.data) + np.abs(model) + of_parameters)
+
+    def variance(self, lowest: float, rounding: FloatArray) -> float:
+        """Of the noise, in the units of squared weighted residuals."""
+        if self.loss == "cash" or self.known:
+            return 1.0
+        degrees = max(1, len(self.data) - len(self.free))
+        return max(2.0 * lowest / degrees, float(np.mean(rounding**2)), np.finfo(float).tiny)
+
+    def __call__(self, answer: FloatArray, rng: np.random.Generator) -> Verdict:
+        free = np.clip(answer[self.free], self.lower, self.upper)
+        model, columns = self.values(free, answer), self.derivatives(free, answer)
+        cost = self.cost(model)
+        if not np.isfinite(cost):
+            return Verdict(cost, cost, np.inf, answer, np.full(len(free), np.inf), 0.0)
+        rounding = self.rounding(free, model, columns)
+        first = self.variance(cost, rounding)
+        errors, directions, weakest = self.spread(columns, model, first)
+        lowest, best = cost, free
+        nudged = np.clip(free + NUDGE * directions @ rng.standard_normal(directions.shape[1]), self.lower, self.upper)
+        for start in (free, nudged):
+            found = self.search(start, errors, directions, answer, np.sqrt(first))
+            reached = self.cost(self.values(found, answer))
+            if reached < lowest:
+                lowest, best = reached, found
+            if self.drop(cost, lowest, rounding, model) > ENOUGH:
+                break
+        drop = self.drop(cost, lowest, rounding, model)
+        return Verdict(cost, lowest, drop, self.full(best, answer), errors, weakest)
+
+    def drop(self, cost: float, lowest: float, rounding: FloatArray, model: FloatArray) -> float:
+        """By how many variances of the noise the cost is lower, less what rounding may make of the difference."""
+        residual = np.abs(self.weights * (model - self.data))
+        doubt = float(residual @ rounding) * EPS / ROUNDINGS + EPS * float(residual @ residual)
+        return (cost - lowest - doubt) / self.variance(lowest, rounding)
+
+    def spread(self, columns: FloatArray, model: FloatArray, variance: float) -> tuple[FloatArray, FloatArray, float]:
+        """Standard errors, a square root of the covariance of F rows, and `Verdict.weakest`."""
+        if self.loss == "cash":
+            weights = 1.0 / np.sqrt(np.maximum(model, 1e-3 * max(float(np.abs(self.data).mean()), 1e-3)))
+        else:
+            weights = self.weights / np.sqrt(variance)
+        scaled = weights[:, np.newaxis] * columns * self.unit
+        norms = np.linalg.norm(scaled, axis=0)
+        norms[~(norms > 0.0)] = np.inf
+        _, sizes, turned = np.linalg.svd(scaled / norms, full_matrices=False)
+        kept = sizes > 1e-9 * max(sizes.max(initial=0.0), 1e-300)
+        root = (turned[kept] / sizes[kept, np.newaxis]).T / norms[:, np.newaxis]
+        # Where the data determine little, the second attempt starts no further away than by what matters.
+        length = np.linalg.norm(root, axis=1)
+        errors = np.where(np.isfinite(norms), length, np.inf) * self.unit
+        largest = np.linalg.norm(root, axis=0)
+        root = root * np.minimum(1.0, 1.0 / np.maximum(largest, 1e-300))
+        least = float(sizes.min()) if len(sizes) == len(self.free) else 0.0
+        return errors, self.unit[:, np.newaxis] * root, least / max(float(sizes.max(initial=0.0)), 1e-300)
+
+    def search(
+        self, start: FloatArray, errors: FloatArray, directions: FloatArray, answer: FloatArray, noise: float
+    ) -> FloatArray:
+        """Where scipy gets to from there."""
+        scale = np.clip(errors, 1e-9 * self.unit, self.unit)
+        scale = np.maximum(scale, 64.0 * np.spacing(np.abs(start)))
+        if self.loss == "cash":
+            return self._likelihood(start, scale, directions, answer)
+        return self._squares(start, scale, answer, noise)
+
+    def _squares(self, start: FloatArray, scale: FloatArray, answer: FloatArray, noise: float) -> FloatArray:
+        def residual(moved: FloatArray) -> FloatArray:
+            return self.weights / noise * (self.values(start + moved * scale, answer) - self.data)
+
+        def jacobian(moved: FloatArray) -> FloatArray:
+            columns = self.derivatives(np.clip(start + moved * scale, self.lower, self.upper), answer)
+            return (self.weights / noise)[:, np.newaxis] * columns * scale
+
+        if not np.isfinite(residual(np.zeros(len(start)))).all():
+            return start
+        with np.errstate(all="ignore"):
+            found = least_squares(
+                residual,
+                np.zeros(len(start)),
+                jacobian,
+                bounds=((self.lower - start) / scale, (self.upper - start) / scale),
+                loss=self.loss,
+                f_scale=self.setup.samples.f_scale / noise,
+                x_scale="jac",
+                ftol=1e-11,
+                xtol=1e-11,
+                gtol=1e-11,
+                max_nfev=200,
+            )
+        return np.clip(start + found.x * scale, self.lower, self.upper)
+
+    def _likelihood(
+        self, start: FloatArray, scale: FloatArray, directions: FloatArray, answer: FloatArray
+    ) -> FloatArray:
+        bounded = bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+        # Along the axes of the error ellipse where that leaves no bound.
+        by = np.diag(scale) if bounded else directions
+
+        def cost(moved: FloatArray) -> float:
+            return min(self.cost(self.values(start + by @ moved, answer)), 1e300)
+
+        def at(moved: FloatArray) -> tuple[FloatArray, FloatArray]:
+            here = np.clip(start + by @ moved, self.lower, self.upper)
+            return self.values(here, answer), self.derivatives(here, answer) @ by
+
+        def gradient(moved: FloatArray) -> FloatArray:
+            model, columns = at(moved)
+            with np.errstate(all="ignore"):
+                found = np.where(self.data > 0.0, 1.0 - self.data / model, 1.0) @ columns
+            return np.where(np.isfinite(found), found, 0.0)
+
+        def fisher(moved: FloatArray) -> FloatArray:
+            model, columns = at(moved)
+            return (columns.T / np.maximum(model, 1e-300)) @ columns
+
+        bounds = None
+        if bounded:
+            bounds = list(zip((self.lower - start) / scale, (self.upper - start) / scale, strict=True))
+        downhill = {"jac": gradient, "method": "L-BFGS-B", "options": {"maxiter": 40, "ftol": 1e-12, "gtol": 1e-4}}
+        newton = {"jac": gradient, "hess": fisher, "method": "trust-exact", "options": {"maxiter": 40, "gtol": 1e-4}}
+        simplex = {"method": "Nelder-Mead", "options": {"maxfev": 40 * by.shape[1], "fatol": 1e-3, "xatol": 1e-2}}
+        best = np.zeros(by.shape[1])
+        with np.errstate(all="ignore"):
+            for how in (downhill, simplex) if bounded else (newton, downhill, simplex):
+                found = minimize(cost, best, bounds=None if how is newton else bounds, **how)
+                if found.fun < cost(best):
+                    best = np.asarray(found.x)
+        return np.clip(start + by @ best, self.lower, self.upper)
+
+
+def deviance(counts: FloatArray, model: FloatArray) -> float:
+    """Half of the likelihood ratio of Poisson counts: sum of m - d + d ln(d / m)."""
+    some = counts > 0.0
+    if (model[some] <= 0.0).any() or (model[~some] < 0.0).any():
+        return np.inf
+    seen, expected = counts[some], model[some]
+    return float(np.sum(model - counts) + np.sum(seen * np.log(seen / expected)))
+
+
+def rho(loss: str, residual: FloatArray, scale: float) -> FloatArray:
+    """What a residual counts, as scipy's `least_squares` has it."""
+    if loss == "linear":
+        return residual**2
+    z = (residual / scale) ** 2
+    counted = {
+        "huber": lambda: np.where(z <= 1.0, z, 2.0 * np.sqrt(z) - 1.0),
+        "soft_l1": lambda: 2.0 * (np.sqrt(1.0 + z) - 1.0),
+        "cauchy": lambda: np.log1p(z),
+        "arctan": lambda: np.arctan(z),
+    }[loss]()
+    return scale**2 * counted
