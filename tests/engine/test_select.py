@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astropy.modeling import Fittable1DModel, Parameter, fix_inputs
+from astropy.modeling import Fittable1DModel, Parameter, custom_model, fix_inputs
 from astropy.modeling.fitting import (
     DogBoxLSQFitter,
     FittingWithOutlierRemoval,
@@ -190,3 +190,33 @@ def test_keywords_of_fitters_that_take_any_are_handed_on() -> None:
     assert (call.filter_non_finite, call.linear, call.calc_uncertainties) == (True, False, False)
     with pytest.raises(TypeError, match=r"TRFLSQFitter has no keyword 'maxitr'; did you mean 'maxiter'\?"):
         parse_fitter(TRFLSQFitter(), {"maxitr": 3})
+
+
+@pytest.mark.filterwarnings("ignore::ndfit.FitWarning")
+def test_a_thick_line_that_starts_at_zero_is_compiled() -> None:
+    @custom_model
+    def thick(x, tau=5.0, center=0.0, width=0.3):
+        return 1 - np.exp(-tau * np.exp(-0.5 * ((x - center) / width) ** 2))
+
+    x = np.linspace(-1.5, 1.5, 300)
+    data = thick()(x)[:, None] + np.random.default_rng(0).normal(0, 0.05, (300, 4))
+    result = ndfit.fit(thick(), data, fitting_axes=0, world=(x,))
+    assert (result.engine, result.success.all()) == ("compiled", True)
+
+
+FACTOR = 2.0
+
+
+class FactorOfTheModule(Const1D):
+    """Computes with a number of its module, which a caller may change between calls."""
+
+    @staticmethod
+    def evaluate(x, amplitude):
+        return FACTOR * amplitude + 0.0 * x
+
+
+def test_a_number_that_the_model_reads_is_read_in_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    for factor in (2.0, 4.0, 2.0):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        result = ndfit.fit(FactorOfTheModule(1.0), np.full((5, 3), 8.0), fitting_axes=0)
+        assert np.allclose(result.parameters["amplitude"], 8.0 / factor)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 
-__all__ = ["evaluate", "tied_values", "values_of"]
+__all__ = ["evaluate", "node_values", "tied_values", "values_of"]
 
 
 def evaluate(
@@ -32,7 +32,7 @@ def evaluate(
     -------
     One float64 array an output, each of the shape of parameters and coordinates broadcast together.
     """
-    values = _run(graph, parameters, coords)
+    values = node_values(graph, parameters, coords)
     shape = np.broadcast_shapes(*(np.shape(item) for item in (*parameters, *coords)))
     return tuple(np.broadcast_to(np.asarray(values[node], dtype=float), shape) for node in graph.outputs)
 
@@ -48,11 +48,12 @@ def tied_values(graph: ModelGraph, parameters: Sequence[ArrayLike]) -> dict[int,
     """Values of the tied parameters, by parameter index, from those of the others."""
     if not graph.ties:
         return {}
-    values = _run(graph, parameters, [np.nan] * graph.n_inputs)
+    values = node_values(graph, parameters, [np.nan] * graph.n_inputs)
     return {parameter: values[node] for parameter, node in graph.ties}
 
 
-def _run(graph: ModelGraph, parameters: Sequence[ArrayLike], coords: Sequence[ArrayLike]) -> list[Any]:
+def node_values(graph: ModelGraph, parameters: Sequence[ArrayLike], coords: Sequence[ArrayLike]) -> list[Any]:
+    """Values of every node of a graph, each as large as what it depends on."""
     leaves: dict[str, Sequence[ArrayLike]] = {
         "param": [np.asarray(value, dtype=float) for value in parameters],
         "input": [np.asarray(value, dtype=float) for value in coords],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ndfit.problem.types import FloatArray
 
@@ -40,30 +41,47 @@ def even_parameters(
     -------
     P flags
     """
-    start = np.array(bare.parameters)
-
-    def is_even(i: int) -> bool:
-        bounded = np.any(np.isfinite(lower[i])) or np.any(np.isfinite(upper[i]))
-        return free[i] and not bounded and all(_is_even_at(trial, start, i, shift, sample) for shift in _SHIFTS)
-
+    bounded = [bool(np.isfinite(low).any() or np.isfinite(high).any()) for low, high in zip(lower, upper, strict=True)]
+    candidates = [i for i in range(len(free)) if free[i] and not bounded[i]]
     try:
-        trial = bare.copy()
+        trial = _Trial(bare, sample)
         with np.errstate(all="ignore"):
-            return tuple(is_even(i) for i in range(len(free)))
+            for shift in _SHIFTS:
+                candidates = trial.even_at(shift, candidates)
     except Exception:  # the caller's own code
-        return (False,) * len(free)
+        candidates = []
+    return tuple(i in candidates for i in range(len(free)))
 
 
-def _is_even_at(trial: Any, start: FloatArray, i: int, shift: float, sample: tuple[FloatArray, ...]) -> bool:
-    values = np.where(start == 0.0, shift, start * shift)
-    plain, turned, larger = (_evaluate_with(trial, i, values, scale, sample) for scale in (1.0, -1.0, 1.1))
-    return bool(np.array_equal(plain, turned) and np.any(plain != larger) and np.all(np.isfinite(plain)))
+class _Trial:
+    """A copy of the model, evaluated at the sample; looking its ties up takes as long as evaluating it."""
+
+    def __init__(self, bare: Any, sample: tuple[FloatArray, ...]) -> None:
+        self._model, self._sample = bare.copy(), sample
+        self._start = np.array(bare.parameters)
+        self._ties = {name: tie for name, tie in bare.tied.items() if tie}
+
+    def even_at(self, shift: float, candidates: list[int]) -> list[int]:
+        """Those that the model is even in, and not flat, where every parameter is moved by a factor."""
+        values = np.where(self._start == 0.0, shift, self._start * shift)
+        plain = self._value(values) if candidates else np.empty(0)
+        if not np.all(np.isfinite(plain)):
+            return []
+        return [i for i in candidates if self._turns_unseen(values, plain, i)]
+
+    def _turns_unseen(self, values: FloatArray, plain: FloatArray, i: int) -> bool:
+        unseen: NDArray[np.bool_] = self._value(_scaled(values, i, -1.0)) == plain
+        return bool(unseen.all() and np.any(self._value(_scaled(values, i, 1.1)) != plain))
+
+    def _value(self, values: FloatArray) -> FloatArray:
+        """Every parameter of the copy is set, for ties and for models that look at their own."""
+        self._model.parameters = values
+        for name, tie in self._ties.items():
+            setattr(self._model, name, tie(self._model))
+        return np.asarray(self._model.evaluate(*self._sample, *self._model.parameters), dtype=float)
 
 
-def _evaluate_with(trial: Any, i: int, values: FloatArray, scale: float, sample: tuple[FloatArray, ...]) -> FloatArray:
-    """Value with parameter i scaled; every parameter of `trial` is set."""
-    trial.parameters = np.where(np.arange(values.size) == i, values * scale, values)
-    for name in trial.param_names:
-        if trial.tied[name]:
-            setattr(trial, name, trial.tied[name](trial))
-    return np.asarray(trial.evaluate(*sample, *trial.parameters), dtype=float)
+def _scaled(values: FloatArray, i: int, factor: float) -> FloatArray:
+    scaled = values.copy()
+    scaled[i] *= factor
+    return scaled
