@@ -245,3 +245,97 @@ def test_guess_is_inside_the_bounds() -> None:
     lower, upper = bounds_of(model)
     found = guess(model, spectra(model, np.random.default_rng(6).normal(size=(50, X.size)) * 10))
     assert ((found >= lower) & (found <= upper)).all()
+
+
+LONG = np.linspace(6480.0, 6640.0, 200)
+
+
+def beside_a_brighter_one(ratio: float, sign: float, noise: float, rows: int = 60) -> np.ndarray:
+    faint = sign * 10.0 * noise
+    truth = Gaussian1D(ratio * faint, 6562.8, 2.4) + Gaussian1D(faint, 6583.45, 2.4)
+    return np.asarray(truth(LONG) + noise * np.random.default_rng(8).normal(size=(rows, LONG.size)))
+
+
+@pytest.mark.parametrize("ratio", [2, 6, 20, 50])
+@pytest.mark.parametrize("sign", [1, -1], ids=["emission", "absorption"])
+@pytest.mark.parametrize(
+    "background", [None, Const1D(3.0), Polynomial1D(2, domain=(6480, 6640), c0=2, c1=0.5, c2=-0.4)]
+)
+def test_a_faint_line_beside_a_brighter_one(ratio: float, sign: float, background: Any) -> None:
+    model = Gaussian1D(20, 6562, 2.4) + Gaussian1D(3, 6583, 2.4)
+    data = beside_a_brighter_one(ratio, sign, 0.05)
+    if background is not None:
+        model, data = model + background, data + background(LONG)
+    found = guess(model, block_for(model, data, (LONG,)))
+    centres = np.sort(found[:, [1, 4]], axis=1)
+    assert_allclose(centres, np.tile([6562.8, 6583.45], (60, 1)), atol=2.4)
+
+
+@pytest.mark.parametrize("ratio", [2, 50])
+def test_a_faint_source_beside_a_brighter_one(ratio: float) -> None:
+    truth = Gaussian2D(2.0 * ratio, 12, 14, 3, 2, 0.4) + Gaussian2D(2.0, 22, 19, 2.5, 2, 1.0) + Const2D(3.0)
+    model = Gaussian2D() + Gaussian2D() + Const2D()
+    noise = 0.2 * np.random.default_rng(9).normal(size=(20, ROWS.size))
+    found = guess(
+        model, replace(block_for(model, truth(COLUMNS, ROWS) + noise, (COLUMNS, ROWS)), fitting_shape=(31, 33))
+    )
+    assert_allclose(np.sort(found[:, [1, 7]], axis=1), np.tile([12, 22], (20, 1)), atol=1.0)
+
+
+def test_noise_free_lines_are_found_down_to_a_thousandth() -> None:
+    data = np.stack([(Gaussian1D(30, 6562.8, 2.4) + Gaussian1D(30 / k, 6583.45, 2.4))(LONG) for k in (1, 30, 1000)])
+    model = Gaussian1D() + Gaussian1D() + Const1D()
+    found = guess(model, block_for(model, data + 2.0, (LONG,)))
+    assert_allclose(np.sort(found[:, [1, 4]], axis=1), np.tile([6562.8, 6583.45], (3, 1)), atol=0.1)
+
+
+@pytest.mark.parametrize("first", [1 / 3, 3.0], ids=["fainter first", "brighter first"])
+@pytest.mark.parametrize("amplitudes", [True, False], ids=["amplitudes tied", "amplitudes free"])
+@pytest.mark.parametrize("bounds", [(None, None), (6540.0, 6575.0)], ids=["anywhere", "bounded"])
+def test_a_tied_doublet_is_found_as_one(first: float, amplitudes: bool, bounds: Any) -> None:
+    """The strongest peak may be either of the lines."""
+    truth = Gaussian1D(5 * first, 6560, 2.4) + Gaussian1D(5, 6590, 2.4)
+    model = Gaussian1D(1, 6550, 2, bounds={"mean": bounds}) + Gaussian1D(1, 6580, 2) + Const1D()
+    model.mean_1.tied = lambda m: m.mean_0 + 30.0
+    model.stddev_1.tied = lambda m: m.stddev_0
+    if amplitudes:
+        model.amplitude_1.tied = lambda m: m.amplitude_0 / first
+    data = truth(LONG) + 0.2 * np.random.default_rng(10).normal(size=(30, LONG.size))
+    found = guess(model, block_for(model, data, (LONG,)))
+    assert_allclose(found[:, [1, 4]], np.tile([6560, 6590], (30, 1)), atol=1.0)
+    assert_allclose(found[:, [0, 3]], np.tile([5 * first, 5], (30, 1)), rtol=0.3)
+
+
+@pytest.mark.parametrize("at", [18, 60, 66, 70, 78])
+def test_one_sample_with_a_far_smaller_error_does_not_decide(at: int) -> None:
+    sigma = np.full(X.size, 0.3)
+    sigma[at] = 0.003
+    data = Gaussian1D(10, 35, 4)(X) + 3.0 + sigma * np.random.default_rng(11).normal(size=(40, X.size))
+    model = Gaussian1D() + Const1D()
+    found = guess(model, spectra(model, data, weights=np.tile(1 / sigma, (40, 1))))
+    assert_allclose(found[:, 1], 35, atol=1.5)
+
+
+def mirrored_or_scaled(how: str, data: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Data, coordinates, and the factors of amplitude, mean and stddev."""
+    if how == "reversed":
+        return data[:, ::-1], X[::-1], np.array([1.0, 1.0, 1.0])
+    if how == "data scaled":
+        return 2.0**-90 * data, X, np.array([2.0**-90, 1.0, 1.0])
+    if how == "coordinates scaled":
+        return data, 1024.0 * X, np.array([1.0, 1024.0, 1024.0])
+    return data, X + 2.0**20, np.array([1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("how", ["reversed", "data scaled", "coordinates scaled", "moved"])
+def test_the_guess_follows_what_the_data_follow(how: str) -> None:
+    truth = Gaussian1D(30, 30, 3) + Gaussian1D(3, 60, 2) + Const1D(4.0)
+    data = truth(X) + 0.1 * np.random.default_rng(12).normal(size=(30, X.size))
+    model = Gaussian1D() + Gaussian1D() + Const1D()
+    before = guess(model, spectra(model, data))
+    changed, x, factors = mirrored_or_scaled(how, data)
+    after = guess(model, block_for(model, changed, (x,)))
+    shift = 2.0**20 if how == "moved" else 0.0
+    back = (after[:, :6] - np.array([0.0, shift, 0.0, 0.0, shift, 0.0])) / np.tile(factors, 2)
+    assert_allclose(back, before[:, :6], rtol=0.02)
+    assert_allclose(after[:, 6] / factors[0], before[:, 6], rtol=0.02)

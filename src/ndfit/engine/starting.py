@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from ndfit.engine import draws
 from ndfit.engine.draws import uniform
-from ndfit.engine.guess.estimate import Guess, SetTied
+from ndfit.engine.guess.estimate import Guess
+from ndfit.engine.guess.groups import SetTied
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term, parse_terms
 from ndfit.engine.signs import update_ties

@@ -61,6 +61,7 @@ class Peak:
     position : shape (n, K)
     covariance : shape (n, K, K)
     shape : shape (M, n), the Gaussians with a height of one
+    score : shape (n,), the matched filter's S: half its square is what the peak lowers the cost by
     """
 
     found: NDArray[np.bool_]
@@ -68,6 +69,7 @@ class Peak:
     position: FloatArray
     covariance: FloatArray
     shape: FloatArray
+    score: FloatArray
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Scales:
 
     variances: tuple[float, ...]
     norms: tuple[FloatArray, ...]
+
+    def take(self, rows: NDArray[np.bool_]) -> Scales:
+        """Those of some of the fits."""
+        norms = (norm[:, rows] if norm.shape[1] == rows.size else norm for norm in self.norms)
+        return Scales(self.variances, tuple(norms))
 
 
 def _steps(grid: tuple[int, ...]) -> Iterator[tuple[float, int]]:
@@ -150,7 +157,8 @@ def strongest(tile: Tile, scales: Scales, residual: FloatArray, limits: Limits, 
     score = np.where(_excluded_levels(tile, scales, limits), 0.0, np.stack(scores))
     level = np.argmax(score >= share * score.max(axis=0), axis=0)
     height = np.where(score[level, columns] > 0, np.stack(heights)[level, columns], 0.0)
-    return _measured(tile, residual, height, np.stack(samples)[level, columns], np.array(scales.variances)[level])
+    variance = np.array(scales.variances)[level]
+    return _measured(tile, residual, height, np.stack(samples)[level, columns], variance, score[level, columns])
 
 
 def _closed_samples(tile: Tile, limits: Limits) -> NDArray[np.bool_] | None:
@@ -177,7 +185,12 @@ def _excluded_levels(tile: Tile, scales: Scales, limits: Limits) -> NDArray[np.b
 
 
 def _measured(
-    tile: Tile, residual: FloatArray, height: FloatArray, sample: NDArray[np.intp], variance: FloatArray
+    tile: Tile,
+    residual: FloatArray,
+    height: FloatArray,
+    sample: NDArray[np.intp],
+    variance: FloatArray,
+    score: FloatArray,
 ) -> Peak:
     """Position and covariance from moments in a Gaussian window of the filter's variance."""
     n_axes = len(tile.grid)
@@ -202,7 +215,7 @@ def _measured(
     shape = _on_grid(position, covariance, tile.grid)
     weighted = tile.weights * shape
     fitted = total(weighted * residual) / total(weighted * shape)
-    return Peak(height != 0, np.where(fitted * height > 0, fitted, height), position, covariance, shape)
+    return Peak(height != 0, np.where(fitted * height > 0, fitted, height), position, covariance, shape, score)
 
 
 def _through_window(second: FloatArray, variance: FloatArray) -> FloatArray:

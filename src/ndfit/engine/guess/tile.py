@@ -22,6 +22,11 @@ __all__ = ["Tile", "median", "tiles", "total"]
 
 # Arrays of one tile stay in the processor's cache.
 _NUMBERS = 2**15
+# No sample weighs more than _HEAVY times the median, nor than _LARGEST of all of them together: to find a line, the
+# background has to be seen, and one sample with a far smaller error than the others holds any model to itself.
+_HEAVY = 100.0
+_LARGEST, _LEAST_SHARES = 0.1, 4.0
+_ROUNDS = 30
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Tile:
     Attributes
     ----------
     data : shape (M, n); 0 in samples that are not used
-    weights : shape (M, n) or (M, 1), 1/sigma^2; 0 in samples that are not used
+    weights : shape (M, n) or (M, 1), 1/sigma^2, limited; 0 in samples that are not used
     coords : K arrays of shape (M, n) or (M, 1)
     grid : shape of the fitting axes, product M
     """
@@ -40,6 +45,15 @@ class Tile:
     weights: FloatArray
     coords: tuple[FloatArray, ...]
     grid: tuple[int, ...]
+
+    def take(self, rows: NDArray[np.bool_]) -> Tile:
+        """Some of the fits."""
+
+        def cut(array: FloatArray) -> FloatArray:
+            return np.ascontiguousarray(array[:, rows]) if array.shape[1] > 1 else array
+
+        alone = self.data.shape[1] == 1
+        return self if alone else Tile(cut(self.data), cut(self.weights), tuple(map(cut, self.coords)), self.grid)
 
 
 def tiles(block: Block) -> Iterator[tuple[slice, Tile]]:
@@ -53,7 +67,10 @@ def tiles(block: Block) -> Iterator[tuple[slice, Tile]]:
 
 def total(values: FloatArray) -> FloatArray:
     """Sum over samples, shape (n,), the same for a fit whatever lies beside it."""
-    summed: FloatArray = np.add.accumulate(values, axis=0)[-1]
+    if values.shape[1] == 1:  # which numpy would add in pairs
+        alone: FloatArray = np.add.accumulate(values, axis=0)[-1]
+        return alone
+    summed: FloatArray = np.add.reduce(np.ascontiguousarray(values), axis=0)
     return summed
 
 
@@ -74,8 +91,21 @@ def _cut(block: Block, rows: slice) -> Tile:
     weights = np.ones((block.data.shape[1], 1)) if block.weights is None else cut(block.weights) ** 2
     if block.valid is not None:
         weights = weights * cut(block.valid)
+    if block.weights is not None:
+        weights = _limited(weights)
     coords = tuple(np.ascontiguousarray(axis[:, np.newaxis]) if axis.ndim == 1 else cut(axis) for axis in block.coords)
     return Tile(cut(block.data), weights, coords, block.fitting_shape)
+
+
+def _limited(weights: FloatArray) -> FloatArray:
+    """Weights without those of samples that would decide alone what is found: see _HEAVY and _LARGEST."""
+    used = weights > 0
+    if not np.any(weights > _HEAVY * np.where(used, weights, np.inf).min(axis=0)):
+        return weights
+    limited = np.minimum(weights, _HEAVY * np.where(used.any(axis=0), median(weights, used), 0.0))
+    for _ in range(_ROUNDS):
+        limited = np.minimum(limited, np.maximum(_LARGEST, _LEAST_SHARES / len(weights)) * total(limited))
+    return limited
 
 
 def _in_order(tile: Tile) -> Tile:

@@ -1,0 +1,239 @@
+"""One attempt to find every line of a tile.
+
+Flows in: a Tile, starting values and bounds, and the Terms of the model. Flows out: parameters, and how well they
+describe the samples.
+
+The background is fitted first, without what stands out. Lines are then found one after another, each in what those
+before have left (as CLEAN does, Hogbom, Astron. Astrophys. Suppl. 15, 417, 1974), and all that were found are fitted
+together before the next is looked for, so that a faint one is found beside a brighter one. A fixed or tied parameter is
+a limit from both sides; so are bounds. What the samples say nothing of stays where the caller started it.
+
+Two lines that overlap are found as one broad line, and no other peak is left. So for each line found before, a next one
+is also made by splitting that line in two, and what leaves least is kept.
+
+Lines whose centres are tied to one another are found as one group: whichever of them the strongest peak may be, the
+others follow, and the assignment that leaves least is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.engine.guess.background import BASES, fit_background, sum_of
+from ndfit.engine.guess.groups import Group, Setting, groups_of
+from ndfit.engine.guess.profiles import PROFILES, parameters_of
+from ndfit.engine.guess.refit import Found, Refit, orthonormal, value_of
+from ndfit.engine.guess.search import Limits, in_world, strongest
+from ndfit.engine.guess.shapes import SHAPES
+from ndfit.engine.guess.split import is_splittable, split
+from ndfit.engine.guess.terms import Term
+from ndfit.engine.guess.tile import total
+from ndfit.problem.types import FloatArray
+
+__all__ = ["Attempt", "attempt"]
+
+# Of the best significance, where several lines are sought: a filter of a quarter of a line's width has that much.
+_NARROW = 0.7
+_FEW_STEPS, _STEPS = 6, 12
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Parameters (n, P), half the weighted squares that they leave (n,), and what they leave (M, n).
+
+    `mixed`: which fits have lines of both signs, (n,). `sign`: of the first line, (n,).
+    """
+
+    table: FloatArray
+    cost: FloatArray
+    residual: FloatArray
+    mixed: NDArray[np.bool_]
+    sign: FloatArray
+
+
+def attempt(setting: Setting, alike: bool) -> Attempt:
+    """Find every line; those `alike` are of the sign of the first, where their limits allow it."""
+    return _Search(setting, alike).run()
+
+
+class _Search:
+    """The state of one attempt."""
+
+    def __init__(self, setting: Setting, alike: bool) -> None:
+        self.setting, self.tile, self.alike = setting, setting.tile, alike
+        self.table = setting.start.copy()
+        self.sign = np.zeros(len(self.table))
+        self._set_tied()
+        self.functions: dict[int, FloatArray] = {}
+        for term in setting.terms:
+            if not term.is_line:
+                functions = BASES[term.kind](self.tile.coords, term.scale)
+                self.functions.update(zip(term.columns, (term.sign * one for one in functions), strict=True))
+        self.background = [column for column in self.functions if setting.free[column]]
+        self.basis = orthonormal([self.functions[column] for column in self.background], self.tile.weights)
+        self.groups = groups_of(setting, self.table)
+        everywhere = np.ones(len(self.table), dtype=bool)
+        self.found = [Found(term, everywhere) for group in self.groups if not group.free for term in group.terms]
+
+    def run(self) -> Attempt:
+        groups = [group for group in self.groups if group.free]
+        share = _NARROW if len(groups) > 1 else 1.0
+        background = self._fit_background(clipped=True)
+        for number, group in enumerate(groups, start=1):
+            before = self.table
+            lines = self._seek(group, self._less_known() - background - self._lines(), share)
+            steps = _STEPS if number == len(groups) else _FEW_STEPS
+            cost, background = self._refit(self.table, [*self.found, *lines], steps)
+            for line in self.found:
+                if is_splittable(line.term, group, self.setting):
+                    trial = split(before, line.term, group.terms[0], self.setting.start)
+                    tried, other = self._refit(trial, [*self.found, Found(group.terms[0], line.rows)], steps)
+                    lower = line.rows & (tried < cost)
+                    self.table = np.where(lower[:, np.newaxis], trial, self.table)
+                    cost, background = np.where(lower, tried, cost), np.where(lower, other, background)
+            self.found.extend(lines)
+        return self._ended()
+
+    def _ended(self) -> Attempt:
+        """The background once more, and what is left."""
+        self._fit_background(clipped=False)
+        lines = [value_of(line, self.table, self.tile) for line in self.found]
+        residual = self._less_known(of=self.functions) - sum(lines, np.zeros_like(self.tile.data))
+        signs = [one.max(axis=0) > -one.min(axis=0) for one in lines]
+        mixed = np.any(signs, axis=0) & ~np.all(signs, axis=0) if signs else np.zeros(len(self.table), dtype=bool)
+        return Attempt(self.table, 0.5 * total(self.tile.weights * residual**2), residual, mixed, self.sign)
+
+    def _less_known(self, of: Iterable[int] | None = None) -> FloatArray:
+        """Data less the background that is held, or of the columns given."""
+        columns = [column for column in self.functions if column not in self.background] if of is None else list(of)
+        functions = [self.functions[column] for column in columns]
+        return self.tile.data - sum_of(functions, self.table[:, columns], self.tile.data.shape)
+
+    def _lines(self) -> FloatArray:
+        """What the lines found so far add up to."""
+        return sum((value_of(line, self.table, self.tile) for line in self.found), np.zeros_like(self.tile.data))
+
+    def _fit_background(self, clipped: bool) -> FloatArray:
+        """Write the coefficients of the background, and return it."""
+        if not self.background:
+            return np.zeros_like(self.tile.data)
+        functions = [self.functions[column] for column in self.background]
+        left = self._less_known() - self._lines()
+        self._write(self.background, fit_background(self.tile, left, functions, clipped))
+        self._set_tied()
+        return sum_of(functions, self.table[:, self.background], self.tile.data.shape)
+
+    def _refit(self, table: FloatArray, lines: Sequence[Found], steps: int) -> tuple[FloatArray, FloatArray]:
+        setting, (lower, upper) = self.setting, self._limited()
+        data = self._less_known()
+        refit = Refit(self.tile, data, self.basis, setting.free, lower, upper, setting.set_tied)
+        return refit(table, lines, steps)
+
+    def _limited(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds, with those of amplitudes that keep lines alike."""
+        lower, upper = self.setting.lower.copy(), self.setting.upper.copy()
+        for term in self.setting.terms if self.alike else ():
+            if term.is_line:
+                column, sign = term.columns[PROFILES[term.kind].amplitude], term.sign * self.sign
+                low, high = lower[:, column], upper[:, column]
+                lower[:, column] = np.where((sign > 0) & (high > 0), np.maximum(low, 0.0), low)
+                upper[:, column] = np.where((sign < 0) & (low < 0), np.minimum(high, 0.0), high)
+        return lower, upper
+
+    def _seek(self, group: Group, left: FloatArray, share: float) -> list[Found]:
+        """Find the lines of a group, and write their parameters."""
+        if len(group.terms) == 1:
+            rows = self._place(group, group.terms[0], left, share)
+            return [Found(group.terms[0], rows)]
+        before, best, least = self.table, self.table, np.full(len(self.table), np.inf)
+        found = np.zeros(len(self.table), dtype=bool)
+        for term in group.terms:  # the one that is the strongest peak
+            self.table = before.copy()
+            rows = self._place(group, term, left, share)
+            lines = [Found(other, rows) for other in group.terms]
+            cost, _ = self._refit(self.table, [*self.found, *lines], _FEW_STEPS)
+            lower = rows & (cost < least)
+            best = np.where(lower[:, np.newaxis], self.table, best)
+            least, found = np.where(lower, cost, least), found | rows
+        self.table = best
+        return [Found(term, found) for term in group.terms]
+
+    def _place(self, group: Group, term: Term, left: FloatArray, share: float) -> NDArray[np.bool_]:
+        """Take the strongest peak for one line of a group; returns which fits have one."""
+        profile, columns = PROFILES[term.kind], term.columns
+        peak = strongest(self.tile, self.setting.scales, left, self._limits(group, term), share)
+        self.sign = np.where(self.sign == 0, np.sign(peak.height), self.sign)
+        turns = profile.angle is not None and bool(self.setting.free[columns[profile.angle]])
+        world = in_world(peak, self.tile, term.sign)
+        values = parameters_of(profile, world, self.setting.start[:, list(columns)], turns)
+        values[~peak.found] = np.nan
+        first = (*profile.centre, *profile.widths)
+        for place in (*first, *(place for place in range(len(columns)) if place not in first)):
+            self._aim(group, columns[place], values[:, place])
+        for other in group.terms:
+            if other is not term:
+                self._raise(other, left - value_of(Found(term, peak.found), self.table, self.tile), peak.found)
+        return peak.found
+
+    def _raise(self, term: Term, left: FloatArray, rows: NDArray[np.bool_]) -> None:
+        """Set the amplitude of a line that is in its place, where it is free."""
+        profile = PROFILES[term.kind]
+        column = term.columns[profile.amplitude]
+        parameters = [self.table[:, one] for one in term.columns]
+        shape = term.sign * SHAPES[term.kind](self.tile.coords, parameters)[1][profile.amplitude]
+        weighted = self.tile.weights * shape
+        height = np.where(rows, total(weighted * left) / total(weighted * shape), np.nan)
+        lower, upper = self._limited()
+        if self.setting.free[column]:
+            self._write([column], np.clip(height, lower[:, column], upper[:, column])[:, np.newaxis])
+            self._set_tied()
+
+    def _aim(self, group: Group, column: int, values: FloatArray) -> None:
+        """Set a parameter, or that of its group which it is tied to."""
+        if self.setting.free[column]:
+            self._write([column], values[:, np.newaxis])
+        for free, slope in group.ties(column):
+            self._write([free], (self.table[:, free] + (values - self.table[:, column]) / slope)[:, np.newaxis])
+        self._set_tied()
+
+    def _limits(self, group: Group, term: Term) -> Limits:
+        profile, (lower, upper) = PROFILES[term.kind], self._limited()
+
+        def bounds(places: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+            """Those of free parameters; of others their values, or what follows from the bounds of free ones."""
+            pairs = [self._bounds(group, term.columns[place], lower, upper) for place in places]
+            return np.stack([low for low, _ in pairs], axis=1), np.stack([high for _, high in pairs], axis=1)
+
+        low, high = bounds([profile.amplitude])
+        if term.sign < 0:
+            low, high = -high, -low
+        narrow, wide = bounds(profile.widths)
+        per_sigma = profile.per_sigma(self.setting.start[:, list(term.columns)])
+        return Limits(
+            height=(low[:, 0], high[:, 0]),
+            centre=bounds(profile.centre),
+            sigma=(narrow.min(axis=1) / per_sigma, wide.max(axis=1) / per_sigma),
+        )
+
+    def _bounds(self, group: Group, column: int, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        if self.setting.free[column]:
+            return lower[:, column], upper[:, column]
+        value = self.table[:, column]
+        for free, slope in group.ties(column):
+            ends = [value + slope * (bound[:, free] - self.table[:, free]) for bound in (lower, upper)]
+            return np.minimum(*ends), np.maximum(*ends)
+        return value, value
+
+    def _write(self, columns: list[int], values: FloatArray) -> None:
+        """Set free parameters, inside their bounds, where there is a number."""
+        inside = np.clip(values, self.setting.lower[:, columns], self.setting.upper[:, columns])
+        known: NDArray[np.bool_] = np.isfinite(values) & self.setting.free[columns]
+        self.table[:, columns] = np.where(known, inside, self.table[:, columns])
+
+    def _set_tied(self) -> None:
+        if self.setting.set_tied is not None:
+            self.setting.set_tied(self.table)

@@ -1,0 +1,54 @@
+"""One line made into two that overlap.
+
+Flows in: parameters of a line. Flows out: those of two, on either side of it.
+
+Two equal Gaussians that are 1.2 standard deviations apart, each 0.75 times as wide as one and 0.7 times as high, add up
+to nearly that one; fitting them together moves them from there to where the data want them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ndfit.engine.guess.groups import Group, Setting
+from ndfit.engine.guess.profiles import PROFILES
+from ndfit.engine.guess.terms import Term
+from ndfit.problem.types import FloatArray
+
+__all__ = ["is_splittable", "split"]
+
+_APART, _NARROWER, _LOWER = 0.6, 0.75, 0.7
+
+
+def is_splittable(line: Term, group: Group, setting: Setting) -> bool:
+    """Whether a line can give away half of itself to a new one: all of both is free, and there is a direction."""
+    (new, *others) = group.terms
+    if others or new.kind != line.kind or new.sign != line.sign:
+        return False
+    has_direction = PROFILES[line.kind].angle is not None or len(setting.tile.grid) == 1
+    return has_direction and bool(setting.free[[*line.columns, *new.columns]].all())
+
+
+def split(table: FloatArray, line: Term, new: Term, start: FloatArray) -> FloatArray:
+    """Parameters (n, P) with the line in two, along its longer axis.
+
+    Parameters
+    ----------
+    start : as the caller started them, shape (n, P)
+    """
+    table, profile = table.copy(), PROFILES[line.kind]
+    one, other = list(line.columns), list(new.columns)
+    table[:, other] = table[:, one]
+    width = table[:, [one[place] for place in profile.widths]] / profile.per_sigma(start[:, one])[:, np.newaxis]
+    longer = np.argmax(np.abs(width), axis=1)
+    distance = _APART * np.abs(width[np.arange(len(width)), longer])
+    angle = 0.0 if profile.angle is None else table[:, one[profile.angle]] + longer * 0.5 * np.pi
+    for place, direction in zip(profile.centre, (np.cos(angle), np.sin(angle)), strict=False):
+        table[:, one[place]] -= distance * direction
+        table[:, other[place]] += distance * direction
+    for columns in (one, other):
+        for number, place in enumerate(profile.widths):  # without an angle they are widths along the same axis
+            narrower = np.where((longer == number) | (profile.angle is None), _NARROWER, 1.0)
+            table[:, columns[place]] *= narrower
+        table[:, columns[profile.amplitude]] *= _LOWER
+    return table
