@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from astropy.modeling.models import Const1D, Const2D, Gaussian1D, Gaussian2D, Linear1D, Voigt1D
+from astropy.modeling.models import (
+    Const1D,
+    Const2D,
+    Gaussian1D,
+    Gaussian2D,
+    Linear1D,
+    Moffat2D,
+    Sersic2D,
+    Voigt1D,
+)
 from numpy.typing import NDArray
 
 import ndfit
@@ -34,13 +43,30 @@ PLANE = tuple(axis.astype(float) - 7.0 for axis in np.mgrid[:15, :15])
 
 @dataclass(frozen=True)
 class Case:
-    """A model as a function of its parameters, their true values, and what each is: Linear, Place, Width, Other."""
+    """A model, and the positions that it is fitted to.
+
+    Attributes
+    ----------
+    title : str
+        Its row in the table.
+    model : callable
+        Parameters -> model.
+    truth : tuple of float
+        What starts are drawn about: the true values, where the samples are the model's.
+    roles : str
+        What each parameter is: Linear, Place, Width, Other.
+    coords : tuple of ndarray
+        Coordinates of the samples.
+    sky : model, optional
+        What the samples are where they are not the model's.
+    """
 
     title: str
     model: Callable[..., Any]
     truth: tuple[float, ...]
     roles: str
     coords: tuple[FloatArray, ...] = (X,)
+    sky: Any = None
 
 
 CASES = (
@@ -75,6 +101,28 @@ CASES = (
         (0.0, 1.0, 0.8, 1.2, 0.5),
         "PLWWL",
     ),
+    Case(
+        "Moffat2D + Const2D, on stars that are Gaussian",
+        lambda *p: Moffat2D(*p[:5]) + Const2D(p[5]),
+        (1.0, 0.0, 0.0, 2.5, 2.2, 0.5),
+        "LPPWOL",
+        PLANE,
+        Gaussian2D(1.0, 0.0, 0.0, 2.4, 2.0) + Const2D(0.5),
+    ),
+    Case(
+        "Moffat2D + Const2D",
+        lambda *p: Moffat2D(*p[:5]) + Const2D(p[5]),
+        (1.0, 0.0, 0.0, 2.5, 2.2, 0.5),
+        "LPPWOL",
+        PLANE,
+    ),
+    Case(
+        "Sersic2D",
+        lambda *p: Sersic2D(*p),
+        (0.1, 2.0, 1.5, 0.3, -0.2, 0.4, 0.6),
+        "LWOPPOO",
+        PLANE,
+    ),
 )
 
 
@@ -94,7 +142,8 @@ def compare(case: Case, n_fits: int) -> tuple[float, float, float, float, float]
     rng = np.random.default_rng(SEED)
     model, shape = case.model(*case.truth), case.coords[0].shape
     noise = rng.normal(size=(n_fits, *shape)) / rng.uniform(5.0, 20.0, (n_fits, *(1,) * len(shape)))
-    data, start = model(*case.coords) + noise, case.model(*_starts(case, n_fits, rng))
+    sky = model if case.sky is None else case.sky
+    data, start = sky(*case.coords) + noise, case.model(*_starts(case, n_fits, rng))
     linear = [name for name, role in zip(model.param_names, case.roles, strict=True) if role == "L"]
     axes = tuple(range(1, data.ndim))
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from tests.fuzz.campaign import Outcome, fitted, judged, run, summary, table
+from tests.fuzz.campaign import Outcome, fitted, judged, outcomes_of, summary, table
 from tests.fuzz.judge import Judge
 from tests.fuzz.setups import draw
 
@@ -55,7 +57,13 @@ def seeds_of(text: str) -> Sequence[int]:
 def _run(given: argparse.Namespace) -> None:
     outcomes: list[Outcome] = []
     begin = time.process_time()
-    for found in run(seeds_of(given.seeds), given.engine):
+    for seed in seeds_of(given.seeds):
+        try:
+            found = outcomes_of(seed, given.engine)
+        except Exception:
+            print(f"set-up {seed} raised an error:")
+            traceback.print_exc(file=sys.stdout)
+            continue
         outcomes += found
         for outcome in found:
             if outcome.wrong:
@@ -90,7 +98,7 @@ def _show(given: argparse.Namespace) -> None:
     print("\n".join(answers.said))
     lower, upper = setup.limits()
     positions = None if given.position is None else [given.position]
-    for outcome, verdict in judged(setup, answers, positions):
+    for outcome, verdict in judged(setup, answers, positions, thoroughly=True):
         if verdict is None or (given.position is None and outcome.plain and outcome.minimum):
             continue
         word = "WRONG" if outcome.wrong else "careful" if outcome.careful else "minimum" if outcome.minimum else "said"

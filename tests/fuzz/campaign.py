@@ -21,9 +21,12 @@ import ndfit
 from ndfit.errors import AllFitsFailed, FitWarning
 from ndfit.problem.types import FLAGS, converged, usable
 
-__all__ = ["Answers", "Outcome", "fitted", "judged", "run", "summary", "table"]
+__all__ = ["Answers", "Outcome", "fitted", "judged", "outcomes_of", "summary", "table"]
 
 FloatArray = NDArray[np.float64]
+
+OTHERS = 4
+"""Of the answers that do not claim to be right, one in so many is judged."""
 
 # Version 0.1 has no column that says which flags disqualify an answer: each does.
 DISQUALIFYING = sum(flag for flag, row in FLAGS.items() if getattr(row, "disqualifies", True))
@@ -55,7 +58,8 @@ class Outcome:
 
     Attributes
     ----------
-    minimum : scipy finds nothing lower; None where there is no answer
+    answered : there are parameters
+    minimum : scipy finds nothing lower; None where it was not asked
     converged : the status says so
     flags : bits
     undue : those of them that their definitions do not call for
@@ -65,6 +69,7 @@ class Outcome:
 
     seed: int
     position: int
+    answered: bool
     minimum: bool | None
     converged: bool
     status: int
@@ -77,12 +82,12 @@ class Outcome:
     @property
     def plain(self) -> bool:
         """An answer that claims to be right: converged, without a flag that disqualifies it."""
-        return self.minimum is not None and self.converged and not self.flags & DISQUALIFYING
+        return self.answered and self.converged and not self.flags & DISQUALIFYING
 
     @property
     def wrong(self) -> bool:
         """It claims to be right and is no minimum."""
-        return self.plain and not self.minimum
+        return self.plain and self.minimum is False
 
     @property
     def careful(self) -> bool:
@@ -108,20 +113,25 @@ def fitted(setup: Setup, engine: str = "auto", **more: Any) -> Answers:
 
 
 def judged(
-    setup: Setup, answers: Answers, positions: Iterable[int] | None = None
+    setup: Setup, answers: Answers, positions: Iterable[int] | None = None, thoroughly: bool = False
 ) -> Iterator[tuple[Outcome, Verdict | None]]:
-    """Each position of a set-up, or some of them."""
+    """Each position of a set-up, or some of them.
+
+    Answers that do not claim to be right are judged at one position of OTHERS, if not `thoroughly`.
+    """
     has_converged, has_answer = converged(answers.status), usable(answers.status)
     for position in range(len(setup.truth)) if positions is None else positions:
         flags, verdict, undue = int(answers.flags[position]), None, 0
-        if has_answer[position]:
+        claims = has_converged[position] and not flags & DISQUALIFYING
+        if has_answer[position] and (claims or thoroughly or position % OTHERS == 0):
             judge, answer = Judge(setup, position), answers.parameters[position]
-            verdict = judge(answer, np.random.default_rng((setup.seed, position)))
+            verdict = judge(answer, np.random.default_rng((setup.seed, position)), thoroughly)
             undue = flags & ~due(setup, answer, verdict, len(judge.data)) if verdict.minimum else 0
         yield (
             Outcome(
                 setup.seed,
                 position,
+                bool(has_answer[position]),
                 None if verdict is None else verdict.minimum,
                 bool(has_converged[position]),
                 int(answers.status[position]),
@@ -135,11 +145,10 @@ def judged(
         )
 
 
-def run(seeds: Iterable[int], engine: str) -> Iterator[list[Outcome]]:
-    """Outcomes of one set-up after another."""
-    for seed in seeds:
-        setup = draw(seed)
-        yield [outcome for outcome, _ in judged(setup, fitted(setup, engine))]
+def outcomes_of(seed: int, engine: str = "auto") -> list[Outcome]:
+    """Fit and judge one set-up."""
+    setup = draw(seed)
+    return [outcome for outcome, _ in judged(setup, fitted(setup, engine))]
 
 
 def summary(outcomes: list[Outcome]) -> str:
@@ -148,15 +157,17 @@ def summary(outcomes: list[Outcome]) -> str:
     wrong = [outcome for outcome in plain if outcome.wrong]
     minima = [outcome for outcome in outcomes if outcome.minimum]
     careful = [outcome for outcome in minima if outcome.careful]
-    none = [outcome for outcome in outcomes if outcome.minimum is None]
+    none = [outcome for outcome in outcomes if not outcome.answered]
     reasons = Counter(
         f"status {outcome.status}" if not outcome.converged else f"flags {outcome.undue}" for outcome in careful
     )
+    # Each of those that were judged stands for others that were not.
+    n_minima, n_careful = (sum(1 if each.plain else OTHERS for each in some) for some in (minima, careful))
     lines = [
         f"{len(outcomes)} positions of {len({outcome.seed for outcome in outcomes})} set-ups",
-        f"{len(plain)} unflagged answers, {len(wrong)} no minimum: {_share(wrong, plain)}",
-        f"{len(minima)} that scipy cannot improve, {len(careful)} not converged or with a flag that is not due: "
-        f"{_share(careful, minima)} {dict(reasons.most_common(6))}",
+        f"{len(plain)} unflagged answers, {len(wrong)} no minimum: {_share(len(wrong), len(plain))}",
+        f"{n_minima} that scipy cannot improve, {n_careful} not converged or with a flag that is not due: "
+        f"{_share(n_careful, n_minima)} {dict(reasons.most_common(6))}",
         f"{len(none)} without an answer: {dict(Counter(outcome.status for outcome in none).most_common())}",
     ]
     return "\n".join(lines)
@@ -177,10 +188,10 @@ def table(outcomes: list[Outcome], least: int = 2, rows: int = 12) -> str:
             if len(wrong) >= least:
                 largest = max(wrong, key=lambda outcome: outcome.drop)
                 example = f"{largest.seed} {largest.position}"
-                share = _share(wrong, groups[value])
+                share = _share(len(wrong), len(groups[value]))
                 lines.append(f"| {kind} | {value} | {len(groups[value])} | {len(wrong)} | {share} | {example} |")
     return "\n".join(lines)
 
 
-def _share(some: list[Outcome], every: list[Outcome]) -> str:
-    return f"{len(some) / len(every):.2%}" if every else "-"
+def _share(some: int, every: int) -> str:
+    return f"{some / every:.2%}" if every else "-"

@@ -31,6 +31,9 @@ NUDGE = 0.1
 ROUNDINGS = 16.0 * EPS
 """To how many units in their last place samples, models and parameters count as known."""
 
+LOW_ENOUGH = 10.0
+"""A search ends where the cost is lower by so many variances: nothing more is to be shown."""
+
 STEP = 1e-5
 """Steps of differences, in units of the change of a parameter that matters."""
 
@@ -61,6 +64,10 @@ class Verdict:
         return not self.drop > ENOUGH
 
 
+class Proven(Exception):
+    """A point that is low enough has been found."""
+
+
 class Judge:
     """One position of a set-up: its cost as a function of the free parameters."""
 
@@ -76,7 +83,7 @@ class Judge:
         self.lower, self.upper = lower[self.free], upper[self.free]
         self.loss = "cash" if setup.samples.statistic == "cash" else setup.samples.loss
         self._model = setup.assembly.build(setup.truth[0])
-        self._at_once = True
+        self._at_once, self._proof = True, -np.inf
 
     def full(self, free: FloatArray, answer: FloatArray) -> FloatArray:
         """All parameters: free ones as given, shape (..., F), tied ones as these say, the others as answered."""
@@ -152,7 +159,8 @@ class Judge:
         degrees = max(1, len(self.data) - len(self.free))
         return max(2.0 * lowest / degrees, float(np.mean(rounding**2)), np.finfo(float).tiny)
 
-    def __call__(self, answer: FloatArray, rng: np.random.Generator) -> Verdict:
+    def __call__(self, answer: FloatArray, rng: np.random.Generator, thoroughly: bool = False) -> Verdict:
+        """Look for something lower than the answer; `thoroughly` for the lowest there is, however much lower."""
         free = np.clip(answer[self.free], self.lower, self.upper)
         model, columns = self.values(free, answer), self.derivatives(free, answer)
         cost = self.cost(model)
@@ -162,6 +170,7 @@ class Judge:
         first = self.variance(cost, rounding)
         errors, directions, weakest = self.spread(columns, model, first)
         lowest, best = cost, free
+        self._proof = -np.inf if thoroughly else cost - LOW_ENOUGH * first
         nudged = np.clip(free + NUDGE * directions @ rng.standard_normal(directions.shape[1]), self.lower, self.upper)
         for start in (free, nudged):
             found = self.search(start, errors, directions, answer, np.sqrt(first))
@@ -205,13 +214,19 @@ class Judge:
         """Where scipy gets to from there."""
         scale = np.clip(errors, 1e-9 * self.unit, self.unit)
         scale = np.maximum(scale, 64.0 * np.spacing(np.abs(start)))
-        if self.loss == "cash":
-            return self._likelihood(start, scale, directions, answer)
-        return self._squares(start, scale, answer, noise)
+        try:
+            if self.loss == "cash":
+                return self._likelihood(start, scale, directions, answer)
+            return self._squares(start, scale, answer, noise)
+        except Proven as proof:
+            return np.clip(proof.args[0], self.lower, self.upper)
 
     def _squares(self, start: FloatArray, scale: FloatArray, answer: FloatArray, noise: float) -> FloatArray:
         def residual(moved: FloatArray) -> FloatArray:
-            return self.weights / noise * (self.values(start + moved * scale, answer) - self.data)
+            values = self.values(start + moved * scale, answer)
+            if self.cost(values) < self._proof:
+                raise Proven(start + moved * scale)
+            return self.weights / noise * (values - self.data)
 
         def jacobian(moved: FloatArray) -> FloatArray:
             columns = self.derivatives(np.clip(start + moved * scale, self.lower, self.upper), answer)
@@ -243,7 +258,10 @@ class Judge:
         by = np.diag(scale) if bounded else directions
 
         def cost(moved: FloatArray) -> float:
-            return min(self.cost(self.values(start + by @ moved, answer)), 1e300)
+            found = self.cost(self.values(start + by @ moved, answer))
+            if found < self._proof:
+                raise Proven(start + by @ moved)
+            return min(found, 1e300)
 
         def at(moved: FloatArray) -> tuple[FloatArray, FloatArray]:
             here = np.clip(start + by @ moved, self.lower, self.upper)
@@ -257,7 +275,8 @@ class Judge:
 
         def fisher(moved: FloatArray) -> FloatArray:
             model, columns = at(moved)
-            return (columns.T / np.maximum(model, 1e-300)) @ columns
+            expected = np.where(model > 0.0, model, np.inf)
+            return np.nan_to_num((columns.T / expected) @ columns, posinf=1e300, neginf=-1e300)
 
         bounds = None
         if bounded:

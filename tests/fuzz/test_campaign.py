@@ -10,7 +10,7 @@ from tests.fuzz.setups import draw
 
 from ndfit.problem.types import Flag
 
-RIGHT = Outcome(1, 0, True, True, 2, 0, 0, 10, 0.0, {"model": "Gaussian1D"})
+RIGHT = Outcome(1, 0, True, True, True, 2, 0, 0, 10, 0.0, {"model": "Gaussian1D"})
 EVERY = [
     RIGHT,
     replace(RIGHT, minimum=False, drop=3.0),  # wrong
@@ -18,7 +18,7 @@ EVERY = [
     replace(RIGHT, converged=False, status=0),  # right, and says that it is not
     replace(RIGHT, flags=2, undue=2),  # right, with a flag that nothing calls for
     replace(RIGHT, flags=1),  # right, with a flag that is due
-    replace(RIGHT, minimum=None, converged=False, status=-17),
+    replace(RIGHT, answered=False, minimum=None, converged=False, status=-17),
 ]
 
 
@@ -28,7 +28,7 @@ def test_what_counts_as_wrong_and_as_careful() -> None:
     text = summary(EVERY)
     assert "7 positions of 1 set-ups" in text
     assert "2 unflagged answers, 1 no minimum: 50.00%" in text
-    assert "4 that scipy cannot improve, 2 not converged" in text
+    assert "13 that scipy cannot improve, 8 not converged" in text
     assert "| model | Gaussian1D | 2 | 1 | 50.00% | 1 0 |" in table(EVERY, least=1)
 
 
@@ -40,6 +40,7 @@ def test_answers_of_a_set_up_are_judged_position_by_position() -> None:
     assert any(outcome.plain and outcome.minimum for outcome in outcomes)
     elsewhere = replace(answers, parameters=answers.parameters + setup.unit)
     answered = [outcome for outcome, _ in judged(setup, elsewhere) if outcome.minimum is not None]
+    assert answered
     assert not any(outcome.minimum for outcome in answered)
 
 

@@ -33,7 +33,7 @@ def lowest_near_truth(setup: Setup, position: int) -> np.ndarray:
     judge, answer = Judge(setup, position), setup.truth[position]
     rng = np.random.default_rng(1)
     for _ in range(20):
-        verdict = judge(answer, rng)
+        verdict = judge(answer, rng, thoroughly=True)
         if verdict.drop < 1e-3:
             break
         answer = verdict.at
@@ -91,7 +91,7 @@ def test_a_step_away_from_a_minimum_is_seen(loss: str) -> None:
     moved = answer.copy()
     # At five standard errors chi-square is higher by 25.
     moved[setup.free[index]] += 5.0 * at_the_minimum.errors[index]
-    verdict = judge(judge.full(moved[judge.free], moved), np.random.default_rng(3))
+    verdict = judge(judge.full(moved[judge.free], moved), np.random.default_rng(3), thoroughly=True)
     assert verdict.drop > 1.0
     assert verdict.lowest == pytest.approx(at_the_minimum.cost, rel=1e-3, abs=0.1)
 
