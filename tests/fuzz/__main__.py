@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from tests.fuzz.campaign import Outcome, fitted, judged, outcomes_of, summary, table
+from tests.fuzz.campaign import WRONG_ERRORS, Outcome, fitted, judged, outcomes_of, summary, table
 from tests.fuzz.judge import Judge
 from tests.fuzz.setups import draw
 
@@ -66,7 +66,7 @@ def _run(given: argparse.Namespace) -> None:
             continue
         outcomes += found
         for outcome in found:
-            if outcome.wrong:
+            if outcome.wrong or (outcome.plain and (outcome.misreported or outcome.errors_off > WRONG_ERRORS)):
                 _print_wrong(outcome)
         if given.out is not None:
             with given.out.open("a") as file:
@@ -78,9 +78,9 @@ def _run(given: argparse.Namespace) -> None:
 
 def _print_wrong(outcome: Outcome) -> None:
     kinds = ", ".join(value for value in outcome.kinds.values() if value not in ("none", "float64", "linear"))
-    print(
-        f"{outcome.seed} {outcome.position}: lower by {outcome.drop:.3g}, status {outcome.status}; {kinds}", flush=True
-    )
+    fault = f"lower by {outcome.drop:.3g}" if outcome.wrong else f"errors off by exp({outcome.errors_off:.2g})"
+    fault = "another chi-square" if outcome.misreported else fault
+    print(f"{outcome.seed} {outcome.position}: {fault}, status {outcome.status}; {kinds}", flush=True)
 
 
 def _table(given: argparse.Namespace) -> None:

@@ -21,12 +21,15 @@ import ndfit
 from ndfit.errors import AllFitsFailed, FitWarning
 from ndfit.problem.types import FLAGS, converged, usable
 
-__all__ = ["Answers", "Outcome", "fitted", "judged", "outcomes_of", "summary", "table"]
+__all__ = ["WRONG_ERRORS", "Answers", "Outcome", "fitted", "judged", "outcomes_of", "summary", "table"]
 
 FloatArray = NDArray[np.float64]
 
 OTHERS = 4
 """Of the answers that do not claim to be right, one in so many is judged."""
+
+WRONG_ERRORS = 0.1
+"""Logarithm of the factor by which a standard error may differ from that of the derivatives."""
 
 # Version 0.1 has no column that says which flags disqualify an answer: each does.
 DISQUALIFYING = sum(flag for flag, row in FLAGS.items() if getattr(row, "disqualifies", True))
@@ -39,12 +42,15 @@ class Answers:
     Attributes
     ----------
     parameters : shape (N, P)
-    status, flags, nfev : shape (N,)
+    chi_square, status, flags, nfev : shape (N,)
+    errors : shape (N, P), standard errors
     engine : that made the fits
     said : messages beside statuses; why there are no fits at all
     """
 
     parameters: FloatArray
+    errors: FloatArray
+    chi_square: FloatArray
     status: NDArray[Any]
     flags: NDArray[Any]
     nfev: NDArray[Any]
@@ -64,6 +70,8 @@ class Outcome:
     flags : bits
     undue : those of them that their definitions do not call for
     drop : how many variances of the noise scipy lowers the cost by
+    misreported : chi-square is not that of the parameters
+    errors_off : largest factor, as a logarithm, between standard errors and those of the derivatives at a minimum
     kinds : of the set-up
     """
 
@@ -77,6 +85,8 @@ class Outcome:
     undue: int
     nfev: int
     drop: float
+    misreported: bool
+    errors_off: float
     kinds: Mapping[str, str]
 
     @property
@@ -106,10 +116,15 @@ def fitted(setup: Setup, engine: str = "auto", **more: Any) -> Answers:
         except AllFitsFailed as failure:
             n_fits = len(setup.truth)
             nothing, zeros = np.full((n_fits, len(setup.names)), np.nan), np.zeros(n_fits, int)
-            return Answers(nothing, np.full(n_fits, -18), zeros, zeros, "none", (str(failure).splitlines()[0],))
-    columns = [np.asarray(result.parameters[name], float).reshape(-1) for name in setup.names]
+            said = (str(failure).splitlines()[0],)
+            return Answers(nothing, nothing, nothing[:, 0], np.full(n_fits, -18), zeros, zeros, "none", said)
+    values, errors = (
+        np.stack([np.asarray(maps[name], float).reshape(-1) for name in setup.names], axis=1)
+        for maps in (result.parameters, result.errors)
+    )
     said = tuple(str(item.message) for item in caught if not issubclass(item.category, FitWarning))
-    return Answers(np.stack(columns, axis=1), result.status, result.flags, result.nfev, result.engine, said)
+    chi_square = np.asarray(result.chi_square, float)
+    return Answers(values, errors, chi_square, result.status, result.flags, result.nfev, result.engine, said)
 
 
 def judged(
@@ -139,15 +154,34 @@ def judged(
                 undue,
                 int(answers.nfev[position]),
                 0.0 if verdict is None else float(verdict.drop),
+                verdict is not None and _misreported(float(answers.chi_square[position]), verdict),
+                0.0 if verdict is None else _errors_off(setup, answers.errors[position], verdict),
                 {**setup.kinds, "engine": answers.engine},
             ),
             verdict,
         )
 
 
+def _misreported(chi_square: float, verdict: Verdict) -> bool:
+    rounding = 16.0 * verdict.doubt + 2.0 * verdict.floor
+    return not abs(chi_square - 2.0 * verdict.cost) <= 1e-6 * abs(chi_square) + rounding
+
+
+def _errors_off(setup: Setup, told: FloatArray, verdict: Verdict) -> float:
+    """Of least squares whose derivatives determine every parameter."""
+    told = told[setup.free]
+    both = np.isfinite(told) & np.isfinite(verdict.errors) & (verdict.errors > 0.0)
+    if setup.kinds["loss"] != "linear" or verdict.weakest < 1e-4 or not verdict.minimum or not both.any():
+        return 0.0
+    with np.errstate(divide="ignore"):
+        return float(np.abs(np.log(told[both] / verdict.errors[both])).max())
+
+
 def outcomes_of(seed: int, engine: str = "auto") -> list[Outcome]:
-    """Fit and judge one set-up."""
+    """Fit and judge one set-up; nothing of one whose loss the engine has not."""
     setup = draw(seed)
+    if engine == "reference" and setup.kinds["loss"] != "linear":
+        return []
     return [outcome for outcome, _ in judged(setup, fitted(setup, engine))]
 
 
@@ -168,6 +202,8 @@ def summary(outcomes: list[Outcome]) -> str:
         f"{len(plain)} unflagged answers, {len(wrong)} no minimum: {_share(len(wrong), len(plain))}",
         f"{n_minima} that scipy cannot improve, {n_careful} not converged or with a flag that is not due: "
         f"{_share(n_careful, n_minima)} {dict(reasons.most_common(6))}",
+        f"{sum(each.misreported for each in plain)} unflagged with a chi-square that is another's; "
+        f"{sum(each.errors_off > WRONG_ERRORS for each in plain)} with standard errors off by more than a tenth",
         f"{len(none)} without an answer: {dict(Counter(outcome.status for outcome in none).most_common())}",
     ]
     return "\n".join(lines)

@@ -46,7 +46,9 @@ class Verdict:
     ----------
     cost : half of chi-square, of the losses or of the likelihood ratio at the answer
     lowest : that at the best point that was found
-    drop : their difference in variances of the noise, less what rounding may make of it
+    doubt : how much rounding may change a cost
+    floor : what the cost would be if residuals were nothing but rounding
+    drop : the difference of the costs in variances of the noise, less what rounding may make of it
     at : the best point, all parameters
     errors : standard errors of the free parameters at the answer; infinite where there are none
     weakest : smallest over largest singular value of the derivatives, their columns brought to one length
@@ -54,6 +56,8 @@ class Verdict:
 
     cost: float
     lowest: float
+    doubt: float
+    floor: float
     drop: float
     at: FloatArray
     errors: FloatArray
@@ -165,9 +169,11 @@ class Judge:
         model, columns = self.values(free, answer), self.derivatives(free, answer)
         cost = self.cost(model)
         if not np.isfinite(cost):
-            return Verdict(cost, cost, np.inf, answer, np.full(len(free), np.inf), 0.0)
+            return Verdict(cost, cost, 0.0, 0.0, np.inf, answer, np.full(len(free), np.inf), 0.0)
         rounding = self.rounding(free, model, columns)
         first = self.variance(cost, rounding)
+        residual = np.abs(self.weights * (model - self.data))
+        doubt = float(residual @ rounding) * EPS / ROUNDINGS + EPS * float(residual @ residual)
         errors, directions, weakest = self.spread(columns, model, first)
         lowest, best = cost, free
         self._proof = -np.inf if thoroughly else cost - LOW_ENOUGH * first
@@ -177,16 +183,12 @@ class Judge:
             reached = self.cost(self.values(found, answer))
             if reached < lowest:
                 lowest, best = reached, found
-            if self.drop(cost, lowest, rounding, model) > ENOUGH:
+            drop = (cost - lowest - doubt) / self.variance(lowest, rounding)
+            if drop > ENOUGH:
                 break
-        drop = self.drop(cost, lowest, rounding, model)
-        return Verdict(cost, lowest, drop, self.full(best, answer), errors, weakest)
-
-    def drop(self, cost: float, lowest: float, rounding: FloatArray, model: FloatArray) -> float:
-        """By how many variances of the noise the cost is lower, less what rounding may make of the difference."""
-        residual = np.abs(self.weights * (model - self.data))
-        doubt = float(residual @ rounding) * EPS / ROUNDINGS + EPS * float(residual @ residual)
-        return (cost - lowest - doubt) / self.variance(lowest, rounding)
+        return Verdict(
+            cost, lowest, doubt, 0.5 * float(rounding @ rounding), drop, self.full(best, answer), errors, weakest
+        )
 
     def spread(self, columns: FloatArray, model: FloatArray, variance: float) -> tuple[FloatArray, FloatArray, float]:
         """Standard errors, a square root of the covariance of F rows, and `Verdict.weakest`."""

@@ -10,7 +10,7 @@ from tests.fuzz.setups import draw
 
 from ndfit.problem.types import Flag
 
-RIGHT = Outcome(1, 0, True, True, True, 2, 0, 0, 10, 0.0, {"model": "Gaussian1D"})
+RIGHT = Outcome(1, 0, True, True, True, 2, 0, 0, 10, 0.0, False, 0.0, {"model": "Gaussian1D"})
 EVERY = [
     RIGHT,
     replace(RIGHT, minimum=False, drop=3.0),  # wrong
