@@ -2,13 +2,16 @@
 
 Flows in: options, models, fitters, functions. Flows out: JSON values: plain values as they are, arrays and code as
 digests. Nothing is pickled, and nothing of it can be run.
+
+Functions are told by bytecode, constants, defaults, attributes, what they close over and the globals they read; objects
+by their class with all its attributes, and by their own, in `__dict__`, in slots, or as C code tells them. What belongs
+to a package is told by its name and version, or by a digest of its file (`ndfit.run.origin`).
 """
 
 from __future__ import annotations
 
 import dis
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
@@ -18,19 +21,39 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.modeling import CompoundModel, Model
+from astropy.modeling import CompoundModel, Model, Parameter
+from astropy.modeling.models import Const1D
 
 from ndfit.output.model_record import describe
 from ndfit.output.values import exact
+from ndfit.run.origin import origin_of
 
 __all__ = ["fingerprint"]
 
-# Told by their version.
-_KNOWN = ("astropy", "builtins", "math", "ndfit", "numpy", "scipy")
 # What fits leave on a fitter.
 _TRACES = ("fit_info", "fitparams")
 # Attributes of every model, which say nothing of what it computes.
-_OF_EVERY_MODEL = ("meta", "name", "sync_constraints", "stds", "cov_matrix")
+_OF_EVERY_MODEL = frozenset((*vars(Const1D()), "meta", "_meta", "name", "sync_constraints", "stds", "cov_matrix"))
+# Attributes of every class that Python or astropy fill in.
+_OF_EVERY_CLASS = frozenset(
+    (
+        "__abstractmethods__",
+        "__annotate_func__",
+        "__annotations__",
+        "__annotations_cache__",
+        "__dict__",
+        "__doc__",
+        "__firstlineno__",
+        "__module__",
+        "__qualname__",
+        "__static_attributes__",
+        "__weakref__",
+        "_abc_impl",
+        "_parameters_",
+    )
+)
+# Whether two of these that are equal are one object is Python's affair, and may differ between processes.
+_SHARED = (tuple, list, frozenset, CodeType, u.UnitBase, np.ufunc, BuiltinFunctionType)
 _SMALL = 16
 
 
@@ -40,26 +63,45 @@ def fingerprint(value: Any) -> Any:
 
 
 class _Reader:
-    """Reads one value; `met` are the objects on the way to where it is, because functions may call themselves."""
+    """Reads one value. What was met before is told by its number: functions call each other, and themselves."""
 
     def __init__(self) -> None:
         self.met: list[Any] = []
+        self.numbers: dict[int, int] = {}
+        self.path: list[Any] = []
 
     def read(self, value: Any) -> Any:
         if value is None or isinstance(value, (bool, str)):
             return value
-        if isinstance(value, (int, float, np.generic)) or (isinstance(value, np.ndarray) and value.size <= _SMALL):
-            return _plain(value)
         if isinstance(value, np.ndarray):
-            data = np.ascontiguousarray(value)
-            return f"{data.dtype.str} {list(data.shape)} sha256 {sha256(data.tobytes()).hexdigest()}"
-        if any(value is other for other in self.met):
+            return self._array(value)
+        if isinstance(value, (int, float, np.generic)):
+            return _plain(value)
+        if isinstance(value, (bytes, bytearray)):
+            return f"bytes sha256 {sha256(value).hexdigest()}"
+        if id(value) in self.numbers:
+            return f"see {self.numbers[id(value)]}"
+        if any(value is other for other in self.path):
             return "see above"
-        self.met.append(value)
+        if not isinstance(value, _SHARED):
+            self.numbers[id(value)] = len(self.met)
+            self.met.append(value)
+        self.path.append(value)
         try:
             return self._read_object(value)
         finally:
-            self.met.pop()
+            self.path.pop()
+
+    def _array(self, value: np.ndarray) -> Any:
+        if isinstance(value, np.ma.MaskedArray):
+            return {"data": self.read(value.filled()), "mask": self.read(np.ma.getmaskarray(value))}
+        if value.dtype.hasobject:
+            return {"shape": list(value.shape), "items": [self.read(item) for item in value.ravel().tolist()]}
+        if value.size <= _SMALL:
+            return _plain(value)
+        data = np.ascontiguousarray(value)
+        unit = f" {value.unit}" if isinstance(value, u.Quantity) else ""
+        return f"{data.dtype.str} {list(data.shape)}{unit} sha256 {sha256(data.tobytes()).hexdigest()}"
 
     def _read_object(self, value: Any) -> Any:
         for kind, read in _KINDS:
@@ -68,11 +110,27 @@ class _Reader:
         if is_dataclass(value) and not isinstance(value, type):
             kept = {field.name: getattr(value, field.name) for field in fields(value) if field.compare}
             return {"type": type(value).__qualname__, **self._mapping(kept)}
+        if isinstance(getattr(value, "py_func", None), FunctionType):  # compiled by numba
+            return {"compiled": self.read(value.py_func)}
         return self._instance(value)
 
     def _instance(self, value: Any) -> Any:
-        state = {name: item for name, item in getattr(value, "__dict__", {}).items() if name not in _TRACES}
-        return {"type": self._class(type(value)), "state": self._mapping(state)}
+        state = _attributes(value)
+        if state is None:
+            return {"type": self.read(type(value)), "state": self._reduced(value)}
+        kept = {name: item for name, item in state.items() if name not in _TRACES}
+        return {"type": self.read(type(value)), "state": self._mapping(kept)}
+
+    def _reduced(self, value: Any) -> Any:
+        """State of an object of C code, as it would be copied."""
+        try:
+            parts = value.__reduce_ex__(4)
+        except Exception:  # locks and files have none; others' code may raise anything
+            return None
+        if isinstance(parts, str):
+            return parts
+        called, arguments, state, *items = (*parts, None, None, None, None)[:5]
+        return self.read([called, arguments, state, *(None if item is None else list(item) for item in items)])
 
     def _mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
         return {str(key): self.read(item) for key, item in sorted(value.items(), key=lambda pair: str(pair[0]))}
@@ -81,30 +139,32 @@ class _Reader:
         return [self.read(item) for item in value]
 
     def _set(self, value: Any) -> list[Any]:
-        return sorted(self._sequence(value), key=json.dumps)
+        """The order of a set is another one in each process."""
+        return sorted((fingerprint(item) for item in value), key=json.dumps)
 
     def _model(self, model: Model) -> Any:
         leaves = [self._leaf(leaf) for leaf in _leaves(model)]
         return {"tree": describe(model), "leaves": leaves}
 
     def _leaf(self, model: Model) -> Any:
-        """Code and attributes of people's own classes; astropy's are in the tree."""
-        if _is_known(type(model)):
-            return type(model).__qualname__
-        left_out = (*_OF_EVERY_MODEL, *model.param_names)
-        own = {name: item for name, item in vars(model).items() if name[:1] != "_" and name not in left_out}
-        return {"type": self._class(type(model)), "state": self._mapping(own)}
+        """Class and attributes; values and constraints of parameters are told elsewhere."""
+        left_out = {*_OF_EVERY_MODEL, *model.param_names}
+        own = {name: item for name, item in (_attributes(model) or {}).items() if name not in left_out}
+        return {"type": self.read(type(model)), "state": self._mapping(own)}
+
+    def _parameter(self, parameter: Parameter) -> Any:
+        return {"default": self.read(parameter.default), "unit": str(parameter.unit)}
 
     def _class(self, cls: type) -> Any:
-        if _is_known(cls):
-            return f"{cls.__module__}.{cls.__qualname__}"
-        code = {}
-        for base in reversed([base for base in cls.__mro__ if not _is_known(base)]):
-            for name, member in vars(base).items():
-                function = getattr(member, "__func__", getattr(member, "fget", member))
-                if isinstance(function, FunctionType):
-                    code[name] = self.read(function)
-        return {"class": cls.__qualname__, "code": _digest(code)}
+        origin = origin_of(cls)
+        if origin is not None:
+            return origin
+        read = [origin_of(base) or self._members(base) for base in cls.__mro__]
+        return {"class": cls.__qualname__, "members": _digest(read)}
+
+    def _members(self, cls: type) -> Any:
+        own = {name: member for name, member in sorted(vars(cls).items()) if name not in _OF_EVERY_CLASS}
+        return {name: self.read(_function_of(member)) for name, member in own.items()}
 
     def _partial(self, value: partial[Any]) -> Any:
         return {"partial": self.read(value.func), "args": self.read(value.args), "keywords": self.read(value.keywords)}
@@ -112,8 +172,14 @@ class _Reader:
     def _method(self, value: MethodType) -> Any:
         return {"method": self.read(value.__func__), "of": self.read(value.__self__)}
 
-    def _named(self, value: Any) -> str:
-        return f"{getattr(value, '__module__', None) or ''}.{getattr(value, '__qualname__', value.__name__)}"
+    def _module(self, value: ModuleType) -> str:
+        return value.__name__
+
+    def _builtin(self, value: BuiltinFunctionType) -> Any:
+        """A function of C code; a method of an object, such as the `get` of a table, is that object's too."""
+        of = value.__self__
+        owner = None if of is None or isinstance(of, ModuleType) else self.read(of)
+        return {"builtin": f"{value.__module__ or ''}.{value.__qualname__}", "of": owner}
 
     def _ufunc(self, value: np.ufunc) -> str:
         return value.__name__
@@ -122,19 +188,33 @@ class _Reader:
         return str(value)
 
     def _function(self, function: FunctionType) -> Any:
-        if _is_known(function):
-            return self._named(function)
-        cells = function.__closure__ or ()
-        names = sorted(set(_globals_read(function.__code__)) & function.__globals__.keys())
+        origin = origin_of(function)
+        if origin is not None:
+            return origin
+        code, cells = function.__code__, function.__closure__ or ()
+        names = sorted(set(_globals_read(code)) & function.__globals__.keys())
         return _digest(
             {
-                "code": self._code(function.__code__),
+                "code": self._code(code),
                 "defaults": self.read(function.__defaults__),
                 "keywords": self.read(function.__kwdefaults__),
-                "closure": [self.read(cell.cell_contents) for cell in cells],
-                "globals": {name: self.read(function.__globals__[name]) for name in names},
+                "attributes": self._mapping(vars(function)),
+                "closure": [self._cell(cell) for cell in cells],
+                "globals": {name: self._global(function.__globals__[name], code) for name in names},
             }
         )
+
+    def _cell(self, cell: Any) -> Any:
+        try:
+            return self.read(cell.cell_contents)
+        except ValueError:  # a name that has no value yet
+            return "empty"
+
+    def _global(self, value: Any, code: CodeType) -> Any:
+        """A global that a function reads; of a module of one's own, the attributes whose names the function has."""
+        if not isinstance(value, ModuleType) or origin_of(value) is not None:
+            return self.read(value)
+        return {name: self.read(vars(value)[name]) for name in sorted(set(_names(code)) & vars(value).keys())}
 
     def _code(self, code: CodeType) -> Any:
         return {
@@ -150,13 +230,15 @@ _KINDS: tuple[tuple[Any, Any], ...] = (
     ((set, frozenset), _Reader._set),
     (u.UnitBase, _Reader._unit),
     (Model, _Reader._model),
+    (Parameter, _Reader._parameter),
     (partial, _Reader._partial),
     (MethodType, _Reader._method),
     (FunctionType, _Reader._function),
     (CodeType, _Reader._code),
     (np.ufunc, _Reader._ufunc),
     (type, _Reader._class),
-    ((BuiltinFunctionType, ModuleType), _Reader._named),
+    (BuiltinFunctionType, _Reader._builtin),
+    (ModuleType, _Reader._module),
 )
 
 
@@ -171,14 +253,23 @@ def _digest(value: Any) -> str:
     return f"sha256 {sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()}"
 
 
-def _is_known(value: Any) -> bool:
-    """Whether a class or function is found where it says it is from; `custom_model` has its classes say astropy."""
-    if str(value.__module__).partition(".")[0] not in _KNOWN:
-        return False
-    found: Any = sys.modules.get(value.__module__)
-    for name in value.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is value
+def _attributes(value: Any) -> dict[str, Any] | None:
+    """What an object keeps, in `__dict__` and in slots; None where it is C code's, which has neither."""
+    found = dict(getattr(value, "__dict__", {}))
+    has_any = hasattr(value, "__dict__")
+    for cls in type(value).__mro__:
+        slots = vars(cls).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else tuple(slots):
+            has_any = True
+            hidden = f"_{cls.__name__.lstrip('_')}{name}" if name[:2] == "__" and name[-2:] != "__" else name
+            if name not in ("__dict__", "__weakref__") and hasattr(value, hidden):
+                found[hidden] = getattr(value, hidden)
+    return found if has_any else None
+
+
+def _function_of(member: Any) -> Any:
+    """The function behind a method of a class, or a property."""
+    return getattr(member, "__func__", getattr(member, "fget", member))
 
 
 def _leaves(model: Any) -> Iterator[Model]:
@@ -197,3 +288,11 @@ def _globals_read(code: CodeType) -> Iterator[str]:
     for const in code.co_consts:
         if isinstance(const, CodeType):
             yield from _globals_read(const)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Names that a function and the functions within it have for globals and attributes."""
+    yield from code.co_names
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            yield from _names(const)

@@ -1,40 +1,45 @@
-"""What makes two runs the same: everything but the numbers that are fitted.
+"""What makes two runs the same: everything but the numbers that are fitted, which each region tells.
 
 Flows in: FitProblem, Work and the engine. Flows out: the identity, as strict JSON, and in words what differs between
 two of them.
 
     data           shape, dtype and unit of the data; dtype and shape of weights, mask and coordinates
     fitting_axes   of the data
-    model          expression, and a digest of what is computed: of the traced graph where the model is compiled, else
-                   of the model's arguments and the code of people's own classes and functions
+    model          expression; a digest of the code: of the traced graph where the model is compiled, else of the
+                   model's arguments and of people's own classes and functions; and `values`, what model and ties
+                   compute at a few points (`ndfit.run.probes`), which need be the same to rounding only
     parameters     start, bounds, fixed, tied of each; maps by their digest
     solving        engine, tolerances, fitter, starting points, clipping, bootstrap, refinement; all of an engine that
                    is none of the package's
     versions       of the packages that decide the last bit
 
-Code is told by bytecode, constants, defaults, what it closes over and the globals it reads, so that neither a renamed
-function nor a comment makes another run.
+Neither a renamed function nor a comment makes another run. Another kind of processor makes none either, but may give
+other last digits: whoever resumes is warned (`processor`).
 """
 
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from platform import python_version_tuple
 from typing import Any
+
+import numpy as np
 
 from ndfit.output.model_record import describe, expression
 from ndfit.problem.types import Engine, FitProblem
 from ndfit.run.fingerprint import fingerprint
+from ndfit.run.probes import computed_values, same_values
 from ndfit.run.work import Work
 
-__all__ = ["differences", "identity_of"]
+__all__ = ["differences", "identity_of", "processor"]
 
 _COMPILED = ("ndfit", "numba", "llvmlite", "numpy")
 _PACKAGES = {"compiled": _COMPILED, "linear": _COMPILED, "reference": ("ndfit", "astropy", "scipy", "numpy")}
 _EVERY = tuple(sorted({name for names in _PACKAGES.values() for name in names}))
+_VALUES = "model.values"
 _MOST_TOLD = 4
 
 
@@ -69,12 +74,30 @@ def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return "; ".join(found[:_MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
 
 
+def processor() -> str:
+    """The kind of processor, as far as the last digit of a number depends on it."""
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    found = [*extensions.get("baseline", ()), *extensions.get("found", ())]
+    return f"{platform.system()} {platform.machine()} with {' '.join(found) or 'no extensions'}"
+
+
 def _differing(saved: Any, now: Any, path: str) -> Iterator[str]:
-    if isinstance(saved, dict) and isinstance(now, dict):
+    if path == _VALUES and isinstance(saved, dict) and isinstance(now, dict):
+        yield from _differing_values(saved, now)
+    elif isinstance(saved, dict) and isinstance(now, dict):
         for key in sorted(saved.keys() | now.keys()):
             yield from _differing(saved.get(key), now.get(key), f"{path}.{key}" if path else key)
     elif saved != now:
         yield f"{path} was {_short(saved)} and is {_short(now)}"
+
+
+def _differing_values(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """The first of the values that are others."""
+    for what in dict.fromkeys((*now, *saved)):
+        one, other = saved.get(what), now.get(what)
+        if not same_values(one, other):
+            yield f"{what} was {_short(one)} and is {_short(other)}"
+            return
 
 
 def _short(value: Any) -> str:
@@ -99,12 +122,14 @@ def _layout(array: Any) -> str | None:
 
 def _model(problem: FitProblem, engine: Engine) -> dict[str, Any]:
     tree = describe(problem.original)
+    return {"expression": expression(tree), "computes": _code(problem, engine), "values": computed_values(problem)}
+
+
+def _code(problem: FitProblem, engine: Engine) -> Any:
+    """A compiled model is plain data, all of it in its representation."""
     if engine.name in ("compiled", "linear"):
-        # A compiled model is plain data, all of it in its representation.
-        computed = sha256(repr(engine.model).encode()).hexdigest()  # type: ignore[attr-defined]
-    else:
-        computed = fingerprint(problem.model)
-    return {"expression": expression(tree), "computes": computed}
+        return sha256(repr(engine.model).encode()).hexdigest()  # type: ignore[attr-defined]
+    return fingerprint(problem.model)
 
 
 def _fitter(engine: Engine) -> Any:
@@ -138,4 +163,4 @@ def _version(package: str) -> str:
 
 def _python() -> str:
     """Without the last number, which changes neither bytecode nor arithmetic."""
-    return ".".join(python_version_tuple()[:2])
+    return ".".join(platform.python_version_tuple()[:2])
