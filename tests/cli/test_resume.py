@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +48,50 @@ def test_a_folder_of_something_else_is_left_alone(cube: Path, tmp_path: Path) ->
     (folder / "chapter-1.txt").write_text("words")
     fails(ndfit("fit", cube, "--model", "Gaussian1D", "--checkpoint", folder), "is no checkpoint")
     assert [entry.name for entry in folder.iterdir()] == ["chapter-1.txt"]
+
+
+def fails_with(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, error: Exception) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(where, name, fail)
+
+
+def test_a_disk_that_is_full(cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, whether it is full when the run begins or on the way, or when the options are written."""
+    line = ("fit", cube, "--model", "Gaussian1D", "--checkpoint", tmp_path / "done")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with monkeypatch.context() as patch:
+        fails_with(patch, np, "savez", full)
+        fails(ndfit(*line), "No space left on device", "goes on where it stopped", code=1)
+    with monkeypatch.context() as patch:
+        fails_with(patch, os, "open", full)
+        fails(ndfit(*line), "cannot be used: No space left on device; make room", code=1)
+    with monkeypatch.context() as patch:
+        fails_with(patch, os, "mkdir", full)
+        fails(ndfit(*line[:-1], tmp_path / "other"), "cannot be made: No space left on device")
+    with monkeypatch.context() as patch:
+        fails_with(patch, os, "fsync", full)
+        fails(ndfit(*line[:-1], tmp_path / "another"), "cannot be written", "No space left on device")
+    assert ndfit(*line).exit_code == 0
+
+
+def test_options_of_a_run_that_never_began(cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the run that does begin are kept."""
+    folder = tmp_path / "done"
+    with monkeypatch.context() as patch:
+        fails_with(patch, package, "fit", KeyboardInterrupt())  # type: ignore[arg-type]
+        assert ndfit("fit", cube, "--model", "Const1D", "--checkpoint", folder).exit_code == 130
+    assert ndfit("fit", cube, "--model", "Gaussian1D", "--checkpoint", folder).exit_code == 0
+    assert 'model = "Gaussian1D"' in (folder / "options.toml").read_text()
+    assert ndfit("resume", folder).exit_code == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_options_do_not_follow_a_planted_link(cube: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "done"
+    folder.mkdir()
+    (tmp_path / "precious").write_text("mine")
+    (folder / "options.toml").symlink_to(tmp_path / "precious")
+    assert ndfit("fit", cube, "--model", "Gaussian1D", "--checkpoint", folder).exit_code == 0
+    assert (tmp_path / "precious").read_text() == "mine"

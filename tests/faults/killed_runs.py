@@ -2,8 +2,9 @@
 
     python killed_runs.py FOLDER KILLS SEED
 
-For each kill, a forked process fits a cube with a checkpoint until SIGKILL ends it; then the same call is made again,
-and its result compared bit by bit with that of a run that nobody disturbed. Prints one line of JSON.
+A forked process fits a cube with a checkpoint until SIGKILL ends it, up to three times with the same one; then the same
+call is made again, and its result compared bit by bit with that of a run that nobody disturbed. Kills hit every stage:
+the fits with their starts, the rounds of the refinement, and the bootstrap. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def fit(data: np.ndarray, checkpoint: Path | None) -> ndfit.FitResult:
         guess="auto",
         starts=2,
         refine="neighbours",
+        bootstrap=3,
         checkpoint=checkpoint,
     )
 
@@ -70,13 +72,22 @@ def main(folder: Path, kills: int, seed: int) -> None:
     whole = bits(fit(data, folder / "undisturbed"))
     duration = time.perf_counter() - begun
     draw = random.Random(seed)
-    killed, kept, identical = 0, [], 0
+    killed, kept, identical, stages, left = 0, [], 0, set(), []
     while killed < kills:  # some are done before it comes to that
         path = folder / f"run-{len(kept)}"
-        killed += kill_one(data, path, draw.uniform(0.0, duration))
-        kept.append(len(list(path.glob("*/[0-9]*.npz"))))
+        for _ in range(draw.randint(1, 3)):
+            killed += kill_one(data, path, draw.uniform(0.0, duration))
+        files = list(path.glob("*/[0-9]*.npz"))
+        kept.append(len(files))
+        stages.add(max((file.parent.name for file in files), key=in_order, default="none"))
         identical += bits(fit(data, path)) == whole
-    print(json.dumps({"killed": killed, "kept": kept, "identical": identical}))
+        left += [str(entry) for entry in path.rglob(".partial-*")]
+    print(json.dumps({"killed": killed, "kept": kept, "identical": identical, "stages": sorted(stages), "left": left}))
+
+
+def in_order(stage: str) -> tuple[bool, str]:
+    """Of the stages of a run."""
+    return stage != "fit", stage.replace("from-solutions", "z")
 
 
 if __name__ == "__main__":

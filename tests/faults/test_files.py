@@ -77,12 +77,12 @@ def test_a_disk_that_is_full(
 
 
 def test_a_disk_that_is_full_from_the_start(cube: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_room(self: Path, text: str) -> None:
+    def no_room(self: Path, text: str, **_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_text", no_room)
-        with pytest.raises(OSError, match="No space left on device"):
+        with pytest.raises(OSError, match="cannot be used: No space left on device; make room"):
             ndfit.fit(MODEL, cube, fitting_axes=0, checkpoint=tmp_path / "run")
     assert not list((tmp_path / "run").glob("*.json"))
     ndfit.fit(MODEL, cube, fitting_axes=0, checkpoint=tmp_path / "run")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import errno
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +17,20 @@ import dask.array as da
 import numpy as np
 import pytest
 from astropy.modeling import custom_model
-from astropy.modeling.fitting import LevMarLSQFitter
+from astropy.modeling.fitting import LevMarLSQFitter, TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D
 from numpy.testing import assert_array_equal
 
 import ndfit
-from ndfit.run import stages
+from ndfit.engine.fitters import parse_fitter
+from ndfit.engine.select import select_engine, solve_options
+from ndfit.problem.normalize import normalize
+from ndfit.problem.types import BlockResult
+from ndfit.run import checkpoint, stages
 from ndfit.run.checkpoint import Checkpoint
-from ndfit.run.digest import digests_of
+from ndfit.run.digest import Signed, digests_of
+from ndfit.run.identity import differences, identity_of, processor
+from ndfit.run.work import Work
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* fits did not converge:ndfit.FitWarning")
 
@@ -185,7 +196,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "shape": ({}, {"data": cube()[:, :, :9]}, "data.shape"),
     "data": ({}, {"data": cube() + 1e-15}, "the numbers of data in the region \\[0:2, 0:10\\]"),
     "numbers of weights": ({"weights": np.ones(40)}, {"weights": np.full(40, 1.1)}, "the numbers of weights in"),
-    "world": ({}, {"world": CHANNELS + 1}, "the numbers of coordinate 0 in"),
+    "world": ({}, {"world": CHANNELS + 1}, "coordinate 0 at position \\[0, 0\\] was"),
 }
 
 
@@ -217,7 +228,7 @@ def test_a_damaged_region_is_solved_again(damage: str, tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes({"cut short": content[:-100], "turned bit": content, "empty": b""}[damage])
-    with pytest.warns(ndfit.FitWarning, match="1 regions of the checkpoint .* are damaged and are solved again"):
+    with pytest.warns(ndfit.FitWarning, match="1 regions of the checkpoint .* are damaged.*solved again"):
         again = fit(data, checkpoint=path)
     assert_same(again, whole)
     assert_same(fit(data, checkpoint=path), whole)
@@ -253,12 +264,324 @@ def test_what_is_no_checkpoint_is_left_alone(kind: str, tmp_path: Path) -> None:
     assert "mine" in {file.read_text() for file in tmp_path.rglob("*") if file.is_file()}
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"layout": 1}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"layout": 1}', "[" * 100_000, "\udcff"])
 def test_a_checkpoint_that_cannot_be_read(text: str, tmp_path: Path) -> None:
     fit(cube(), checkpoint=tmp_path)
-    (tmp_path / "run.json").write_text(text)
+    (tmp_path / "run.json").write_text(text, errors="surrogateescape")
     with pytest.raises(ndfit.CheckpointError, match="cannot be read: remove"):
         ndfit.fit(MODEL, cube(), fitting_axes=0, checkpoint=tmp_path)
+
+
+def edit(path: Path, change: Callable[[Any], None], whole: bool) -> None:
+    """Change run.json; `whole`: its checksum as well."""
+    file = path / "run.json"
+    content = json.loads(file.read_text())
+    change(content)
+    if whole:
+        content["sha256"] = checkpoint._checksum({name: content[name] for name in content if name != "sha256"})
+    file.write_text(json.dumps(content))
+
+
+EDITS: dict[str, Callable[[Any], None]] = {
+    "one digit of a cut": lambda run: run["cuts"][0][0].__setitem__(1, 1),
+    "an overlap": lambda run: run["cuts"][0][1].__setitem__(0, 1),
+    "a gap": lambda run: run["cuts"][0].pop(1),
+    "the end": lambda run: run["cuts"][0].pop(),
+    "no cuts": lambda run: run.update(cuts=[]),
+    "an axis less": lambda run: run["cuts"].pop(),
+    "an axis more": lambda run: run["cuts"].append([[0, 1]]),
+    "a float": lambda run: run["cuts"][1][0].__setitem__(1, 10.0),
+    "true": lambda run: run["cuts"][0].insert(0, [False, True]),
+    "backwards": lambda run: run["cuts"][0].reverse(),
+    "empty": lambda run: run["cuts"][0].insert(0, [0, 0]),
+}
+
+
+@pytest.mark.parametrize("edit_", EDITS.values(), ids=EDITS)
+@pytest.mark.parametrize("whole", [False, True], ids=["checksum of before", "checksum made again"])
+def test_cuts_that_somebody_changed(edit_: Callable[[Any], None], whole: bool, tmp_path: Path) -> None:
+    fit(cube(), checkpoint=tmp_path)
+    edit(tmp_path, edit_, whole)
+    with pytest.raises(ndfit.CheckpointError, match="do not cover the data" if whole else "checksum tells: remove"):
+        fit(cube(), checkpoint=tmp_path)
+
+
+def test_cuts_of_another_shape_of_json(tmp_path: Path) -> None:
+    for cuts in ([[0, 9], [0, 10]], {"0": 1}, "all", [[["0", "9"]], [["0", "10"]]], None):
+        path = tmp_path / str(cuts)[:10].replace("/", "")
+        fit(cube(), checkpoint=path)
+        edit(path, lambda run, cuts=cuts: run.update(cuts=cuts), True)  # type: ignore[misc]
+        with pytest.raises(ndfit.CheckpointError, match="do not cover the data"):
+            fit(cube(), checkpoint=path)
+
+
+def test_every_digit_of_the_cuts_counts(tmp_path: Path) -> None:
+    """Whichever is changed, nothing is taken."""
+    fit(cube(), checkpoint=tmp_path)
+    text = (tmp_path / "run.json").read_text()
+    digits = [place for place in range(text.index('"cuts"'), text.index('"sha256"')) if text[place].isdigit()]
+    for place in digits:
+        changed = str((int(text[place]) + 1) % 10)
+        (tmp_path / "run.json").write_text(text[:place] + changed + text[place + 1 :])
+        with pytest.raises(ndfit.CheckpointError, match="remove"):
+            checkpoint._read(tmp_path)
+    assert len(digits) >= 12
+
+
+def test_a_checkpoint_of_an_earlier_version(tmp_path: Path) -> None:
+    """One sentence, whatever else is in it."""
+    fit(cube(), checkpoint=tmp_path)
+    run = {"layout": 1, "identity": {"versions": {"ndfit": "0.1.0"}}, "cuts": [[[0, 9]], [[0, 10]]]}
+    (tmp_path / "run.json").write_text(json.dumps(run, indent=1))
+    expected = "was begun by ndfit 0.1.0, whose checkpoints this version cannot go on with: finish it there, or remove"
+    with pytest.raises(ndfit.CheckpointError, match=expected):
+        fit(cube(), checkpoint=tmp_path)
+
+
+def test_another_kind_of_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fit(cube(), checkpoint=tmp_path)
+    monkeypatch.setattr(checkpoint, "processor", lambda: "Darwin arm64 with NEON")
+    expected = r"begun on another kind of processor \(.* with .*\) than this one \(Darwin arm64 with NEON\)"
+    with pytest.warns(ndfit.FitWarning, match=expected):
+        again = fit(cube(), checkpoint=tmp_path)
+    assert_same(again, whole)
+
+
+def test_the_kind_of_processor_is_what_numpy_uses() -> None:
+    """Another process that is told to use less has another kind."""
+    code = "from ndfit.run.identity import processor; print(processor())"
+    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    if not found:
+        pytest.skip("this processor has nothing beyond the least that numpy needs")
+    told = []
+    for off in ("", " ".join(found)):
+        environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": off}
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        told.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert told[0].strip() == processor()
+    assert told[0] != told[1]
+
+
+def test_the_last_digit_of_another_processor_is_no_difference(tmp_path: Path) -> None:
+    """What the model computes is compared to 1e-10."""
+    whole = fit(cube(), checkpoint=tmp_path)
+
+    def round_off(run: Any) -> None:
+        values = run["identity"]["model"]["values"]
+        for numbers in values.values():
+            if isinstance(numbers, list):  # else it is told in words why there are none
+                numbers[:] = [value * (1 + 4e-16) if isinstance(value, float) else value for value in numbers]
+
+    (tmp_path / "fit" / "000000.npz").unlink()
+    edit(tmp_path, round_off, True)
+    with pytest.warns(ndfit.FitWarning, match="damaged"):  # the regions belong to the file of before
+        assert_same(fit(cube(), checkpoint=tmp_path), whole)
+
+
+REFINED = {
+    "model": Gaussian1D(3.0, np.where(np.arange(90).reshape(SHAPE) % 7, 20.0, 2.0), 3.0) + Const1D(0.0),
+    "refine": "neighbours",
+    "bootstrap": 3,
+    "starts": 2,
+}
+
+
+def stages_of(path: Path) -> list[str]:
+    return sorted({file.parent.name for file in files(path)})
+
+
+def test_each_stage_knows_its_data(tmp_path: Path) -> None:
+    """A region of the first stage is lost, and its data are others now: later stages do not take what is theirs."""
+    data, path = cube(), tmp_path / "run"
+    fit(data, checkpoint=path, **REFINED)
+    assert {"fit", "from-solutions", "refine-01"} <= set(stages_of(path))
+    region = path / "fit" / "000001.npz"
+    region.write_bytes(region.read_bytes()[:-100])
+    changed = data.copy()
+    changed[:, 2:4] += 0.5
+    with (
+        pytest.warns(ndfit.FitWarning, match="damaged"),
+        pytest.raises(ndfit.CheckpointError, match=r"the numbers of data in the region \[2:4, 0:10\]"),
+    ):
+        fit(changed, checkpoint=path, **REFINED)
+
+
+@pytest.mark.parametrize("stage", ["fit", "refine-01"])
+def test_each_stage_knows_the_solutions_it_started_from(stage: str, tmp_path: Path) -> None:
+    """Solutions of an earlier stage are others now, as on another processor: later ones are made again, to the bit."""
+    data, path = cube(), tmp_path / "run"
+    whole = fit(data, checkpoint=path, **REFINED)
+    file = next(file for file in files(path) if file.parent.name == stage)
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    right = arrays["parameters"].copy()
+    arrays["parameters"] = right * (1.0 + 1e-15)
+    np.savez(file, **arrays)
+    with pytest.warns(ndfit.FitWarning, match="were made from others that are"):
+        fit(data, checkpoint=path, **REFINED)
+    arrays["parameters"] = right
+    np.savez(file, **arrays)
+    with pytest.warns(ndfit.FitWarning, match="were made from others that are"):
+        assert_same(fit(data, checkpoint=path, **REFINED), whole)
+
+
+def test_every_region_tells_what_it_was_made_from(tmp_path: Path) -> None:
+    fit(cube(), checkpoint=tmp_path, **REFINED)
+    found = {}
+    for file in files(tmp_path):
+        with np.load(file, allow_pickle=False) as arrays:
+            told = json.loads(arrays["told"].tobytes())
+            assert told["place"]["stage"] == file.parent.name
+            found.setdefault(file.parent.name, set()).update(told["digests"])
+    samples = {"data", "coordinate 0"}
+    assert found.pop("fit") == samples
+    assert set(found) == {"from-solutions", "refine-01", "refine-02"} | {name for name in found if "refine" in name}
+    assert all(names == {*samples, "solutions"} for names in found.values())
+
+
+def test_regions_that_are_not_where_they_belong(tmp_path: Path) -> None:
+    """Of the same data, at another place, where other random numbers are drawn; in another stage; of another run."""
+    data, path, other = np.repeat(cube()[:, :1, :], 9, axis=1), tmp_path / "run", tmp_path / "other"
+    way = {"bootstrap": 3, "chunk_n_max": 10}
+    whole = fit(data, checkpoint=path, **way)
+    fit(data, checkpoint=other, **way, seed=1)
+    for number, source in ((3, path / "fit" / "000004.npz"), (5, other / "fit" / "000005.npz")):
+        (path / "fit" / f"{number:06d}.npz").write_bytes(source.read_bytes())
+    with pytest.warns(ndfit.FitWarning, match="2 regions of the checkpoint"):
+        assert_same(fit(data, checkpoint=path, **way), whole)
+
+
+def test_whatever_fields_results_have_are_kept() -> None:
+    """Each array and each note of a result comes back as it was."""
+    result = BlockResult(
+        **{
+            field.name: np.arange(3, dtype=np.float32 if field.name == "edm" else np.uint32)
+            for field in fields(BlockResult)
+            if field.name not in ("errors", "warnings", "info")
+        },
+        errors={2: "no\n"},
+        warnings={0: ("one", "two"), 1: ()},
+    )
+    place = {"run": "a", "stage": "fit", "region": [[0, 3]]}
+    packed = checkpoint._packed(Signed(result, {"data": "b"}), place)
+    again = checkpoint._unpacked(dict(packed), place)
+    assert again is not None
+    assert again.digests == {"data": "b"}
+    for field in fields(BlockResult):
+        one, other = getattr(result, field.name), getattr(again.result, field.name)
+        if isinstance(one, np.ndarray):
+            assert one.dtype == other.dtype
+            assert_array_equal(one, other)
+        else:
+            assert one == other
+
+
+def no_room(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+FOLDERS: dict[str, tuple[int, str]] = {
+    "full": (errno.ENOSPC, "No space left on device; make room"),
+    "read-only": (errno.EROFS, "Read-only file system; choose a folder that you may write to"),
+    "of somebody else": (errno.EACCES, "Permission denied; choose a folder that you may write to"),
+}
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["new", "begun"])
+@pytest.mark.parametrize(("code", "told"), FOLDERS.values(), ids=FOLDERS)
+def test_folders_that_cannot_be_written_to(
+    code: int, told: str, begun: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    if begun:
+        fit(cube(), checkpoint=path)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match=f"the checkpoint {path} cannot be used: {told}") as caught:
+        fit(cube(), checkpoint=path)
+    assert caught.value.errno == code
+
+
+def test_a_path_that_leads_through_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="a part of its path is a file: choose another name"):
+        fit(cube(), checkpoint=tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    """In a child that gives up its rights: one sentence, and nothing is changed."""
+    path, data = tmp_path / "run", cube()
+    fit(data, checkpoint=path)
+    for folder in (path, path / "fit"):
+        folder.chmod(0o555)
+    before = sorted(path.rglob("*"))
+    code = (
+        "import os, sys, ndfit, numpy as np\n"
+        "from astropy.modeling.models import *\n"
+        "model, how = Const1D(0.0), {'fitting_axes': 0, 'scheduler': 'synchronous'}\n"
+        "ndfit.fit(model, np.ones((5, 3)), **how)\n"
+        "if os.getuid() == 0: os.setegid(65534); os.seteuid(65534)\n"
+        "try: ndfit.fit(model, np.ones((5, 3)), **how, checkpoint=sys.argv[1])\n"
+        "except OSError as error: print(error)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(path)]
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    for folder in (path, path / "fit"):
+        folder.chmod(0o755)
+    assert f"the checkpoint {path} cannot be used: Permission denied" in done.stdout, done.stderr
+    assert sorted(path.rglob("*")) == before
+
+
+def test_planted_links_are_not_followed(tmp_path: Path) -> None:
+    """In a folder that looks unused."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / ".partial-run.json").symlink_to(precious)
+    (path / "options.toml").symlink_to(precious)
+    fit(cube(), checkpoint=path)
+    assert precious.read_text() == "mine"
+    path = tmp_path / "other"
+    path.mkdir()
+    (path / "lock").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OSError, match="cannot be used"):
+        fit(cube(), checkpoint=path)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_lock_by_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without locks, with the file of a process on another machine."""
+    monkeypatch.setattr("ndfit.run.lock._lock_of_system", lambda: None)
+    whole = fit(cube(), checkpoint=tmp_path)
+    (tmp_path / "lock-node7-0123abcd-4711-0-ab").touch()
+    expected = "in use by another run: .*lock-node7-0123abcd-4711-0-ab stands for .* is dead, remove that file"
+    with pytest.raises(ndfit.CheckpointError, match=expected):
+        fit(cube(), checkpoint=tmp_path)
+    (tmp_path / "lock-node7-0123abcd-4711-0-ab").unlink()
+    assert_same(fit(cube(), checkpoint=tmp_path), whole)
+
+
+def test_an_engine_of_somebody_else_has_an_identity() -> None:
+    """The recipe for a new engine works with a checkpoint."""
+    call = parse_fitter(TRFLSQFitter(), {})
+    problem = normalize(model=MODEL, data=cube(), fitting_axes=0)
+    choice = select_engine(problem, call, "reference", ())
+    work = Work.of(problem, choice.engine, solve_options(choice, call, ()))
+    found = []
+    for step in (1.0, 2.0):
+        engine = copy.copy(choice.engine)
+        engine.name, engine.step = "mine", step
+        found.append(identity_of(problem, replace(work, engine=engine), False))
+    assert found[0]["versions"].keys() >= {"ndfit", "numba", "astropy", "scipy"}
+    assert "solving.fitter" in differences(*found)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs the locks of POSIX")

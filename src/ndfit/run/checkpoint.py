@@ -3,11 +3,13 @@
 Flows in: the path of a folder, the identity of the run and its Plan; then results, region by region. Flows out: a
 folder, and from it the results again, bit for bit.
 
-    run.json             layout, identity, and where the iterating axes are cut; written once, first
-    fit/000012.npz       results of region 12, with the digests of the samples they were made from
-    refine-01/...        the same of each round of the refinement
-    lock                 held while a run uses the folder
-    options.toml         where the command line started the run: its options, which are not read here
+    run.json         layout, identity, processor, where the iterating axes are cut, and a checksum of all that; written
+                     once, first
+    fit/000012.npz   results of region 12, with the checksum of run.json, the stage and region that they belong to, and
+                     digests of the samples and of the solutions that they were made from
+    refine-01/...    the same of each round of the refinement
+    lock, lock-...   held while a run uses the folder
+    options.toml     where the command line started the run: its options, which are not read here
 
 Everything is written beside its place and renamed, one rename a region, so that a region is there whole or not at all;
 zip's checksums tell damage. Arrays and JSON alone: nothing is pickled, and numpy reads it.
@@ -15,24 +17,27 @@ zip's checksums tell damage. Arrays and JSON alone: nothing is pickled, and nump
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ndfit.atomic import PARTIAL, remove_leftovers, replacing
-from ndfit.errors import CheckpointError
+from ndfit.errors import CheckpointError, FitWarning
+from ndfit.problem.arrange import Region
 from ndfit.problem.types import BlockResult
 from ndfit.run.digest import Signed
-from ndfit.run.identity import differences
-from ndfit.run.lock import held
+from ndfit.run.identity import differences, processor
+from ndfit.run.lock import LOCK, held
 from ndfit.run.plan import Plan
 
 __all__ = ["OPTIONS", "Checkpoint", "is_unused", "open_checkpoint"]
@@ -40,7 +45,6 @@ __all__ = ["OPTIONS", "Checkpoint", "is_unused", "open_checkpoint"]
 LAYOUT = 2
 _RUN = "run.json"
 OPTIONS = "options.toml"
-_ARRAYS = ("parameters", "status", "nfev", "cost", "covariance", "n_samples", "flags", "edm")
 _TOLD = "told"
 
 
@@ -52,21 +56,23 @@ class Checkpoint:
     ----------
     path : of the folder
     plan : of the run that made it, which every later one follows
+    checksum : of run.json, by which regions tell that they belong to it
     """
 
     path: Path
     plan: Plan
+    checksum: str
 
     def has(self, stage: str, number: int) -> bool:
         """Whether a region is finished."""
         return self._file(stage, number).exists()
 
     def load(self, stage: str, number: int) -> Signed | None:
-        """Results of a region; None where they are damaged."""
+        """Results of a region; None where they are damaged, or those of another region, stage or run."""
         try:
             with self._file(stage, number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return _unpacked(dict(arrays))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                return _unpacked(dict(arrays), self._place(stage, number))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
             return None
 
     def save(self, stage: str, number: int, signed: Signed) -> None:
@@ -80,16 +86,18 @@ class Checkpoint:
         target = self._file(stage, number)
         try:
             target.parent.mkdir(exist_ok=True)
-            with replacing(target) as partial, partial.open("wb") as file:
-                np.savez(file, **_packed(signed))
-                file.flush()
-                os.fsync(file.fileno())
+            with replacing(target, follow=False) as partial, partial.open("wb") as file:
+                np.savez(file, **_packed(signed, self._place(stage, number)))
         except OSError as error:
             raise OSError(
                 error.errno,
                 f"the checkpoint {self.path} cannot be written: {error.strerror or error}. The regions that are in it "
                 "are whole: make room and start the same run again, which goes on where it stopped",
             ) from error
+
+    def _place(self, stage: str, number: int) -> dict[str, Any]:
+        """What results belong to."""
+        return {"run": self.checksum, "stage": stage, "region": _edges(self.plan.regions[number])}
 
     def _file(self, stage: str, number: int) -> Path:
         return self.path / stage / f"{number:06d}.npz"
@@ -107,59 +115,162 @@ def open_checkpoint(path: Path, identity: Mapping[str, Any], plan: Plan) -> Iter
     ------
     CheckpointError
         It belongs to another run, is used by one now, or is no checkpoint.
+    OSError
+        It cannot be read or written.
+
+    Warns
+    -----
+    FitWarning
+        It was begun on another kind of processor.
     """
     run = path / _RUN
-    if not (run.exists() or is_unused(path)):
-        raise CheckpointError(f"{path} exists and is no checkpoint: choose another name, or remove it yourself")
-    path.mkdir(parents=True, exist_ok=True)
-    with held(path / "lock") as ours:
-        if not ours:
-            raise CheckpointError(f"{path} is in use by another run: wait for it to end, or choose another name")
-        for folder in (path, *filter(Path.is_dir, path.iterdir())):
-            remove_leftovers(folder)
-        if not run.exists():
-            with replacing(run) as partial:
-                cuts = [[[where.start, where.stop] for where in axis] for axis in plan.pieces]
-                partial.write_text(json.dumps({"layout": LAYOUT, "identity": identity, "cuts": cuts}, indent=1))
-        yield Checkpoint(path, _plan_of(path, run, identity))
-
-
-def _plan_of(path: Path, run: Path, identity: Mapping[str, Any]) -> Plan:
-    """The plan of the run that made the checkpoint, if it is the same run."""
-    try:
-        saved = json.loads(run.read_text())
-        layout, known, cuts = saved["layout"], saved["identity"], saved["cuts"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise CheckpointError(f"{run} cannot be read: remove {path} to start again") from None
-    if layout != LAYOUT:
-        raise CheckpointError(f"{path} was written by another version of ndfit (layout {layout}): remove it")
-    different = differences(known, identity)
-    if different:
-        raise CheckpointError(
-            f"{path} belongs to another run: {different}. Choose another name, or remove it to start again"
-        )
-    return Plan(tuple(tuple(slice(*cut) for cut in axis) for axis in cuts))
+    with ExitStack() as stack:
+        with _explained(path):
+            if not (run.exists() or is_unused(path)):
+                raise CheckpointError(f"{path} exists and is no checkpoint: choose another name, or remove it yourself")
+            path.mkdir(parents=True, exist_ok=True)
+            other = stack.enter_context(held(path / LOCK))
+            if other is not None:
+                raise CheckpointError(_in_use(path, other))
+            for folder in (path, *filter(Path.is_dir, path.iterdir())):
+                remove_leftovers(folder)
+            if not run.exists():
+                _begin(run, identity, plan)
+        yield _opened(path, identity, plan)
 
 
 def is_unused(path: Path) -> bool:
     """Whether nothing is there but an empty folder, or what a run leaves that was cut off before it began."""
     if not path.is_dir():
         return not os.path.lexists(path)
-    return all(entry.name in ("lock", OPTIONS) or entry.name.startswith(PARTIAL) for entry in path.iterdir())
+    return all(entry.name == OPTIONS or entry.name.startswith((LOCK, PARTIAL)) for entry in path.iterdir())
 
 
-def _packed(signed: Signed) -> dict[str, Any]:
-    result = signed.result
-    arrays = {name: getattr(result, name) for name in _ARRAYS if getattr(result, name) is not None}
-    told = {"digests": signed.digests, "errors": result.errors, "warnings": result.warnings}
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say what a folder cannot be used for, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        what = {
+            errno.ENOSPC: "make room, or choose another one",
+            errno.EDQUOT: "make room, or choose another one",
+            errno.ENOTDIR: "a part of its path is a file: choose another name",
+        }.get(error.errno or 0, "choose a folder that you may write to")
+        raise OSError(
+            error.errno, f"the checkpoint {path} cannot be used: {error.strerror or error}; {what}"
+        ) from error
+
+
+def _in_use(path: Path, other: str) -> str:
+    told = f"{path} is in use by another run: wait for it to end, or choose another name"
+    if not other.startswith(LOCK):
+        return told
+    return f"{told}; if that run, which {other} stands for (host and process), is dead, remove that file"
+
+
+def _begin(run: Path, identity: Mapping[str, Any], plan: Plan) -> None:
+    content = {
+        "layout": LAYOUT,
+        "identity": identity,
+        "processor": processor(),
+        "cuts": [_edges(axis) for axis in plan.pieces],
+    }
+    with replacing(run, follow=False) as partial:
+        partial.write_text(json.dumps(content | {"sha256": _checksum(content)}, indent=1), encoding="utf-8")
+
+
+def _opened(path: Path, identity: Mapping[str, Any], plan: Plan) -> Checkpoint:
+    """The checkpoint, if it is of the same run."""
+    saved = _read(path)
+    different = differences(saved["identity"], identity)
+    if different:
+        raise CheckpointError(
+            f"{path} belongs to another run: {different}. Choose another name, or remove it to start again"
+        )
+    try:
+        known = _plan_of(saved["cuts"], [axis[-1].stop if axis else 0 for axis in plan.pieces])
+    except (TypeError, ValueError):
+        raise CheckpointError(f"{path / _RUN} is damaged: its cuts do not cover the data. Remove {path}") from None
+    if saved["processor"] != processor():
+        warnings.warn(
+            f"the checkpoint {path} was begun on another kind of processor ({saved['processor']}) than this one "
+            f"({processor()}): what is in it is used, and its last digits may be others than they would be here",
+            FitWarning,
+            stacklevel=2,
+        )
+    return Checkpoint(path, known, saved["sha256"])
+
+
+def _read(path: Path) -> Any:
+    """What run.json holds, once its checksum is seen to be right."""
+    run = path / _RUN
+    try:
+        saved = json.loads(run.read_text(encoding="utf-8"))
+        layout = saved["layout"]
+        if layout == LAYOUT:
+            content = {name: saved[name] for name in ("layout", "identity", "processor", "cuts")}
+            whole = saved.keys() == {*content, "sha256"} and saved["sha256"] == _checksum(content)
+        else:
+            version = str(saved["identity"]["versions"]["ndfit"])[:20]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise CheckpointError(f"{run} cannot be read: remove {path} to start again") from None
+    if layout != LAYOUT:
+        raise CheckpointError(
+            f"{path} was begun by ndfit {version}, whose checkpoints this version cannot go on with: finish it there, "
+            "or remove it to start again"
+        )
+    if not whole:
+        raise CheckpointError(f"{run} is damaged, as its checksum tells: remove {path} to start again")
+    return saved
+
+
+def _plan_of(cuts: Any, sizes: list[int]) -> Plan:
+    """The plan that cuts describe.
+
+    Raises
+    ------
+    TypeError, ValueError
+        They do not cover each axis once, in order.
+    """
+    pieces = []
+    for axis, size in zip(cuts, sizes, strict=True):
+        reached = 0
+        for start, stop in axis:
+            if not (type(start) is type(stop) is int and start == reached < stop):
+                raise ValueError(f"a cut from {start} to {stop} after {reached}")
+            reached = stop
+        if reached != size:
+            raise ValueError(f"cuts of {reached} positions of {size}")
+        pieces.append(tuple(slice(start, stop) for start, stop in axis))
+    return Plan(tuple(pieces))
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _edges(slices: Region) -> list[list[int]]:
+    return [[int(where.start), int(where.stop)] for where in slices]
+
+
+def _packed(signed: Signed, place: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays of a result as they are, everything else as JSON; whatever fields results have."""
+    values = {field.name: getattr(signed.result, field.name) for field in fields(signed.result)}
+    arrays = {
+        name: value for name, value in values.items() if isinstance(value, np.ndarray) and not value.dtype.hasobject
+    }
+    rows = {name: value for name, value in values.items() if isinstance(value, Mapping)}
+    told = {"digests": signed.digests, "rows": rows, "place": place}
     return arrays | {_TOLD: np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
 
 
-def _unpacked(arrays: dict[str, NDArray[Any]]) -> Signed:
+def _unpacked(arrays: dict[str, Any], place: Mapping[str, Any]) -> Signed | None:
     told = json.loads(arrays.pop(_TOLD).tobytes())
-    result = BlockResult(
-        **arrays,
-        errors={int(row): text for row, text in told["errors"].items()},
-        warnings={int(row): tuple(texts) for row, texts in told["warnings"].items()},
-    )
-    return Signed(result, told["digests"])
+    if told["place"] != place:
+        return None
+    rows: dict[str, Any] = {
+        name: {int(row): tuple(value) if isinstance(value, list) else value for row, value in saved.items()}
+        for name, saved in told["rows"].items()
+    }
+    return Signed(BlockResult(**arrays, **rows), told["digests"])

@@ -1,4 +1,4 @@
-"""Which samples a region holds, as digests.
+"""Which samples a region holds, and which solutions its fits start from, as digests.
 
 Flows in: Inputs in memory. Flows out: name of an input -> SHA-256 of its numbers in the region, whatever their order in
 memory; and beside the results of a fit, when it is asked to tell them.
@@ -17,9 +17,12 @@ from ndfit.problem.types import BlockResult
 from ndfit.run.load import Inputs
 from ndfit.run.work import Work
 
-__all__ = ["Digests", "Signed", "SigningWork", "digests_of"]
+__all__ = ["SOLUTIONS", "Digests", "Signed", "SigningWork", "digests_of", "digests_of_solutions"]
 
 Digests = Mapping[str, str]
+
+SOLUTIONS = "solutions"
+"""Name of the digest of what fits start from, where that comes from an earlier stage."""
 
 _SAMPLES_AT_ONCE = 2**18
 
@@ -45,9 +48,15 @@ class SigningWork:
 
 
 def digests_of(inputs: Inputs) -> Digests:
-    """Digest of each input of a region; maps of parameters are told by the run's identity."""
+    """Digest of each input of a region; the caller's maps of parameters are told by the run's identity."""
     names = ("data", "weights", "mask", *(f"coordinate {axis}" for axis in range(len(inputs.coords))))
-    return {name: _digest(array) for name, array in zip(names, inputs.arrays, strict=True) if array is not None}
+    samples = {name: _digest(array) for name, array in zip(names, inputs.arrays, strict=True) if array is not None}
+    return {**samples, **digests_of_solutions(inputs)}
+
+
+def digests_of_solutions(inputs: Inputs) -> Digests:
+    """Digest of what the fits of a region start from, where an earlier stage has left it."""
+    return {} if inputs.trials is None else {SOLUTIONS: _digest(inputs.trials)}
 
 
 def _digest(array: Any) -> str:

@@ -1,20 +1,21 @@
 """The parts of a run, one after another: the fits of every region, then the rounds of a refinement.
 
 Flows in: the name of a stage, the work, what cuts inputs, and regions. Flows out: (region, BlockResult) pairs: solved
-now; or, where there is a checkpoint, those of an earlier run first, once it is seen that their samples are the same.
+now; or, where there is a checkpoint, those of an earlier run first, once it is seen that their samples are the same,
+and the solutions that they started from.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Protocol
 
 from ndfit.errors import CheckpointError, FitWarning
 from ndfit.problem.arrange import Region
 from ndfit.problem.types import BlockResult
 from ndfit.run.checkpoint import Checkpoint
-from ndfit.run.digest import Digests, Signed, SigningWork, digests_of
+from ndfit.run.digest import SOLUTIONS, Digests, SigningWork, digests_of, digests_of_solutions
 from ndfit.run.execute import solve_regions
 from ndfit.run.tasks import Cut, Solved
 from ndfit.run.work import Work
@@ -23,7 +24,7 @@ from ndfit.run.workers import Workers
 __all__ = ["FITS", "Afresh", "Resuming", "Stages"]
 
 FITS = "fit"
-"""The first stage; the samples are the same in every later one."""
+"""The first stage, in which samples are read once more; they are the same in every later one."""
 
 
 class Stages(Protocol):
@@ -48,42 +49,48 @@ class Resuming:
     def __init__(self, workers: Workers, checkpoint: Checkpoint) -> None:
         self._workers, self._checkpoint = workers, checkpoint
         self._numbers = {_key(region): number for number, region in enumerate(checkpoint.plan.regions)}
+        self._samples: dict[int, Digests] = {}
 
     def __call__(self, stage: str, work: Work, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]:
         regions = list(regions)
         saved = [region for region in regions if self._checkpoint.has(stage, self._number(region))]
-        damaged = []
-        for region, signed in self._saved(stage, cut, saved):
-            if signed is None:
-                damaged.append(region)
+        unusable = []
+        for region, digests in self._digests(stage, cut, saved):
+            signed = self._checkpoint.load(stage, self._number(region))
+            if signed is not None:
+                self._check(region, signed.digests, digests)
+            if signed is None or signed.digests.get(SOLUTIONS) != digests.get(SOLUTIONS):
+                unusable.append(region)
             else:
                 yield region, signed.result
-        if damaged:
+        if unusable:
             warnings.warn(
-                f"{len(damaged)} regions of the checkpoint {self._checkpoint.path} are damaged and are solved again",
+                f"{len(unusable)} regions of the checkpoint {self._checkpoint.path} are damaged, or were made from "
+                "others that are: they are solved again",
                 FitWarning,
                 stacklevel=2,
             )
         known = {_key(region) for region in saved}
-        to_solve = damaged + [region for region in regions if _key(region) not in known]
+        to_solve = unusable + [region for region in regions if _key(region) not in known]
         for region, solved in solve_regions(SigningWork(work), cut, to_solve, self._workers):
-            self._checkpoint.save(stage, self._number(region), solved)
+            number = self._number(region)
+            self._check(region, self._samples.setdefault(number, solved.digests), solved.digests)
+            self._checkpoint.save(stage, number, solved)
             yield region, solved.result
 
-    def _saved(self, stage: str, cut: Cut, regions: list[Region]) -> Iterator[tuple[Region, Signed | None]]:
-        """Saved results, None where they are damaged."""
-        if stage != FITS:
+    def _digests(self, stage: str, cut: Cut, regions: list[Region]) -> Solved[Digests]:
+        """Of the samples of each region, which are read in the first stage, and of what its fits start from."""
+        if stage == FITS:
+            for region, digests in solve_regions(digests_of, cut, regions, self._workers):
+                self._samples[self._number(region)] = digests
+                yield region, digests
+        else:
             for region in regions:
-                yield region, self._checkpoint.load(stage, self._number(region))
-            return
-        for region, digests in solve_regions(digests_of, cut, regions, self._workers):
-            signed = self._checkpoint.load(stage, self._number(region))
-            if signed is not None:
-                self._check(region, signed.digests, digests)
-            yield region, signed
+                yield region, {**self._samples[self._number(region)], **digests_of_solutions(cut(region))}
 
     def _check(self, region: Region, saved: Digests, now: Digests) -> None:
-        different = [name for name in now if saved.get(name) != now[name]]
+        """The samples are those that they were."""
+        different = [name for name in sorted({*saved, *now} - {SOLUTIONS}) if saved.get(name) != now.get(name)]
         if different:
             where = ", ".join(f"{part.start}:{part.stop}" for part in region)
             raise CheckpointError(
