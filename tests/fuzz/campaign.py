@@ -100,6 +100,11 @@ class Outcome:
         return self.plain and self.minimum is False
 
     @property
+    def stands_for(self) -> int:
+        """How many positions: of those that do not claim to be right, only some are judged."""
+        return 1 if self.plain else OTHERS
+
+    @property
     def careful(self) -> bool:
         """It is a minimum, and says that it is none or has a flag that is not due."""
         return bool(self.minimum) and (not self.converged or self.undue != 0)
@@ -195,8 +200,7 @@ def summary(outcomes: list[Outcome]) -> str:
     reasons = Counter(
         f"status {outcome.status}" if not outcome.converged else f"flags {outcome.undue}" for outcome in careful
     )
-    # Each of those that were judged stands for others that were not.
-    n_minima, n_careful = (sum(1 if each.plain else OTHERS for each in some) for some in (minima, careful))
+    n_minima, n_careful = (sum(each.stands_for for each in some) for some in (minima, careful))
     lines = [
         f"{len(outcomes)} positions of {len({outcome.seed for outcome in outcomes})} set-ups",
         f"{len(plain)} unflagged answers, {len(wrong)} no minimum: {_share(len(wrong), len(plain))}",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tests.fuzz.axes import KINDS, Axis, draw_axis
 from tests.fuzz.recipes import RECIPES, Part, draw_part
 
-__all__ = ["Assembly", "draw_assembly"]
+__all__ = ["FLAT", "Assembly", "draw_assembly"]
 
 FloatArray = NDArray[np.float64]
 Rng = np.random.Generator

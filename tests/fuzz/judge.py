@@ -222,6 +222,9 @@ class Judge:
             return self._squares(start, scale, answer, noise)
         except Proven as proof:
             return np.clip(proof.args[0], self.lower, self.upper)
+        except (ValueError, np.linalg.LinAlgError):
+            # scipy met an infinity on its way and gave up.
+            return start
 
     def _squares(self, start: FloatArray, scale: FloatArray, answer: FloatArray, noise: float) -> FloatArray:
         def residual(moved: FloatArray) -> FloatArray:
@@ -257,7 +260,7 @@ class Judge:
     ) -> FloatArray:
         bounded = bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
         # Along the axes of the error ellipse where that leaves no bound.
-        by = np.diag(scale) if bounded else directions
+        by = np.diag(scale) if bounded or not directions.size else directions
 
         def cost(moved: FloatArray) -> float:
             found = self.cost(self.values(start + by @ moved, answer))

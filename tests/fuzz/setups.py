@@ -6,13 +6,13 @@ Flows in: an integer. Flows out: Setup, whose `keywords` are those of `ndfit.fit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tests.fuzz.axes import Axis
-from tests.fuzz.compounds import Assembly, draw_assembly
+from tests.fuzz.compounds import FLAT, Assembly, draw_assembly
 from tests.fuzz.recipes import flat
 from tests.fuzz.samples import Samples, draw_samples
 from tests.fuzz.starts import draw_start
@@ -127,6 +127,9 @@ def draw(seed: int) -> Setup:
     for target, (source, by, offset) in ties.items():
         truth[:, target] = by * truth[:, source] + offset
     samples, weights = draw_samples(rng, assembly.build, flat(axes), tuple(len(a.values) for a in axes), truth, counts)
+    if any(part.name in FLAT for part in assembly.parts):
+        # What is flat between jumps is fitted by least squares alone.
+        samples, weights = replace(samples, loss="linear", f_scale=1.0), weights | {"loss": "linear"}
     model = build(truth[0])
     lower, upper, bounds = _bounds(rng, assembly, model, truth, unit, [*fixed, *ties])
     begin, start = draw_start(rng, assembly, truth, unit, counts)
