@@ -150,7 +150,8 @@ def compare(case: Case, n_fits: int) -> tuple[float, float, float, float, float]
     def fit(**keywords: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)
-            return ndfit.fit(start, data, world=case.coords, fitting_axes=axes, covariance=False, **keywords)
+            keywords = {"fitting_axes": axes, "guess": None, "covariance": False} | keywords
+            return ndfit.fit(start, data, world=case.coords, **keywords)
 
     trf, ours = fit(engine="reference"), fit(engine="compiled")
     plain = fit(engine="compiled", bounds=dict.fromkeys(linear, (-FAR, FAR)))

@@ -176,7 +176,7 @@ def lines(n_positions: int, seed: int = 0) -> Any:
 def seconds(data: Any, model: Any = MODEL, **keywords: Any) -> tuple[float, float]:
     """Wall and CPU seconds of a fit."""
     wall, cpu = time.perf_counter(), time.process_time()
-    ndfit.fit(model, data, fitting_axes=0, **keywords)
+    ndfit.fit(model, data, fitting_axes=0, guess=None, **keywords)
     return time.perf_counter() - wall, time.process_time() - cpu
 
 

@@ -60,7 +60,7 @@ def _status() -> dict[str, int]:
 
 
 def _fit(data: Any, limit: str) -> ndfit.FitResult:
-    return ndfit.fit(MODEL, data, fitting_axes=0, memory_limit=limit)
+    return ndfit.fit(MODEL, data, fitting_axes=0, guess=None, memory_limit=limit)
 
 
 def mapped(path: Path, limit: str) -> dict[str, Any]:

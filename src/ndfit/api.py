@@ -16,7 +16,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 from ndfit.engine.bootstrap import parse_bootstrap
 from ndfit.engine.clipping import parse_clip
 from ndfit.engine.fitters import innermost, parse_fitter
-from ndfit.engine.loss import SQUARE, parse_loss
+from ndfit.engine.loss import CASH, SQUARE, parse_loss
 from ndfit.engine.select import clip_beside, select_engine, solve_options
 from ndfit.engine.starting import parse_refine, parse_starting
 from ndfit.output.diagnostics import parse_diagnostics
@@ -192,7 +192,7 @@ def fit(
     absolute_sigma: bool | None = None,
     bootstrap: int = 0,
     resample: str | None = None,
-    guess: str | None = None,
+    guess: str | None = "also",
     starts: int = 1,
     seed: int = 0,
     refine: str | None = None,
@@ -239,12 +239,17 @@ def fit(
     resample : None, 'parametric' or 'residual'
         How data are drawn: from the fitted model and the errors' distribution, the default where their size is known;
         or from the position's own residuals, the default elsewhere.
-    guess : None or 'auto'
-        Estimate starting values from each position's own samples, for sums of line profiles and polynomials. The
-        model's own values stay where the samples say nothing. See the documentation's page on starting values.
+    guess : 'also', 'auto' or None
+        Starting values estimated from each position's own samples, for sums of line profiles and backgrounds. 'also'
+        starts from the model's values and, where the model can be guessed, from the guess, and keeps the better fit:
+        that from the model's values unless its chi-square is more than 4 above the other's, in units of the noise
+        variance. Where the two are different minima that are closer than that, the position has the flag AMBIGUOUS.
+        'auto' starts from the guess alone; None from the model's values alone, as astropy does. See the
+        documentation's page on starting values.
     starts : int
         Starting points to try at each position, of which the best fit is kept: the first is the guess, or the model's
-        values; the others are drawn between finite bounds or around the first.
+        values, or both; the others are drawn between finite bounds or around the guess, or the model's values where
+        nothing is guessed.
     seed : int
         Of those draws and of the bootstrap's, which depend on it and on the position alone.
     refine : None or 'neighbours'
@@ -294,8 +299,10 @@ def fit(
     )
     known = problem.absolute_sigma if absolute_sigma is None else absolute_sigma
     choice = select_engine(problem, call, engine, (), objective)
-    starting = parse_starting(problem, choice, guess, starts, seed)
     free = problem.params.free
+    clipping = parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free))
+    robust = objective.name not in (SQUARE, CASH)
+    starting = parse_starting(problem, choice, guess, starts, seed, robust, clipping)
     drawing = parse_bootstrap(bootstrap, resample, seed, free, objective.name, known)
     options = solve_options(choice, call, (), objective)
     work = Work.of(
@@ -303,7 +310,7 @@ def fit(
         choice.engine,
         replace(options, covariance=covariance or drawing is not None, absolute_sigma=bool(known)),
         starting=starting,
-        clip=parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free)),
+        clip=clipping,
         bootstrap=drawing,
     )
     schedule = Schedule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,8 +118,8 @@ def test_crossing_lines_reach_the_global_minimum(starts: int, share: float) -> N
 @pytest.mark.filterwarnings("ignore::ndfit.FitWarning")  # from nowhere, a fit may reach its limit
 def test_two_lines_are_missed_without_a_guess() -> None:
     data, truth = two_lines((10, 10), (1.0, 3.0))
-    from_truth = ndfit.fit(truth, data, fitting_axes=0)
-    found = ndfit.fit(NO_IDEA, data, fitting_axes=0)
+    from_truth = ndfit.fit(truth, data, fitting_axes=0, guess=None)
+    found = ndfit.fit(NO_IDEA, data, fitting_axes=0, guess=None)
     assert np.mean(found.chi_square <= from_truth.chi_square * (1 + 1e-6)) < 0.5
 
 
@@ -160,8 +161,9 @@ def test_starts_are_drawn_between_bounds() -> None:
     """A line that no search finds from the start: the model is flat there."""
     data = Gaussian1D(10, 60, 1)(X)[:, None] + 0.1 * np.random.default_rng(0).normal(size=(80, 5))
     model = Gaussian1D(1, 5, 1, bounds={"mean": (0, 79), "stddev": (0.5, 5)})
-    assert (np.abs(ndfit.fit(model, data, fitting_axes=0).parameters["mean"] - 60) > 1).any()
-    found = ndfit.fit(model, data, fitting_axes=0, starts=30)
+    plain = ndfit.fit(model, data, fitting_axes=0, guess=None)
+    assert (np.abs(plain.parameters["mean"] - 60) > 1).any()
+    found = ndfit.fit(model, data, fitting_axes=0, guess=None, starts=30)
     assert_allclose(found.parameters["mean"], 60, atol=0.1)
 
 
@@ -202,7 +204,7 @@ def test_images() -> None:
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        ({"guess": "moments"}, "guess should be None or 'auto'"),
+        ({"guess": "moments"}, "guess should be None, 'auto' or 'also'"),
         ({"starts": 0}, "starts should be a positive whole number"),
         ({"starts": 2.5}, "starts should be a positive whole number"),
         ({"starts": 2, "seed": -1}, "seed should be a whole number"),
@@ -258,3 +260,88 @@ def test_a_compound_starts_from_maps(engine: str) -> None:
     assert_allclose(result.evaluate(), data, atol=1e-4)
     assert_allclose(result[1, 2].residual, 0.0, atol=1e-4)
     assert_allclose(result.model(X[:, None, None]), data, atol=1e-4)
+
+
+def line_elsewhere(n_fits: int = 60) -> tuple[Any, np.ndarray, np.ndarray]:
+    """A start that serves no position, and lines all over the spectrum."""
+    rng = np.random.default_rng(21)
+    centres = rng.uniform(15, 65, n_fits)
+    data = 12.0 * np.exp(-0.5 * ((X[:, None] - centres) / 3.0) ** 2) + 2.0 + rng.normal(size=(80, n_fits))
+    return Gaussian1D(10, 40, 3) + Const1D(1), data, centres
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_both_starts_are_the_default(engine: str) -> None:
+    model, data, centres = line_elsewhere(20)
+    alone = ndfit.fit(model, data, fitting_axes=0, guess=None, engine=engine)
+    found = ndfit.fit(model, data, fitting_axes=0, engine=engine)
+    assert (np.abs(alone.parameters["mean_0"] - centres) > 2).any()
+    assert_allclose(found.parameters["mean_0"], centres, atol=2)
+    same = np.abs(alone.parameters["mean_0"] - centres) < 2
+    assert_array_equal(found.parameters["mean_0"][same], alone.parameters["mean_0"][same])
+    assert (found.nfev > alone.nfev).all()
+
+
+def test_two_minima_that_the_data_do_not_tell_apart_are_ambiguous() -> None:
+    """One line in the model, two equal ones in the data: the caller's is kept, and the flag says so."""
+    data = (Gaussian1D(10, 20, 2) + Gaussian1D(10.02, 60, 2))(X)[:, None] + np.zeros((80, 3))
+    sigma = np.full((80, 3), 1.0)
+    found = ndfit.fit(Gaussian1D(9, 21, 2.5), data, fitting_axes=0, uncertainty=sigma)
+    assert_allclose(found.parameters["mean"], 20, atol=0.1)
+    assert (found.flags & ndfit.Flag.AMBIGUOUS).all()
+    surely = ndfit.fit(Gaussian1D(9, 21, 2.5), data, fitting_axes=0, uncertainty=sigma / 200)
+    assert_allclose(surely.parameters["mean"], 60, atol=0.1)
+    assert not surely.flags.any()
+    for guess in (None, "auto"):
+        alone = ndfit.fit(Gaussian1D(9, 21, 2.5), data, fitting_axes=0, uncertainty=sigma, guess=guess)
+        assert not alone.flags.any()
+
+
+def test_lines_that_the_guess_finds_are_in_the_callers_order() -> None:
+    rng = np.random.default_rng(22)
+    data = (Gaussian1D(10, 20, 2) + Gaussian1D(20, 60, 2))(X)[:, None] + 0.3 * rng.normal(size=(80, 10))
+    for first, second in ((35, 45), (45, 35)):
+        found = ndfit.fit(Gaussian1D(1, first, 1) + Gaussian1D(1, second, 1), data, fitting_axes=0)
+        assert_array_equal(found.parameters["mean_0"] < found.parameters["mean_1"], first < second)
+        assert not found.flags.any()
+
+
+def test_ambiguity_is_known_after_refinement_clipping_and_from_a_checkpoint(tmp_path: Path) -> None:
+    rng = np.random.default_rng(23)
+    data = (Gaussian1D(10, 20, 2) + Gaussian1D(10.02, 60, 2))(X)[:, None] + 0.02 * rng.normal(size=(80, 12))
+    keywords: dict[str, Any] = {"fitting_axes": 0, "uncertainty": np.ones((80, 12))}
+    model = Gaussian1D(9, 21, 2.5) + Const1D(0)
+    plain = ndfit.fit(model, data, **keywords).flags & ndfit.Flag.AMBIGUOUS
+    assert np.count_nonzero(plain) > 8
+    for options in (
+        {"refine": "neighbours"},
+        {"refine": "neighbours", "bootstrap": 4},
+        {"bootstrap": 4},
+        {"clip": 9.0},
+    ):
+        found = ndfit.fit(model, data, **keywords, **options)
+        assert_array_equal(found.flags & ndfit.Flag.AMBIGUOUS, plain, err_msg=str(options))
+    twice = [ndfit.fit(model, data, **keywords, checkpoint=tmp_path / "folder", starts=2) for _ in range(2)]
+    assert_array_equal(twice[0].flags, twice[1].flags)
+    assert_array_equal(twice[0].parameters["mean_0"], twice[1].parameters["mean_0"])
+
+
+def test_outliers_that_will_be_clipped_do_not_attract_the_guess() -> None:
+    rng = np.random.default_rng(24)
+    data = Gaussian1D(10, 30, 3)(X)[:, None] + 2.0 + 0.5 * rng.normal(size=(80, 40))
+    data[rng.integers(45, 80, 40), np.arange(40)] += 60.0
+    for options in ({"clip": 5.0}, {"loss": "cauchy"}):
+        for guess in ("auto", "also"):
+            found = ndfit.fit(Gaussian1D(8, 32, 3) + Const1D(1), data, fitting_axes=0, guess=guess, **options)
+            assert_allclose(found.parameters["mean_0"], 30, atol=0.5)
+
+
+def test_models_that_cannot_be_guessed_or_need_not_start_from_the_callers_values_alone() -> None:
+    rng = np.random.default_rng(25)
+    data = 3.0 + rng.normal(size=(80, 3))
+    shaped = Gaussian1D(1, 40, 5, fixed={"mean": True, "stddev": True}) + Const1D(1)
+    for model in (Sersic1D(1, 10, 1), shaped, Const1D(1)):
+        one, other = (ndfit.fit(model, np.abs(data), fitting_axes=0, guess=guess) for guess in (None, "also"))
+        assert_array_equal(one.nfev, other.nfev)
+        for name in model.param_names:
+            assert_array_equal(one.parameters[name], other.parameters[name])

@@ -28,6 +28,7 @@ def test_saved_options_make_the_same_fit(tmp_path: Path, cube: Path) -> None:
         "model": "Gaussian1D + Const1D",
         "world-unit": "km/s",
         "seed": 7,
+        "guess": "also",
         "bounds": {"mean": "2:7km/s", "stddev": "0.1:3"},
         "fixed": {"amplitude_1": "0"},
         "out": str(first),

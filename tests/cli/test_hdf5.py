@@ -82,7 +82,6 @@ def test_every_array_is_a_dataset(folder: Path, tmp_path: Path, dataset: str) ->
         data_unit=u.ct,
         uncertainty=np.sqrt(np.maximum(data.astype(float), 1)) * CALIBRATION,
         mask=(data == MISSING) | (np.arange(N) == 15),
-        guess="auto",
     )
     for name in direct.param_names:
         np.testing.assert_allclose(result.parameters[name], direct.parameters[name], rtol=1e-9)

@@ -129,8 +129,8 @@ def test_what_may_be_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"guess": "automatic"}, "guess should be None or 'auto'"),
-        ({"guess": True}, "guess should be None or 'auto'"),
+        ({"guess": "automatic"}, "guess should be None, 'auto' or 'also'"),
+        ({"guess": True}, "guess should be None, 'auto' or 'also'"),
         ({"starts": 0}, "starts should be a positive whole number"),
         ({"starts": 2**32}, "starts should be a positive whole number"),
         ({"starts": 2.0}, "starts should be a positive whole number"),

@@ -88,7 +88,9 @@ def test_errors_of_fixed_tied_and_bound_parameters(engine: str) -> None:
     model.amplitude_1 = 1.0
     model.stddev_0.tied = lambda m: 0.18 * m.amplitude_0
     model.mean_0.bounds = (-0.7, 0.7)
-    result = ndfit.fit(model, line_cube(), world=X, fitting_axes=0, uncertainty=np.full(41, SIGMA), engine=engine)
+    result = ndfit.fit(
+        model, line_cube(), world=X, fitting_axes=0, uncertainty=np.full(41, SIGMA), guess=None, engine=engine
+    )
     at_bound = np.abs(MEANS) > 0.7
     assert_array_equal(result.flags == Flag.AT_BOUND, at_bound)
     assert_array_equal(np.isnan(result.errors["mean_0"]), at_bound)

@@ -28,7 +28,7 @@ def cube(*shape: int) -> np.ndarray:
 
 
 def fit(data: np.ndarray, mean: Any, refine: str | None = "neighbours", **keywords: Any) -> ndfit.FitResult:
-    return ndfit.fit(Gaussian1D(1.0, mean, 2.0), data, fitting_axes=0, refine=refine, **keywords)
+    return ndfit.fit(Gaussian1D(1.0, mean, 2.0), data, fitting_axes=0, guess=None, refine=refine, **keywords)
 
 
 def scattered(shape: tuple[int, ...]) -> np.ndarray:
@@ -133,7 +133,9 @@ def test_fixed_values_and_bounds_are_those_of_the_position() -> None:
     model = Gaussian1D(1.0, scattered(shape), width, fixed={"stddev": True})
     upper = np.full(shape, 60.0)
     upper[4, 4] = 20.0
-    result = ndfit.fit(model, cube(*shape), fitting_axes=0, refine="neighbours", bounds={"mean": (0.0, upper)})
+    result = ndfit.fit(
+        model, cube(*shape), fitting_axes=0, guess=None, refine="neighbours", bounds={"mean": (0.0, upper)}
+    )
     assert_array_equal(result.parameters["stddev"], width)
     assert result.parameters["mean"][4, 4] <= 20.0
     assert (np.abs(result.parameters["mean"] - 40) < 3).sum() == 71

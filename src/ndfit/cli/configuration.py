@@ -19,9 +19,10 @@ from click.core import ParameterSource
 
 from ndfit.atomic import refuse_existing, replacing
 from ndfit.cli.errors import BadInput, suggestion
+from ndfit.engine.starting import ALSO
 from ndfit.run.checkpoint import OPTIONS, is_unused
 
-__all__ = ["check_output", "keep_beside", "load_into", "options_beside", "save"]
+__all__ = ["check_output", "keep_beside", "load_into", "means_what_it_meant", "options_beside", "save"]
 
 # Of the run, not of the fit.
 _NOT_SAVED = frozenset({"config", "save_config", "overwrite", "quiet"})
@@ -62,11 +63,22 @@ def save(path: Path, context: click.Context, overwrite: bool, follow: bool = Tru
         name = str(option.name)
         if name not in _NOT_SAVED and context.get_parameter_source(name) in _GIVEN:
             table[_key(name)] = _as_toml(context.params[name])
+    if not means_what_it_meant(context):
+        table.setdefault("guess", ALSO)
     try:
         with replacing(path, overwrite, follow=follow) as partial:
             partial.write_text(tomli_w.dumps(table), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"The options cannot be written to {path}: {error}.") from error
+
+
+def means_what_it_meant(context: click.Context) -> bool:
+    """Whether options come from a file that does not say how to guess, as those of version 0.1.
+
+    There, starting values were guessed where none was given and the model could be guessed, and else not at all.
+    """
+    source = context.get_parameter_source("guess")
+    return bool(context.default_map is not None and source not in _GIVEN)
 
 
 def options_beside(folder: Path) -> Path:

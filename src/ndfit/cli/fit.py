@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ndfit.cli.configuration import check_output, keep_beside, save
+from ndfit.cli.configuration import check_output, keep_beside, means_what_it_meant, save
 from ndfit.cli.errors import INTERRUPTED
 from ndfit.cli.job import prepare_job, tell
 from ndfit.cli.options import fit_options
@@ -31,7 +31,7 @@ _NOTHING = "Nothing is written: give --out, --report or --plot."
 @click.pass_context
 def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> None:
     """Fit a model at every position of CUBE, a FITS or HDF5 file."""
-    settings = Settings.of(values)
+    settings = Settings.of(values | {"guess_as_before": means_what_it_meant(context)})
     check_outputs(settings)
     check_output(save_config, settings.overwrite)
     job = prepare_job(settings)

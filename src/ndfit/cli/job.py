@@ -27,6 +27,7 @@ from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, open_source
 from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
+from ndfit.engine.starting import ALSO
 from ndfit.errors import AllFitsFailed, FitWarning, LoadError
 from ndfit.problem.types import Axes
 from ndfit.run.workers import using_workers
@@ -179,9 +180,10 @@ def _telling() -> Iterator[None]:
 
 
 def _guess(settings: Settings, prepared: Prepared) -> tuple[str | None, tuple[str, ...]]:
-    """Whether to guess: as asked for, else where no starting value is given and the model can be guessed for."""
+    """How to guess, and what to say of it."""
     if settings.guess is not None:
         return (None if settings.guess == "none" else settings.guess), ()
-    if prepared.has_start:
-        return None, ()
-    return ("auto", ()) if can_guess(prepared.model) else (None, (_UNGUESSED,))
+    notes = () if prepared.has_start or can_guess(prepared.model) else (_UNGUESSED,)
+    if settings.guess_as_before:
+        return (None if prepared.has_start or notes else "auto"), notes
+    return ALSO, notes

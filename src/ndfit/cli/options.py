@@ -54,8 +54,9 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--guess",
         {
-            "type": click.Choice(["auto", "none"]),
-            "help": "Estimate starting values at each position; by default where none is given and it is possible.",
+            "type": click.Choice(["also", "auto", "none"]),
+            "help": "Estimate starting values at each position: also, beside those given, and keep the better fit "
+            "(the default); auto, in their place; none, not at all.",
         },
     ),
     (

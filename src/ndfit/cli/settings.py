@@ -27,6 +27,7 @@ class Settings:
 
     Attributes
     ----------
+    guess_as_before : the options are those of a file that does not say how to guess
     keywords : of `ndfit.fit`
     """
 
@@ -52,6 +53,7 @@ class Settings:
     plot: Path | None
     overwrite: bool
     quiet: bool
+    guess_as_before: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:

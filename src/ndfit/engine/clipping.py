@@ -26,6 +26,8 @@ __all__ = ["Clip", "clip_of", "parse_clip"]
 # Of `sigma_clip`, those that do not change what its result is.
 _KEYWORDS = frozenset({"sigma", "sigma_lower", "sigma_upper", "maxiters", "cenfunc", "stdfunc", "grow"})
 _ROUNDS = 10
+# Of `sigma_clip`, where none is given.
+_SIGMA = 3.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class Clip:
     weighted: bool = True
     n_free: int = 0
 
+    @property
+    def limit(self) -> float:
+        """The least number of standard deviations beyond which a residual is clipped."""
+        both = self.keywords.get("sigma", _SIGMA)
+        sides = (self.keywords.get(name) for name in ("sigma_lower", "sigma_upper"))
+        return float(min(both if side is None else side for side in sides))
+
     def __call__(
         self, engine: Engine, block: Block, options: SolveOptions, result: BlockResult
     ) -> tuple[Block, BlockResult]:
@@ -58,7 +67,7 @@ class Clip:
             valid = kept
             block = replace(block, valid=valid, data=np.where(valid, block.data, 0.0))
             again = engine(self._started(block, valid, result, changed), options)
-            result = take_rows(result, replace(again, nfev=result.nfev + again.nfev), changed)
+            result = take_rows(result, replace(again, nfev=result.nfev + again.nfev, flags=result.flags), changed)
         return block, result
 
     def _outliers(self, engine: Engine, block: Block, valid: NDArray[np.bool_], result: BlockResult) -> Any:

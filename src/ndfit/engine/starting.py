@@ -3,7 +3,8 @@
 Flows in: a Block. Flows out: tables of starting values (N, P), one after another, of which `ndfit.engine.trials` keeps
 what fits best.
 
-The first is the caller's, or the guess from the data. The others are drawn around it, each parameter by its rule:
+The first is the caller's, or the guess from the data, or both are (`ndfit.engine.either` says which of their fits is
+kept). The others are drawn around the guess, or the caller's where there is none, each parameter by its rule:
 
 ==================  =================================================================================
 finite bounds       uniform between them
@@ -27,15 +28,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.engine import draws
+from ndfit.engine.clipping import Clip
 from ndfit.engine.draws import uniform
+from ndfit.engine.either import caller_or_guess
 from ndfit.engine.guess.estimate import Guess
 from ndfit.engine.guess.groups import SetTied
 from ndfit.engine.guess.profiles import PROFILES
-from ndfit.engine.guess.terms import Term, parse_terms
+from ndfit.engine.guess.terms import Term, depends_on_start, parse_terms
 from ndfit.engine.signs import update_ties
-from ndfit.problem.types import Block, EngineChoice, FitProblem, FloatArray
+from ndfit.engine.trials import best_of, better, from_start
+from ndfit.problem.types import Block, BlockResult, Engine, EngineChoice, FitProblem, FloatArray, SolveOptions
 
-__all__ = ["Starting", "parse_refine", "parse_starting"]
+__all__ = ["ALSO", "Starting", "parse_refine", "parse_starting"]
+
+ALSO = "also"
+"""The value of `guess` that is the default of `ndfit.fit`."""
+
+GUESSES = (None, "auto", ALSO)
 
 _CENTRE, _WIDTH, _ANGLE, _OTHER = range(4)
 _OCTAVES = 2.0
@@ -47,11 +56,13 @@ class Starting:
 
     Attributes
     ----------
-    guess : None for the caller's starting values
+    guess : None for the caller's starting values alone
     count : starting points a position
     seed : of those that are drawn
     free : places of the free parameters
     roles : place of a parameter -> its role and, of a centre, the axis
+    also : start from the caller's values as well as from the guess
+    limit : standard deviations beyond which samples will be left out, None where none will
     """
 
     guess: Guess | None = None
@@ -59,11 +70,31 @@ class Starting:
     seed: int = 0
     free: tuple[int, ...] = ()
     roles: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    also: bool = False
+    limit: float | None = None
+
+    @property
+    def fits(self) -> int:
+        """Fits a position, about."""
+        return self.count + (self.also and self.guess is not None)
 
     def make_ready(self) -> None:
         """Compile or load, in this thread, what drawing takes."""
         if self.count > 1:
             draws.make_ready()
+
+    def fit(self, engine: Engine, block: Block, options: SolveOptions) -> BlockResult:
+        """The best fit of each position from all of its starts, with the flags that are known from these."""
+        if self.guess is None or not self.also:
+            return best_of(engine, block, options, self(block))
+        caller = engine(block, options)
+        guesses = [self.guess.in_the_callers_order(table, block) for table in self.guess(block)]
+        guessed = best_of(engine, block, options, guesses)
+        best = caller_or_guess(engine, block, options, caller, guessed, len(self.free), self.limit)
+        around = np.where(np.isfinite(guesses[0]), guesses[0], block.start)
+        for table in self._all_drawn(around, block):
+            best = better(best, from_start(engine, block, options, table))
+        return best
 
     def __call__(self, block: Block) -> Iterator[FloatArray]:
         """Tables of starting values."""
@@ -71,6 +102,10 @@ class Starting:
         first = next(tables)
         yield first
         yield from tables
+        yield from self._all_drawn(first, block)
+
+    def _all_drawn(self, first: FloatArray, block: Block) -> Iterator[FloatArray]:
+        """Those that are drawn around the first."""
         if self.count > 1:
             lower, upper = (np.broadcast_to(bound, first.shape) for bound in (block.lower, block.upper))
             spans = [_span(axis, block) for axis in block.coords]
@@ -130,24 +165,41 @@ def _span(axis: FloatArray, block: Block) -> Span:
     return np.broadcast_to(low.min(axis=-1), whole), np.broadcast_to(high.max(axis=-1), whole)
 
 
-def parse_starting(problem: FitProblem, choice: EngineChoice, guess: Any, starts: Any, seed: Any) -> Starting:
+def parse_starting(
+    problem: FitProblem,
+    choice: EngineChoice,
+    guess: Any,
+    starts: Any,
+    seed: Any,
+    robust: bool = False,
+    clip: Clip | None = None,
+) -> Starting:
     """Check what the caller wants of starting values.
+
+    Parameters
+    ----------
+    robust : the loss counts outliers for less
+    clip : they are left out
 
     Raises
     ------
     ValueError
         An argument that is none of those known, or a model that cannot be guessed for.
     """
-    if guess not in (None, "auto"):
-        raise ValueError(f"guess should be None or 'auto', got {guess!r}")
+    if guess not in GUESSES:
+        raise ValueError(f"guess should be None, 'auto' or 'also', got {guess!r}")
     if not _is_whole(starts) or not 1 <= starts < 2**32:
         raise ValueError(f"starts should be a positive whole number of starting points, got {starts!r}")
     if not _is_whole(seed) or not 0 <= seed < 2**64:
         raise ValueError(f"seed should be a whole number from 0 to 2^64 - 1, got {seed!r}")
     params = problem.params
     terms = _terms(problem.model, required=guess == "auto")
-    guesser = Guess(terms, params.free, _tied_by(problem, choice)) if guess == "auto" else None
-    return Starting(guesser, int(starts), int(seed), params.free, _roles(terms))
+    outliers = robust or clip is not None
+    wanted = guess == "auto" or (guess == ALSO and depends_on_start(terms, params.free))
+    guesser = Guess(terms, params.free, _tied_by(problem, choice), outliers) if wanted else None
+    return Starting(
+        guesser, int(starts), int(seed), params.free, _roles(terms), guess == ALSO, None if clip is None else clip.limit
+    )
 
 
 def parse_refine(refine: Any) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ndfit.problem.types import Block, BlockResult, Engine, FloatArray, SolveOptions, Status, usable
 
-__all__ = ["best_of", "better", "take_rows"]
+__all__ = ["best_of", "better", "from_start", "take_rows"]
 
 _STARTABLE = [Status.READY, Status.NON_FINITE_START]
 
@@ -27,10 +27,15 @@ def best_of(engine: Engine, block: Block, options: SolveOptions, starts: Iterabl
     starts : tables (N, P), at least one. Positions with a value that is not finite are left out.
     """
     tables = iter(starts)
-    best = engine(_started(block, next(tables)), options)
+    best = from_start(engine, block, options, next(tables))
     for table in tables:
-        best = better(best, engine(_started(block, table), options))
+        best = better(best, from_start(engine, block, options, table))
     return best
+
+
+def from_start(engine: Engine, block: Block, options: SolveOptions, table: FloatArray) -> BlockResult:
+    """Fit from one table of starting values."""
+    return engine(_started(block, table), options)
 
 
 def _started(block: Block, start: FloatArray) -> Block:
@@ -51,7 +56,10 @@ def better(first: BlockResult, second: BlockResult) -> BlockResult:
 
 
 def take_rows(first: BlockResult, second: BlockResult, taken: NDArray[np.bool_]) -> BlockResult:
-    """The second result in the rows that are taken, the first in the others; `nfev` is the second's everywhere."""
+    """The second result in the rows that are taken, the first in the others; `nfev` is the second's everywhere.
+
+    Where the first has flags and the second has none, rows that are taken lose theirs.
+    """
 
     def pick(left: Any, right: Any) -> Any:
         if left is None:
@@ -69,6 +77,7 @@ def take_rows(first: BlockResult, second: BlockResult, taken: NDArray[np.bool_])
         warnings=_of_rows(first.warnings, ~taken) | _of_rows(second.warnings, taken),
         info=pick(first.info, second.info),
         edm=pick(first.edm, second.edm),
+        flags=pick(first.flags, np.zeros_like(first.flags) if second.flags is None else second.flags),
     )
 
 

@@ -51,7 +51,7 @@ def _known_before(work: Work) -> float:
 
 
 def _fits_a_position(work: Work) -> int:
-    return work.starting.count + (0 if work.bootstrap is None else work.bootstrap.count)
+    return work.starting.fits + (0 if work.bootstrap is None else work.bootstrap.count)
 
 
 def _time(work: Work, inputs: Inputs) -> float:

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.either import ALIKE
 from ndfit.output.maps import Maps
 from ndfit.problem.arrange import Region
-from ndfit.problem.types import BlockResult, FitProblem, FloatArray, Status
+from ndfit.problem.types import BlockResult, FitProblem, Flag, FloatArray, Status
 from ndfit.run.load import Inputs, inputs_of
 from ndfit.run.stages import Stages
 from ndfit.run.tasks import Cut, Solved
@@ -68,13 +69,18 @@ def refine_from_neighbours(
         if not pending.any():
             return
         tried |= pending
-        improved = _fit_again(maps, pending, steps, problem, regions, partial(stages, f"refine-{number:02d}", work))
+        solve = partial(stages, f"refine-{number:02d}", work)
+        improved = _fit_again(maps, pending, steps, problem, regions, solve, work.options.absolute_sigma)
         tried &= ~neighbours(improved, steps, False)
 
 
 def from_solutions(maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: Stages) -> None:
-    """Do the work from the solutions that are there, in place; positions without one stay as they are."""
+    """Do the work from the solutions that are there, in place; positions without one stay as they are.
+
+    What the first fits have told of their starts stays true of these.
+    """
     solutions, usable = maps.parameters.copy(), maps.usable
+    ambiguous = maps.flags & np.uint32(Flag.AMBIGUOUS)
 
     def cut(region: Region) -> Inputs:
         everywhere: Any = (slice(None), *region)
@@ -83,6 +89,7 @@ def from_solutions(maps: Maps, work: Work, problem: FitProblem, regions: tuple[R
     with closing(stages("from-solutions", work, cut, regions)) as solved:
         for region, result in solved:
             maps.take(region, result, usable[region])
+    maps.flags |= ambiguous
 
 
 def neighbour_steps(n_axes: int) -> tuple[Step, ...]:
@@ -128,9 +135,10 @@ def _fit_again(
     problem: FitProblem,
     regions: tuple[Region, ...],
     solve: Callable[[Cut, list[Region]], Solved[BlockResult]],
+    absolute: bool,
 ) -> NDArray[np.bool_]:
-    """One round; returns which positions were improved."""
-    solutions = maps.parameters.copy()
+    """One round; returns which positions were improved. `absolute`: weights are 1 / sigma."""
+    solutions, n_free = maps.parameters.copy(), len(problem.params.free)
     anywhere: NDArray[np.bool_] = np.any(pending, axis=0, keepdims=True)[0]
 
     def cut(region: Region) -> Inputs:
@@ -140,8 +148,20 @@ def _fit_again(
     busy = [region for region in regions if anywhere[region].any()]
     with closing(solve(cut, busy)) as solved:
         for region, result in solved:
+            before, ambiguous = maps.cost[region].copy(), maps.flags[region] & np.uint32(Flag.AMBIGUOUS)
             improved[region] = maps.improve(region, result)
+            maps.flags[region] |= np.where(_is_alike(maps, region, before, absolute, n_free), ambiguous, np.uint32(0))
     return improved
+
+
+def _is_alike(
+    maps: Maps, region: tuple[slice, ...], before: FloatArray, absolute: bool, n_free: int
+) -> NDArray[np.bool_]:
+    """Where the cost is no lower than that of a fit that would have been ambiguous with the one before."""
+    degrees = np.maximum(maps.n_samples[region] - n_free, 1)
+    variance = 1.0 if absolute else 2.0 * maps.cost[region] / degrees
+    with np.errstate(invalid="ignore"):
+        return np.asarray(2.0 * (before - maps.cost[region]) <= ALIKE * variance)
 
 
 def _trials(

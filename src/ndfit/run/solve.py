@@ -79,7 +79,7 @@ def solve(
     keep_info : keep what the caller's fitter reports of each fit
     on_region : called in this thread with each region's results
     """
-    workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits * work.starting.count)
+    workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits * work.starting.fits)
     seconds = _seconds_per_fit(choice, work, problem)
     if schedule.warn_if_slow:
         _warn_if_slow(choice, problem, workers, seconds)

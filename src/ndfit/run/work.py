@@ -102,10 +102,15 @@ class Work:
 
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
-        starts = self.starting(block) if inputs.trials is None else self._trials(block, inputs.trials)
-        clipped, result = self._clipped(block, best_of(self.engine, block, self.options, starts))
+        if inputs.trials is None:
+            best = self.starting.fit(self.engine, block, self.options)
+        else:
+            best = best_of(self.engine, block, self.options, self._trials(block, inputs.trials))
+        clipped, result = self._clipped(block, best)
         result = self.canonical(result, block)
+        known = result.flags
         result = replace(finish(result, clipped, self.params), warnings=_with_limits(result))
+        result = _with_flags(result, known)
         if self.bootstrap is not None:
             result = self.bootstrap(self._refit, self.engine.values, clipped, self.options, result)
         return _note_left_out(result, block, inputs) if self.filter_non_finite else result
@@ -128,6 +133,11 @@ class Work:
         free = np.isin(np.arange(block.start.shape[1]), self.params.free)
         for trial in trials:
             yield np.where(free, trial.reshape(len(trial), -1).T, block.start)
+
+
+def _with_flags(result: BlockResult, known: NDArray[np.uint32] | None) -> BlockResult:
+    """The flags of the result and those that its starts have told."""
+    return result if known is None or result.flags is None else replace(result, flags=result.flags | known)
 
 
 def _with_limits(result: BlockResult) -> dict[int, tuple[str, ...]]:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from ndfit.engine.guess.attempt import Attempt, attempt
 from ndfit.engine.guess.groups import SetTied, Setting
+from ndfit.engine.guess.order import in_the_callers_order
+from ndfit.engine.guess.outliers import without_outliers
 from ndfit.engine.guess.search import Limits, scales_of, strongest
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import Tile, tiles
@@ -39,11 +41,13 @@ class Guess:
     terms : of the model
     free : places of the free parameters
     set_tied : sets the columns of tied parameters, given (n, P) values; None where nothing is tied
+    outliers : samples that stand alone are no lines
     """
 
     terms: tuple[Term, ...]
     free: tuple[int, ...]
     set_tied: SetTied | None
+    outliers: bool = False
 
     def __call__(self, block: Block) -> Iterator[FloatArray]:
         """Tables of starting values, (N, P), inside the bounds. In the second, fits that have no use for it are NaN."""
@@ -51,10 +55,15 @@ class Guess:
         lower, upper = (np.broadcast_to(bound, first.shape) for bound in (block.lower, block.upper))
         for rows, tile in tiles(block):
             with np.errstate(all="ignore"):  # fits without samples come along
-                self._guess(tile, lower[rows], upper[rows], first[rows], second[rows])
+                clean = without_outliers(tile) if self.outliers else tile
+                self._guess(clean, lower[rows], upper[rows], first[rows], second[rows])
         yield first
         if np.isfinite(second).all(axis=1).any():
             yield second
+
+    def in_the_callers_order(self, table: FloatArray, block: Block) -> FloatArray:
+        """A table with lines that could be exchanged in the order of the block's starting values."""
+        return in_the_callers_order(table, block, self.terms, self.free, self.set_tied)
 
     def _guess(self, tile: Tile, lower: FloatArray, upper: FloatArray, first: FloatArray, second: FloatArray) -> None:
         """Fill in the rows of both tables; the second holds NaN."""

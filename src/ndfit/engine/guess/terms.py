@@ -6,6 +6,7 @@ with what can be guessed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from astropy.modeling import models as astropy_models
 from ndfit.engine.guess.background import BASES
 from ndfit.engine.guess.profiles import PROFILES
 
-__all__ = ["Term", "parse_terms"]
+__all__ = ["Term", "depends_on_start", "parse_terms"]
 
 _SIGNS = {"+": (1.0, 1.0), "-": (1.0, -1.0)}
 
@@ -51,6 +52,17 @@ def parse_terms(model: Any) -> tuple[Term, ...]:
         The model is something else than a sum, or a term is of a class that is in no table.
     """
     return tuple(_terms(model, 0, 1.0))
+
+
+def depends_on_start(terms: Sequence[Term], free: Sequence[int]) -> bool:
+    """Whether anything is free in which the model is not linear."""
+    return any(
+        column in free
+        for term in terms
+        if term.is_line
+        for place, column in enumerate(term.columns)
+        if place != PROFILES[term.kind].amplitude
+    )
 
 
 def _terms(model: Any, first: int, sign: float) -> list[Term]:
