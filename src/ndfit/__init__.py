@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ndfit.once import LOADING
+
 if TYPE_CHECKING:
     from ndfit.api import fit, parallel_fit_dask, select
     from ndfit.errors import AllFitsFailed, CheckpointError, FitWarning, LoadError
@@ -60,7 +62,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    with LOADING:
+        return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

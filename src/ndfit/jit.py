@@ -11,15 +11,13 @@ is done by one thread at a time, and a `Compiled` is called without looking anyt
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
-import threading
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import llvmlite
 import numba
@@ -35,6 +33,7 @@ from numba.core.serialize import dumps
 from numba.experimental import function_type as _function_type  # noqa: F401
 
 from ndfit import code_cache
+from ndfit.once import LOADING
 
 if config.DISABLE_JIT:
     raise ImportError("numba is told not to compile, by NUMBA_DISABLE_JIT")
@@ -50,7 +49,6 @@ __all__ = [
     "compile_cached",
     "files_key",
     "inlined",
-    "kept",
     "processor_features",
 ]
 
@@ -76,33 +74,8 @@ All arrays have LANES values a row. The coordinates of a sample are rows `sample
 `r * TILE + i` of `rows` receives output r at sample i.
 """
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# Held while numba compiles or loads. A fork waits for it: the child has no thread that would ever release it.
-_COMPILING = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_COMPILING.acquire, after_in_parent=_COMPILING.release, after_in_child=_COMPILING.release
-    )
-
 # Settings of numba's, from variables of the environment, that change what comes out.
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "NRT_STATS")
-
-
-def kept(build: Callable[P, T]) -> Callable[P, T]:
-    """A function that compiles: its results are kept, and one thread at a time is in it.
-
-    For `build`, or anything else that has numba do something, whose arguments can be hashed.
-    """
-    known = cache(build)
-
-    @wraps(build)
-    def get(*arguments: P.args, **keywords: P.kwargs) -> T:
-        with _COMPILING:
-            return known(*arguments, **keywords)  # type: ignore[arg-type]
-
-    return get
 
 
 def processor_features() -> str:
@@ -148,7 +121,7 @@ def compile_cached(function: Callable[..., Any], signature: Any, key: str, **fla
     **flags : options of `numba.njit`.
     """
     options = {"nogil": True, "error_model": "numpy", **flags}
-    with _COMPILING:
+    with LOADING:
         dispatcher = njit(**options)(function)
         dispatcher._cache = _OnDisk(f"{function.__qualname__} {signature} {sorted(options.items())} {key}")
         entry = dispatcher.compile(signature)

@@ -7,12 +7,12 @@ must work all the same.
 
 from __future__ import annotations
 
-from functools import cache
+from ndfit.once import kept
 
 __all__ = ["why_not_compiled"]
 
 
-@cache
+@kept
 def why_not_compiled() -> str:
     """Why nothing can be compiled here; empty where it can."""
     try:

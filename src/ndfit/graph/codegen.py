@@ -28,7 +28,8 @@ from ndfit.graph.interpret import tied_values, values_of
 from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 from ndfit.graph.separate import separate
-from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key, kept
+from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
+from ndfit.once import kept
 from ndfit.vmath.intrinsics import widest
 
 __all__ = ["ModelCode", "ModelFunctions", "generate"]

@@ -19,6 +19,7 @@ from ndfit.engine.signs import Canonical
 from ndfit.engine.starting import Starting
 from ndfit.engine.symmetries import symmetries_of
 from ndfit.engine.trials import best_of
+from ndfit.once import LOADING
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import (
     STATUS,
@@ -95,10 +96,11 @@ class Work:
 
     def make_ready(self) -> None:
         """Import, compile or load, in this thread, what solving takes: threads that start together find it done."""
-        self.engine.make_ready(self.options)
-        self.starting.make_ready()
-        if self.bootstrap is not None:
-            self.bootstrap.make_ready()
+        with LOADING:
+            self.engine.make_ready(self.options)
+            self.starting.make_ready()
+            if self.bootstrap is not None:
+                self.bootstrap.make_ready()
 
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)

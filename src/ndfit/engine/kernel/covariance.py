@@ -35,7 +35,8 @@ from ndfit.engine.kernel.workspace import (
     Job,
     View,
 )
-from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key, kept
+from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
+from ndfit.once import kept
 
 NAN = float("nan")
 SINGULAR = float(np.finfo(float).eps)  # of a column's length, times the number of samples

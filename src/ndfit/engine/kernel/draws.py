@@ -14,7 +14,8 @@ from numba import types
 
 from ndfit.engine import draws
 from ndfit.engine.draws import LEFT, LOW, RIGHT, WORD, philox
-from ndfit.jit import compile_cached, files_key, inlined, kept
+from ndfit.jit import compile_cached, files_key, inlined
+from ndfit.once import kept
 
 __all__ = ["compiled_fill"]
 

@@ -27,7 +27,8 @@ from ndfit.engine.kernel.step import judge, propose
 from ndfit.engine.kernel.system import assemble, eliminate
 from ndfit.engine.kernel.values import GROUPS, Int, Local
 from ndfit.engine.kernel.workspace import KEEP, LINEAR, ROWS, START, Field, Job, Limit, View
-from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key, kept
+from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
+from ndfit.once import kept
 
 
 def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_address: Any) -> None:

@@ -30,7 +30,8 @@ from typing import Any
 from numba import types
 
 from ndfit import vmath
-from ndfit.jit import LANES, POINTER, TILE, compile_cached, files_key, inlined, kept
+from ndfit.jit import LANES, POINTER, TILE, compile_cached, files_key, inlined
+from ndfit.once import kept
 from ndfit.vmath.intrinsics import polynomial, select
 
 __all__ = ["REWEIGH", "compiled_loss"]

@@ -1,0 +1,37 @@
+"""What a process does once, and in one thread at a time: importing, compiling and loading late.
+
+Flows in: functions. Flows out: the same, made safe for threads and forks. A process that is forked in the middle of an
+import or a compilation would leave the child with locks that no thread of it ever releases. So a fork waits for what is
+done here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import ParamSpec, TypeVar
+
+__all__ = ["LOADING", "kept"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOADING = threading.RLock()
+"""Held by the thread that imports, compiles or loads."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=LOADING.acquire, after_in_parent=LOADING.release, after_in_child=LOADING.release)
+
+
+def kept(build: Callable[P, T]) -> Callable[P, T]:
+    """A function whose results are kept, and which one thread at a time is in. Arguments can be hashed."""
+    known = cache(build)
+
+    @wraps(build)
+    def get(*arguments: P.args, **keywords: P.kwargs) -> T:
+        with LOADING:
+            return known(*arguments, **keywords)  # type: ignore[arg-type]
+
+    return get
