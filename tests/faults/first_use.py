@@ -13,7 +13,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 SIZE, CHANNELS, WIDTH = 12, 30, 2.0
@@ -207,11 +208,13 @@ def _fork_and(children: list[Callable[[], None]], own: Callable[[], None]) -> No
         raise RuntimeError(f"children ended with {ended}")
 
 
-def _client(**keywords: Any) -> Any:
+@contextmanager
+def _client(**keywords: Any) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     pages = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": None}
-    return Client(LocalCluster(**keywords, **pages))
+    with LocalCluster(**keywords, **pages) as cluster, Client(cluster) as client:
+        yield client
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ worker is lost with it. A region is one task, which loads what is lazy; arrays o
 region, which keeps them until it is solved. Only what workers hold already is brought to a region by dask. Results come
 back in shared memory from workers of this machine, and as dask brings them from others. Names are of one run alone, so
 that runs on one client do not meet.
+
+Workers may join and leave at any time: `ndfit.run.crowd` says how many there are. One that joins with other versions is
+found out by its first task.
 """
 
 from __future__ import annotations
@@ -13,18 +16,21 @@ from __future__ import annotations
 import concurrent.futures as cf
 import time
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import cloudpickle
 import dask
 
+from ndfit.errors import FitWarning, LoadError
 from ndfit.problem.arrange import Region
+from ndfit.run.crowd import Crowd
 from ndfit.run.load import Inputs, culled, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.slot import Address, Slot
 from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_arrays, solve_inputs, without_arrays
+from ndfit.run.versions import Versions, difference, versions_here
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_on_cluster"]
@@ -36,8 +42,6 @@ SMALL = 2**16
 # While the first regions go out: a scheduler in this process, as that of a LocalCluster, waits as long as this thread
 # cuts the next ones.
 SECONDS_TO_HAND_OUT = 0.02
-# Those that decide what comes out.
-_PACKAGES = ["ndfit", "numba", "numpy"]
 
 
 def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
@@ -46,9 +50,10 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     Raises
     ------
     RuntimeError
-        A worker has another version of a package that matters, or a region ended several workers.
+        A worker has another version of a package that matters, a region ended several workers, or all workers are gone
+        for longer than `ndfit.no-workers-timeout` of dask's configuration says.
     """
-    from distributed import KilledWorker, LocalCluster
+    from distributed import LocalCluster
 
     client = workers.where
     # Results that pass through the scheduler are copied twice more; but elsewhere workers may be out of reach.
@@ -69,14 +74,29 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
         remote.add_done_callback(partial(_fetch, local, slots, direct))
         return local
 
-    try:
-        yield from keep_busy(submit, cut, regions, workers.count)
-    except KilledWorker as error:
-        raise RuntimeError(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
-    finally:
+    def cancel() -> None:
         client.cancel(list(slots))
+
+    try:
+        yield from keep_busy(submit, cut, regions, Crowd(client, cancel))
+    except Exception as error:
+        _explain(client, error)
+        raise
+    finally:
+        cancel()
         for slot in list(slots.values()):
             slot.close()
+
+
+def _explain(client: Any, error: Exception) -> None:
+    """Raise what lies behind an error where it says something else."""
+    from distributed import KilledWorker
+
+    if isinstance(error, KilledWorker):
+        raise RuntimeError(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
+    if not isinstance(error, (LoadError, FitWarning)):
+        with suppress(OSError):  # the scheduler is gone
+            _check_versions(client)  # a worker of another version may not even be able to read its task
 
 
 def _submitted(client: Any, shared: Any, inputs: Inputs, address: Address | None) -> Any:
@@ -84,9 +104,11 @@ def _submitted(client: Any, shared: Any, inputs: Inputs, address: Address | None
     inputs = read_maps(inputs)
     whole = culled(inputs)
     if all(map(_is_whole, whole.arrays)):
-        return client.submit(leaving, address, solve_inputs, shared, whole, pure=False)
-    solve = dask.delayed(leaving, pure=False)
-    return client.compute(solve(address, solve_arrays, shared, without_arrays(inputs), *inputs.arrays))
+        return client.submit(_checked, versions_here(), leaving, address, solve_inputs, shared, whole, pure=False)
+    solve = dask.delayed(_checked, pure=False)
+    return client.compute(
+        solve(versions_here(), leaving, address, solve_arrays, shared, without_arrays(inputs), *inputs.arrays)
+    )
 
 
 def _is_whole(array: Any) -> bool:
@@ -114,13 +136,19 @@ def _fetch(local: cf.Future[Any], slots: dict[Any, Slot], direct: bool | None, r
 
 
 def _check_versions(client: Any) -> None:
-    found = client.get_versions(packages=_PACKAGES)
+    found = client.get_versions(packages=list(versions_here()))
     for worker, theirs in found["workers"].items():
-        for name in _PACKAGES:
-            told, ours = (side["packages"].get(name) for side in (theirs, found["client"]))
-            if told != ours:
-                has = f"{name} {told}" if told else f"no {name}"
-                raise RuntimeError(
-                    f"the worker {worker} has {has}, and this process has {name} {ours}: results would not be the "
-                    "same. Install the same versions everywhere, and start the workers again"
-                )
+        _refuse(difference(worker, theirs["packages"], versions_here()))
+
+
+def _checked(wanted: Versions, solve: Any, *arguments: Any) -> Any:
+    """In a worker: what `solve` makes of the arguments, where this process has the versions that the caller has."""
+    from distributed import get_worker
+
+    _refuse(difference(get_worker().address, versions_here(), wanted))
+    return solve(*arguments)
+
+
+def _refuse(sentence: str) -> None:
+    if sentence:
+        raise RuntimeError(sentence)

@@ -51,7 +51,9 @@ def _solve_here(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Wor
 def _solve_in_threads(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
     make_ready(task)
     with cf.ThreadPoolExecutor(workers.count, thread_name_prefix="ndfit") as pool:
-        yield from keep_busy(lambda inputs: pool.submit(lambda: task(load(inputs))), cut, regions, workers.count)
+        yield from keep_busy(
+            lambda inputs: pool.submit(lambda: task(load(inputs))), cut, regions, lambda: workers.count
+        )
 
 
 def _solve_with_get(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:

@@ -62,7 +62,7 @@ def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], worke
     crew = _Crew(cloudpickle.dumps(task))
     with cf.ThreadPoolExecutor(workers.count, "ndfit", _leave_interrupts_to_the_caller) as pool:
         try:
-            yield from keep_busy(lambda inputs: pool.submit(crew.solve, inputs), cut, regions, workers.count)
+            yield from keep_busy(lambda inputs: pool.submit(crew.solve, inputs), cut, regions, lambda: workers.count)
         finally:
             crew.end()
 

@@ -33,11 +33,16 @@ SCHEDULERS = {
 
 # A job that one worker ends within this time is not worth starting processes for.
 SECONDS_WORTH_PROCESSES = 5.0
+# Threads that regions are cut for where a cluster has none yet.
+THREADS_TO_COME = 8
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Where regions are solved: a name of `SCHEDULERS`, a distributed client or a dask `get` function; and how many."""
+    """Where regions are solved: a name of `SCHEDULERS`, a distributed client or a dask `get` function; and how many.
+
+    A cluster's `count` is what it has at the beginning; `ndfit.run.cluster` asks again.
+    """
 
     where: Any
     count: int
@@ -65,7 +70,7 @@ def resolve_workers(scheduler: Any, engine: Engine, n_fits: int) -> Workers:
     if where == "synchronous":
         return Workers(where, 1)
     if _is_client(where):
-        return Workers(where, max(1, sum(where.nthreads().values())))
+        return Workers(where, sum(where.nthreads().values()) or THREADS_TO_COME)
     return Workers(where, int(dask.config.get("num_workers", None) or CPU_COUNT))
 
 

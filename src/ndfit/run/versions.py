@@ -1,0 +1,42 @@
+"""Whether other processes have the versions that this one has.
+
+Flows in: versions of the packages that decide what comes out. Flows out: what a worker has in their place, in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ["Versions", "difference", "versions_here"]
+
+Versions = Mapping[str, str | None]
+
+# Those that decide what comes out.
+_PACKAGES = ("ndfit", "numba", "numpy")
+
+
+@cache
+def versions_here() -> Versions:
+    """Package -> version in this process, None where there is none."""
+    return {name: _version(name) for name in _PACKAGES}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def difference(worker: str, theirs: Versions, ours: Versions) -> str:
+    """In a sentence, the first package of another version in a worker; empty where there is none."""
+    for name, wanted in ours.items():
+        if theirs.get(name) != wanted:
+            has = f"{name} {theirs[name]}" if theirs.get(name) else f"no {name}"
+            return (
+                f"the worker {worker} has {has}, and this process has {name} {wanted}: results would not be the same. "
+                "Install the same versions everywhere, and start the workers again"
+            )
+    return ""
