@@ -14,10 +14,13 @@ import astropy.units as u
 import numpy as np
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 
+from ndfit.problem.containers import open_coordinate
 from ndfit.problem.types import Axes
 from ndfit.problem.wcs import from_wcs
 
-__all__ = ["Coordinate", "coordinates"]
+__all__ = ["Coordinate", "coordinates", "is_copied"]
+
+_MOST_COPIED = 2**22  # numbers, 32 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +29,8 @@ class Coordinate:
 
     Attributes
     ----------
-    values : float64 array, numpy or dask, with the data's number of axes and broadcastable to the data. It may share
-        memory with an array of the caller's: it is read, never written.
+    values : float64 array, numpy or dask, with the data's number of axes and broadcastable to the data. A large one may
+        share memory with an array of the caller's: it is read, never written.
     unit : unit of the values; None where they are plain numbers.
     name : what it is, for labels and messages.
     """
@@ -88,7 +91,7 @@ def _as_sequence(world: Any) -> tuple[Any, ...]:
 
 
 def _from_arrays(world: tuple[Any, ...], axes: Axes) -> tuple[Coordinate, ...]:
-    plain = [_plain(item) for item in world]
+    plain = [_plain(item, f"world[{position}]") for position, item in enumerate(world)]
     if len(plain) != len(axes.fitting):
         raise ValueError(
             f"The number of world arrays ({len(plain)}) must match number of fitting axes ({len(axes.fitting)})"
@@ -99,9 +102,9 @@ def _from_arrays(world: tuple[Any, ...], axes: Axes) -> tuple[Coordinate, ...]:
     )
 
 
-def _plain(item: Any) -> tuple[Any, u.UnitBase | None]:
+def _plain(item: Any, name: str) -> tuple[Any, u.UnitBase | None]:
     """Separate numbers and unit. A dask array is not computed."""
-    unit = getattr(item, "unit", None)
+    item, unit = open_coordinate(item, name)
     as_it_is = hasattr(item, "__dask_graph__") or isinstance(item, np.ma.MaskedArray)
     values = item if as_it_is else np.asarray(item)
     if values.dtype.kind not in "iuf" or values.ndim == 0:
@@ -109,10 +112,16 @@ def _plain(item: Any) -> tuple[Any, u.UnitBase | None]:
             "world should be None, a WCS object or a tuple of arrays of real numbers, one for each fitting axis; "
             f"got {_described(item, values)}"
         )
-    values = values.astype(np.float64, copy=False)
+    # Small ones are copied, so that what the caller changes later has no part in the result.
+    values = values.astype(np.float64, copy=is_copied(values))
     if isinstance(values, np.ma.MaskedArray):
         values = values.filled(np.nan)
-    return values, None if unit is None else u.Unit(unit)
+    return values, unit
+
+
+def is_copied(values: Any) -> bool:
+    """Whether coordinates are few enough to be copied from the caller's array, in memory."""
+    return isinstance(values, np.ndarray) and values.size <= _MOST_COPIED
 
 
 def _described(item: Any, values: Any) -> str:

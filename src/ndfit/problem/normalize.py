@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from astropy.modeling import Model
+from astropy.wcs import WCS
 
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.axes import parse_axes
@@ -54,7 +55,7 @@ def normalize(
         Each says what was expected, what arrived and what to do.
     """
     _check_model(model)
-    raw = unpack(data, data_unit, weights, mask, world)
+    raw = unpack(data, data_unit, weights, mask, world, fitting_axes)
     axes = parse_axes(fitting_axes, tuple(raw.data.shape), model.n_inputs)
     if preserve_native_chunks:
         _check_native_chunks(raw.data, raw.weights, axes)
@@ -69,6 +70,8 @@ def normalize(
     transform = set_linear_basis(bare, values) if linear else None
     params = parameter_table(model, bare, plan, limits, axes, sample_coordinates(values, axes, _N_TRIED))
     wcs = low_level(raw.world)
+    if isinstance(wcs, WCS):  # which a caller may change later
+        wcs = wcs.deepcopy()
     map_wcs, map_wcs_note = wcs_of_maps(wcs, axes)
     return FitProblem(
         original=own_copy(model),

@@ -19,6 +19,7 @@ from astropy import units as u
 from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
 from astropy.utils.exceptions import AstropyUserWarning
 
+from ndfit.problem.containers import open_beside, open_data
 from ndfit.problem.deferred import Deferred
 from ndfit.problem.types import Axes
 
@@ -50,13 +51,13 @@ def is_lazy(array: Any) -> bool:
     return type(array).__module__.partition(".")[0] == "dask"
 
 
-def unpack(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any) -> RawSamples:
+def unpack(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any, fitting_axes: Any = None) -> RawSamples:
     """Open the container the data came in. Keywords that were given win over what the container holds.
 
     Raises
     ------
     TypeError
-        The data are not real numbers.
+        The data are not real numbers, or come in a container that says what would be lost.
     ValueError
         The data are a dask array with unknown chunk sizes, or `data_unit` is not a unit.
     astropy.units.UnitConversionError
@@ -64,6 +65,9 @@ def unpack(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any) -> Ra
     """
     if isinstance(data, NDData):
         data, data_unit, weights, mask, world = _open_nddata(data, data_unit, weights, mask, world)
+    else:
+        weights, mask = open_beside(weights, data, "weights"), open_beside(mask, data, "mask")
+        data, data_unit = open_data(data, data_unit, world, fitting_axes)
     data, own_mask = _split_mask(data)
     masks = tuple(part for part in (own_mask, mask) if part is not None)
     unit = _parse_unit(data_unit)
@@ -75,8 +79,8 @@ def unpack(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any) -> Ra
     return RawSamples(_check_array(data), unit, weights, masks, world)
 
 
-def weights_of(uncertainty: Any, weights: Any) -> Any:
-    """What to use as weights: those given, or what `uncertainty` says.
+def weights_of(uncertainty: Any, weights: Any, data: Any = None) -> Any:
+    """What to use as weights: those given, or what `uncertainty`, of these data, says.
 
     Raises
     ------
@@ -89,7 +93,9 @@ def weights_of(uncertainty: Any, weights: Any) -> Any:
         raise ValueError("give either uncertainty or weights (1/sigma), not both")
     if isinstance(uncertainty, NDUncertainty):
         return uncertainty
-    values, own_mask = _split_mask(uncertainty)  # an NDUncertainty forgets its array's mask
+    values, own_mask = _split_mask(
+        open_beside(uncertainty, data, "uncertainty")
+    )  # an NDUncertainty forgets its array's mask
     return StdDevUncertainty(values if own_mask is None else np.where(own_mask, np.inf, values), copy=False)
 
 

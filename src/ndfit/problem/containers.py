@@ -1,0 +1,206 @@
+"""Objects of other libraries that say more than numbers: what ndfit reads of them, and what it refuses.
+
+Flows in: data, coordinates, weights or mask as the caller gave them. Flows out: arrays; or an error with the line to
+type instead. An object is known by the names of its classes, so that nobody's library is imported.
+
+A container's coordinates, unit and mask are used or refused, never dropped. What is refused:
+
+    xarray.DataArray     with coordinates, where `world` is not given; with `units` among its attributes, where
+                         `data_unit` is not given; `weights` and `mask` whose dimensions are in another order
+    xarray.Dataset       it holds several arrays
+    pandas objects       with an index that is more than a count, where `world` is not given
+    SpectralCube         its mask, unit and WCS
+    anything else        that has coordinates, a unit, a mask or uncertainties under a name that tells
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import NDData, NDUncertainty
+from astropy.table import Column
+
+from ndfit.problem.deferred import Deferred
+
+__all__ = ["open_beside", "open_coordinate", "open_data"]
+
+# Attributes under which objects say more than numbers.
+_SAYS = {
+    "coords": "coordinates",
+    "axes_manager": "coordinates",
+    "spectral_axis": "coordinates",
+    "wcs": "coordinates",
+    "unit": "a unit",
+    "units": "a unit",
+    "mask": "a mask",
+    "uncertainty": "uncertainties",
+}
+_READ = (np.ma.MaskedArray, u.Quantity, NDData, NDUncertainty, Deferred, list, tuple, int, float)
+
+
+def open_data(data: Any, data_unit: Any, world: Any, fitting_axes: Any) -> tuple[Any, Any]:
+    """Data and their unit, out of a container that is no NDData.
+
+    Raises
+    ------
+    TypeError
+        The container says something that would be lost; the message has the line to type.
+    """
+    for is_one, open_one in _CONTAINERS:
+        if is_one(data):
+            return open_one(data, data_unit, world, fitting_axes)
+    _refuse_unread(data, "data")
+    return data, data_unit
+
+
+def open_beside(array: Any, data: Any, name: str) -> Any:
+    """Weights, a mask or uncertainties, beside data as the caller gave them.
+
+    Raises
+    ------
+    TypeError
+        Dimensions are in another order than those of the data, or the object says something that would be lost.
+    """
+    if _is(array, "xarray", "DataArray"):
+        if _is(data, "xarray", "DataArray") and list(array.dims) != [dim for dim in data.dims if dim in array.dims]:
+            raise TypeError(
+                f"{name} has the dimensions {array.dims}, and data {data.dims}: pass "
+                f"{name}.transpose({', '.join(repr(dim) for dim in data.dims if dim in array.dims)})"
+            )
+        if array.attrs.get("units"):
+            raise TypeError(
+                f"{name} is a DataArray with units {array.attrs['units']!r}, which are not read: pass {name}.values, "
+                "in the unit of the data, or a Quantity"
+            )
+        return array.data
+    if _is_pandas(array):
+        return array.to_numpy()
+    _refuse_unread(array, name)
+    return array
+
+
+def open_coordinate(item: Any, name: str) -> tuple[Any, u.UnitBase | None]:
+    """Numbers of a coordinate and their unit.
+
+    Raises
+    ------
+    TypeError
+        The unit cannot be read.
+    """
+    if _is(item, "xarray", "DataArray"):
+        text = item.attrs.get("units")
+        try:
+            return item.data, u.Unit(text) if text else None
+        except (ValueError, TypeError):
+            raise TypeError(
+                f"{name} is a DataArray with units {text!r}, which astropy cannot read: pass its values, or a Quantity"
+            ) from None
+    if _is_pandas(item):
+        return item.to_numpy(), None
+    unit = getattr(item, "unit", None)
+    return item, None if unit is None else u.Unit(unit)
+
+
+def _of_dataarray(data: Any, data_unit: Any, world: Any, fitting_axes: Any) -> tuple[Any, Any]:
+    if world is None and data.coords:
+        names = [data.dims[axis] for axis in _axes(fitting_axes, data.ndim)]
+        lines = [
+            f'data["{name}"].values' if name in data.coords else f"np.arange({data.sizes[name]})" for name in names
+        ]
+        numbers = "data.values" if isinstance(data.data, np.ndarray) else "data.data"
+        raise TypeError(
+            f"data is an xarray.DataArray with the coordinates {', '.join(map(str, data.coords))}, which are not read: "
+            f"pass {numbers} and world=({''.join(line + ', ' for line in lines).rstrip()})"
+        )
+    units = data.attrs.get("units")
+    if units and data_unit is None:
+        raise TypeError(
+            f"data is an xarray.DataArray with units {units!r}, which are not read: pass data_unit={units!r}, or "
+            "data.values for numbers without a unit"
+        )
+    return data.data, data_unit
+
+
+def _of_dataset(data: Any, *_: Any) -> tuple[Any, Any]:
+    names = ", ".join(map(str, data.data_vars))
+    raise TypeError(
+        f'data is an xarray.Dataset: pass one of its arrays ({names}), such as data["{next(iter(data), "")}"]'
+    )
+
+
+def _of_pandas(data: Any, data_unit: Any, world: Any, _: Any) -> tuple[Any, Any]:
+    if world is None and not _counts(data.index):
+        raise TypeError(
+            f"data is a pandas.{type(data).__name__} with an index, which is not read: pass data.to_numpy() and "
+            "world=(data.index.to_numpy(),), or a coordinate of the axis that is fitted along"
+        )
+    return data.to_numpy(), data_unit
+
+
+def _of_spectral_cube(data: Any, *_: Any) -> tuple[Any, Any]:
+    raise TypeError(
+        f"data is a {type(data).__name__}, whose mask, unit and WCS are not read: pass data.unmasked_data[:], "
+        "mask=~data.mask.include() where it has a mask, and world=data.wcs"
+    )
+
+
+def _of_column(data: Any, data_unit: Any, *_: Any) -> tuple[Any, Any]:
+    """Columns of tables are arrays, with a unit beside them."""
+    numbers = np.ma.MaskedArray(data) if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
+    if data.unit is None or data_unit is None:
+        return numbers, data.unit if data_unit is None else data_unit
+    return numbers * u.Unit(data.unit).to(data_unit), data_unit
+
+
+def _refuse_unread(value: Any, name: str) -> None:
+    kind = type(value)
+    if value is None or kind is np.ndarray or isinstance(value, _READ) or kind.__module__.partition(".")[0] == "dask":
+        return
+    if hasattr(value, "unmasked"):  # astropy's Masked
+        return
+    found = {what for attribute, what in _SAYS.items() if _has(value, attribute)}
+    if found:
+        raise TypeError(
+            f"{name} is a {kind.__module__}.{kind.__name__} with {' and '.join(sorted(found))}, which are not read: "
+            "pass the numbers as an array, and what else it says as world, data_unit, mask and uncertainty"
+        )
+
+
+def _has(value: Any, attribute: str) -> bool:
+    try:
+        held = getattr(value, attribute, None)
+    except Exception:  # a property of somebody's class
+        return False
+    return held is not None and not callable(held)
+
+
+def _axes(fitting_axes: Any, ndim: int) -> list[int]:
+    """Those that are axes of the data; what is wrong with the others is said later."""
+    given = fitting_axes if np.iterable(fitting_axes) else [fitting_axes]
+    return [int(axis) for axis in given if isinstance(axis, (int, np.integer)) and -ndim <= axis < ndim]
+
+
+def _counts(index: Any) -> bool:
+    return type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1
+
+
+def _is(value: Any, package: str, name: str) -> bool:
+    """Whether one of the object's classes has this name in this package."""
+    return any(base.__name__ == name and base.__module__.partition(".")[0] == package for base in type(value).__mro__)
+
+
+def _is_pandas(value: Any) -> bool:
+    return any(_is(value, "pandas", name) for name in ("Series", "DataFrame", "Index"))
+
+
+_CONTAINERS: tuple[tuple[Callable[[Any], bool], Callable[..., tuple[Any, Any]]], ...] = (
+    (lambda value: _is(value, "xarray", "DataArray"), _of_dataarray),
+    (lambda value: _is(value, "xarray", "Dataset"), _of_dataset),
+    (lambda value: _is(value, "pandas", "Series") or _is(value, "pandas", "DataFrame"), _of_pandas),
+    (lambda value: _is(value, "spectral_cube", "BaseSpectralCube"), _of_spectral_cube),
+    (lambda value: isinstance(value, Column), _of_column),
+)
+"""What an object is -> how it is opened."""

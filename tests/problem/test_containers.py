@@ -1,0 +1,170 @@
+"""Objects of other libraries: what they say is used, or refused with the line to type."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from astropy import units as u
+from astropy.modeling.fitting import TRFLSQFitter
+from astropy.modeling.models import Gaussian1D
+from astropy.nddata import CCDData, NDData
+from astropy.table import MaskedColumn, Table
+from numpy.testing import assert_allclose
+
+import ndfit
+
+X = np.linspace(0.0, 10.0, 40)
+AMPLITUDES = np.array([2.0, 5.0, 9.0])
+DATA = AMPLITUDES[:, None] * np.exp(-0.5 * (X - 4.2) ** 2)
+START = Gaussian1D(4.0, 4.5, 1.5)
+
+
+def labelled(**attrs: Any) -> xr.DataArray:
+    return xr.DataArray(DATA, dims=("pos", "x"), coords={"x": X}, attrs=attrs)
+
+
+def stand_in(package: str, name: str, **attributes: Any) -> Any:
+    """An object whose class says that it is of a package that is not installed here."""
+    return type(name, (), {"__module__": f"{package}.module", **attributes})()
+
+
+def fitted(data: Any, model: Any = START, **keywords: Any) -> Any:
+    result = ndfit.fit(model, data, **({"fitting_axes": 1} | keywords))
+    assert_allclose(np.asarray(result.parameters["mean"]), 4.2, atol=1e-3)
+    return result
+
+
+def test_an_array_with_coordinates_is_refused_where_none_are_given() -> None:
+    data = labelled()
+    with pytest.raises(TypeError, match=r'data.values and world=\(data\["x"\].values,\)'):
+        ndfit.fit(START, data, fitting_axes=1)
+    fitted(data.values, world=(data["x"].values,))  # the line to type
+    with pytest.raises(TypeError, match="an xarray"):
+        ndfit.parallel_fit_dask(model=START, fitter=TRFLSQFitter(), data=data, fitting_axes=1)
+
+
+def test_an_axis_without_coordinates_is_counted_in_the_line_to_type() -> None:
+    data = xr.DataArray(DATA, dims=("pos", "x"), coords={"pos": [1, 2, 3]})
+    with pytest.raises(TypeError, match=r"world=\(np.arange\(40\),\)"):
+        ndfit.fit(START, data, fitting_axes=-1)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_coordinates_may_be_labelled_arrays(lazy: bool) -> None:
+    data = labelled().chunk({"pos": 1}) if lazy else labelled()
+    result = fitted(data, world=(data["x"],))
+    assert isinstance(result._problem.data, da.Array) == lazy
+    fitted(data, world=data["x"])
+    model = ndfit.parallel_fit_dask(model=START, fitter=TRFLSQFitter(), data=data, fitting_axes=1, world=(data.x,))
+    assert_allclose(model.amplitude, AMPLITUDES, rtol=1e-4)
+
+
+def test_units_of_labelled_arrays_are_used_or_refused() -> None:
+    x = xr.DataArray(X, dims="x", attrs={"units": "nm"})
+    in_metres = Gaussian1D(4.0 * u.K, 4.5e-9 * u.m, 1.5e-9 * u.m)
+    result = ndfit.fit(in_metres, labelled(units="K"), fitting_axes=1, world=(x,), data_unit="K")
+    assert_allclose(result.parameters["mean"].to_value(u.nm), 4.2, atol=1e-3)
+    with pytest.raises(TypeError, match="data_unit='K'"):
+        ndfit.fit(START, labelled(units="K"), fitting_axes=1, world=(X,))
+    x.attrs["units"] = "days since 2000-01-01"
+    with pytest.raises(TypeError, match="astropy cannot read"):
+        ndfit.fit(START, labelled(), fitting_axes=1, world=(x,))
+    with pytest.raises(TypeError, match="uncertainty is a DataArray with units"):
+        ndfit.fit(START, labelled(), fitting_axes=1, world=(X,), uncertainty=labelled(units="K"))
+
+
+def test_labelled_masks_and_uncertainties_have_the_order_of_the_data() -> None:
+    data, bad = labelled(), labelled() < -1.0
+    bad[0, 3] = True
+    data = data.copy()
+    data[0, 3] = 1e5
+    sigma = xr.full_like(data, 0.1)
+    fitted(data, world=(X,), mask=bad, uncertainty=sigma)
+    fitted(data, world=(X,), mask=bad, weights=1.0 / sigma)
+    for name, given in (("mask", bad), ("uncertainty", sigma), ("weights", sigma)):
+        with pytest.raises(TypeError, match=rf"{name}\.transpose\('pos', 'x'\)"):
+            ndfit.fit(START, data, fitting_axes=1, world=(X,), **{name: given.T})
+
+
+def test_a_labelled_array_without_coordinates_or_units_is_an_array() -> None:
+    data = xr.DataArray(AMPLITUDES[:, None] * np.exp(-0.5 * (np.arange(12.0) - 4.2) ** 2), dims=("pos", "x"))
+    fitted(data)
+
+
+def test_a_dataset_holds_several_arrays() -> None:
+    with pytest.raises(TypeError, match=r'data\["flux"\]'):
+        ndfit.fit(START, xr.Dataset({"flux": labelled()}), fitting_axes=1)
+
+
+def test_results_are_read_with_labelled_arrays(tmp_path: Any) -> None:
+    data = labelled()
+    fitted(data, world=(data.x,)).to_fits(tmp_path / "fit.fits")
+    again = ndfit.read(tmp_path / "fit.fits", data=data, world=(data.x,))
+    assert_allclose(again.residual(), 0.0, atol=1e-3)
+
+
+def test_frames_with_an_index_are_refused_where_no_coordinates_are_given() -> None:
+    index = stand_in("pandas", "Index", to_numpy=lambda self: X)
+    frame = stand_in("pandas", "DataFrame", index=index, to_numpy=lambda self: DATA.T)
+    with pytest.raises(TypeError, match=r"world=\(data.index.to_numpy\(\),\)"):
+        ndfit.fit(START, frame, fitting_axes=0)
+    fitted(frame, fitting_axes=0, world=(index,))
+    counted = stand_in("pandas", "RangeIndex", start=0, step=1)
+    series = stand_in("pandas", "Series", index=counted, to_numpy=lambda self: DATA[1, :30])
+    assert ndfit.fit(Gaussian1D(4.0, 16.0, 6.0), series, fitting_axes=0).success.all()
+
+
+def test_a_spectral_cube_is_refused_with_or_without_coordinates() -> None:
+    cube = stand_in("spectral_cube", "BaseSpectralCube", unit=u.K)
+    for world in (None, (X,)):
+        with pytest.raises(TypeError, match=r"data.unmasked_data\[:\].*world=data.wcs"):
+            ndfit.fit(START, cube, fitting_axes=0, world=world)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"axes_manager": SimpleNamespace()}, "coordinates"),
+        ({"units": "K"}, "a unit"),
+        ({"mask": np.zeros(3), "unit": "K"}, "a mask and a unit"),
+    ],
+)
+def test_what_other_objects_say_is_refused_by_name(attributes: Any, said: str) -> None:
+    other = stand_in("hyperspy", "Signal1D", __array__=lambda self, *_, **__: DATA, **attributes)
+    with pytest.raises(TypeError, match=rf"hyperspy.module.Signal1D with {said}, which are not read"):
+        ndfit.fit(START, other, fitting_axes=1, world=(X,))
+
+
+def test_an_array_with_a_unit_beside_it_is_refused() -> None:
+    class WithUnits(np.ndarray):
+        units = "K"
+
+    with pytest.raises(TypeError, match="WithUnits with a unit"):
+        ndfit.fit(START, DATA.view(WithUnits), fitting_axes=1, world=(X,))
+
+
+def test_anything_else_that_becomes_an_array_is_one() -> None:
+    fitted(stand_in("some", "Tensor", __array__=lambda self, *_, **__: DATA), world=(X,))
+    fitted(DATA.tolist(), world=(X.tolist(),))
+
+
+def test_columns_of_tables_have_their_unit_and_mask() -> None:
+    table = Table({"flux": DATA[1] * 1e3, "x": X})
+    table["flux"].unit, table["x"].unit = "mJy", "nm"
+    model = Gaussian1D(4.0 * u.Jy, 4.5 * u.nm, 1.5 * u.nm)
+    for data_unit in (None, u.Jy):
+        result = ndfit.fit(model, table["flux"], fitting_axes=0, world=(table["x"],), data_unit=data_unit)
+        assert_allclose(result.parameters["amplitude"].to_value(u.Jy), 5.0, rtol=1e-4)
+    column = MaskedColumn(np.where(np.arange(40) == 3, 1e6, DATA[1] * 1e3), mask=np.arange(40) == 3, unit="mJy")
+    result = ndfit.fit(model, column, fitting_axes=0, world=(table["x"],))
+    assert_allclose(result.parameters["amplitude"].to_value(u.Jy), 5.0, rtol=1e-4)
+
+
+def test_nddata_of_any_kind_is_read() -> None:
+    fitted(NDData(DATA), world=(X,))
+    ndfit.fit(Gaussian1D(4.0 * u.K, 4.5, 1.5), CCDData(DATA, unit="K"), fitting_axes=1, world=(X,))
