@@ -12,7 +12,7 @@ from ndfit.once import LOADING
 
 if TYPE_CHECKING:
     from ndfit.api import fit, parallel_fit_dask, select
-    from ndfit.errors import AllFitsFailed, CheckpointError, FitWarning, LoadError
+    from ndfit.errors import AllFitsFailed, ChangedInputError, CheckpointError, FitWarning, LoadError
     from ndfit.output.flags import decode_flags, disqualified
     from ndfit.output.result import FitResult
     from ndfit.output.selection import Selection
@@ -23,6 +23,7 @@ __all__ = [
     "FLAGS",
     "STATUS",
     "AllFitsFailed",
+    "ChangedInputError",
     "CheckpointError",
     "FitResult",
     "FitWarning",
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AllFitsFailed": "ndfit.errors",
+    "ChangedInputError": "ndfit.errors",
     "CheckpointError": "ndfit.errors",
     "FLAGS": "ndfit.problem.types",
     "STATUS": "ndfit.problem.types",

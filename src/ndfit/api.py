@@ -5,6 +5,7 @@ Flows in: the caller's arguments. Flows out: the fitted astropy model.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,12 +17,14 @@ from astropy.modeling.fitting import TRFLSQFitter
 from ndfit.engine.bootstrap import parse_bootstrap
 from ndfit.engine.clipping import parse_clip
 from ndfit.engine.fitters import innermost, parse_fitter
-from ndfit.engine.loss import CASH, SQUARE, parse_loss
-from ndfit.engine.select import clip_beside, select_engine, solve_options
+from ndfit.engine.loss import CASH, SQUARE, Loss, parse_loss
+from ndfit.engine.select import clip_beside, select_engine, select_reference, solve_options
 from ndfit.engine.starting import parse_refine, parse_starting
+from ndfit.errors import CheckpointError, FitWarning
 from ndfit.output.diagnostics import parse_diagnostics
-from ndfit.output.errors import error_maps
+from ndfit.output.errors import error_maps, tied_uncertainties
 from ndfit.output.fit_info import gather_fit_info
+from ndfit.output.maps import Maps
 from ndfit.output.model import fitted_model
 from ndfit.output.record import Call
 from ndfit.output.result import FitResult
@@ -29,8 +32,10 @@ from ndfit.output.selection import CRITERIA, Selection
 from ndfit.output.summary import IN_FOLDERS, IN_THE_RESULT, report_failures
 from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import weights_of
-from ndfit.run.evaluate import evaluate_everywhere
+from ndfit.problem.types import EngineChoice, FitProblem
+from ndfit.run.evaluate import check_samples_everywhere, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, look_up_position
+from ndfit.run.last_word import OwnModelDisagrees
 from ndfit.run.solve import MEMORY_LIMIT, Schedule, solve
 from ndfit.run.work import Work
 
@@ -150,16 +155,18 @@ def parallel_fit_dask(
     )
     keep_info = wanted != ()
     choice = select_engine(problem, call, engine, wanted)
-    maps = solve(
+
+    def work_of(choice: EngineChoice) -> Work:
+        options = replace(solve_options(choice, call, wanted), absolute_sigma=problem.absolute_sigma)
+        clip = clip_beside(choice, call, len(problem.params.free))
+        return Work.of(problem, choice.engine, options, clip=clip)
+
+    choice, _, maps = _solved(
         problem,
         choice,
-        Work.of(
-            problem,
-            choice.engine,
-            replace(solve_options(choice, call, wanted), absolute_sigma=problem.absolute_sigma),
-            clip=clip_beside(choice, call, len(problem.params.free)),
-        ),
+        work_of,
         Schedule(scheduler, chunk_n_max, preserve_native_chunks, progress, warn_if_slow=engine == "auto"),
+        partial(select_reference, problem, call, engine, wanted, Loss()),
         keep_info=keep_info,
         on_region=None if folders is None else partial(folders.write, look_up=partial(look_up_position, problem)),
     )
@@ -285,7 +292,7 @@ def fit(
         model=model,
         data=data,
         data_unit=data_unit,
-        weights=weights_of(uncertainty, weights),
+        weights=weights_of(uncertainty, weights, data),
         mask=mask,
         fitting_axes=fitting_axes,
         world=world,
@@ -300,19 +307,22 @@ def fit(
     known = problem.absolute_sigma if absolute_sigma is None else absolute_sigma
     choice = select_engine(problem, call, engine, (), objective)
     free = problem.params.free
-    clipping = parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free))
     robust = objective.name not in (SQUARE, CASH)
-    starting = parse_starting(problem, choice, guess, starts, seed, robust, clipping)
     drawing = parse_bootstrap(bootstrap, resample, seed, free, objective.name, known)
-    options = solve_options(choice, call, (), objective)
-    work = Work.of(
-        problem,
-        choice.engine,
-        replace(options, covariance=covariance or drawing is not None, absolute_sigma=bool(known)),
-        starting=starting,
-        clip=clipping,
-        bootstrap=drawing,
-    )
+
+    def work_of(choice: EngineChoice) -> Work:
+        options = solve_options(choice, call, (), objective)
+        clipping = parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free))
+        return Work.of(
+            problem,
+            choice.engine,
+            replace(options, covariance=covariance or drawing is not None, absolute_sigma=bool(known)),
+            starting=parse_starting(problem, choice, guess, starts, seed, robust, clipping),
+            clip=clipping,
+            bootstrap=drawing,
+            digests=True,
+        )
+
     schedule = Schedule(
         scheduler,
         chunk_n_max,
@@ -321,18 +331,23 @@ def fit(
         checkpoint=checkpoint,
         memory_limit=memory_limit,
     )
-    maps = solve(problem, choice, work, schedule, refine=parse_refine(refine))
+    otherwise = partial(select_reference, problem, call, engine, (), objective)
+    choice, work, maps = _solved(problem, choice, work_of, schedule, otherwise, refine=parse_refine(refine))
     report_failures(maps, masked=problem.mask is not None or problem.weights is not None, see=IN_THE_RESULT)
+    values = values_of_model(problem, choice.engine, maps)
+    # Other losses are likelihoods of their own, with nothing to scale.
+    final = known or objective.name != SQUARE
     return FitResult(
         problem,
         maps,
         choice.engine.name,
         choice.reason,
-        # Other losses are likelihoods of their own, with nothing to scale.
-        known or objective.name != SQUARE,
-        partial(look_up_fit, problem, maps, work=work),
-        partial(evaluate_everywhere, problem, maps.parameters),
+        final,
+        partial(look_up_fit, problem, maps, values_of=values, work=work),
+        partial(evaluate_everywhere, problem, maps, values),
         Call.of(asked | {"fitter": call.fitter}),
+        _reported=tied_uncertainties(problem, maps, final),
+        _check=partial(check_samples_everywhere, problem, maps),
     )
 
 
@@ -379,6 +394,35 @@ def select(
         )
     results = (fit(model, data, **_of_candidate(number, keywords)) for number, model in enumerate(candidates))
     return Selection(tuple(results), criterion, margin)
+
+
+def _solved(
+    problem: FitProblem,
+    choice: EngineChoice,
+    work_of: Callable[[EngineChoice], Work],
+    schedule: Schedule,
+    otherwise: Callable[[str], EngineChoice],
+    **keywords: Any,
+) -> tuple[EngineChoice, Work, Maps]:
+    """Solve the problem; where the caller's own model gives other values at solutions, with the caller's fitter."""
+    work = work_of(choice)
+    try:
+        return choice, work, solve(problem, choice, work, schedule, **keywords)
+    except OwnModelDisagrees as error:
+        choice = otherwise(str(error))
+    if schedule.checkpoint is not None:
+        raise CheckpointError(
+            f"{choice.reason}: the fits in {schedule.checkpoint} are not those of the model. Remove it, and fit with "
+            "engine='reference'"
+        )
+    warnings.warn(
+        f"{choice.reason}: the model's code takes a way that was not seen when it was compiled. All fits are made "
+        "again with the astropy fitter",
+        FitWarning,
+        stacklevel=3,
+    )
+    work = work_of(choice)
+    return choice, work, solve(problem, choice, work, schedule, **keywords)
 
 
 def _of_candidate(number: int, keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AllFitsFailed", "CheckpointError", "FitWarning", "LoadError"]
+__all__ = ["AllFitsFailed", "ChangedInputError", "CheckpointError", "FitWarning", "LoadError"]
 
 
 class FitWarning(UserWarning):
@@ -19,3 +19,7 @@ class CheckpointError(ValueError):
 
 class LoadError(RuntimeError):
     """The data of some positions cannot be read; the message says of which, and why."""
+
+
+class ChangedInputError(ValueError):
+    """Data, weights, mask, coordinates or model are no longer those of the fit; the message says what to do."""

@@ -30,6 +30,7 @@ class SimplexEngine:
     name: str = "simplex"
     chunk_size: int = 100
     releases_gil: bool = False
+    pointwise: bool = False
     seconds_per_fit: float = 1e-2
 
     def make_ready(self, options: SolveOptions) -> None:

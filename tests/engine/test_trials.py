@@ -61,7 +61,7 @@ def test_what_neither_fit_has_stays_away() -> None:
 class Distance:
     """An engine whose fits end where they start, at the cost of the start itself."""
 
-    name, chunk_size, releases_gil, seconds_per_fit = "distance", 1, True, 0.0
+    name, chunk_size, releases_gil, pointwise, seconds_per_fit = "distance", 1, True, True, 0.0
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -16,9 +18,9 @@ from ndfit.problem.types import STATUS, Flag, Status
 @pytest.fixture(scope="module")
 def result() -> ndfit.FitResult:
     result = fitted()
-    result.flags[0, 1] = Flag.AT_BOUND | Flag.SINGULAR
-    result._maps.messages[1, 2] = "Traceback\n  ValueError: no line\n"
-    return result
+    flags, messages = result.flags.copy(), {(1, 2): "Traceback\n  ValueError: no line\n"}
+    flags[0, 1] = Flag.AT_BOUND | Flag.SINGULAR
+    return replace(result, _maps=replace(result._maps, flags=flags, messages=messages))
 
 
 def test_a_row_a_position(result: ndfit.FitResult) -> None:

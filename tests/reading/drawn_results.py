@@ -21,7 +21,7 @@ from ndfit.output.record import Call
 from ndfit.output.tie_text import ExpressionTie
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FLAGS, STATUS, FitProblem
-from ndfit.run.evaluate import evaluate_everywhere
+from ndfit.run.evaluate import evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit
 
 __all__ = ["M", "result_of", "results"]
@@ -111,14 +111,15 @@ def result_of(problem: FitProblem, rng: Any, *, covariance: bool = True) -> ndfi
         messages={(0,) * len(shape): 'Traceback: "wide" λ\n  ValueError: é  '},
     )
     reported = Uncertainties({name: numbers(*shape) for name in names}, numbers(*shape, n_free, n_free))
+    values = values_of_model(problem, None)
     return ndfit.FitResult(
         problem,
         maps,
         "reference",
         "asked for: «because»",
         bool(rng.integers(2)),
-        partial(look_up_fit, problem, maps),
-        partial(evaluate_everywhere, problem, maps.parameters),
+        partial(look_up_fit, problem, maps, values_of=values),
+        partial(evaluate_everywhere, problem, maps, values),
         _call=Call.of({"starts": 3, "fitter": object(), "weights": np.ones(3), "scale": np.nan}),
         _reported=reported if covariance else Uncertainties(None, None),
     )

@@ -159,4 +159,4 @@ def peak_beside_maps(data: Any, limit: int, **keywords: Any) -> int:
     finally:
         tracemalloc.stop()
     assert result.success.mean() > 0.99
-    return peak - result.status.size * (8 * 3 + 8 * 9 + 2 + 4 + 8 + 4 + 1)
+    return peak - sum(array.nbytes for array in vars(result._maps).values() if isinstance(array, np.ndarray))

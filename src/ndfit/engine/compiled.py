@@ -85,6 +85,7 @@ class CompiledEngine:
     name: ClassVar[str] = "compiled"
     chunk_size: ClassVar[int] = 50_000
     releases_gil: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     seconds_per_fit: ClassVar[float] = 3e-6
 
     def make_ready(self, options: SolveOptions) -> None:

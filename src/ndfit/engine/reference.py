@@ -57,6 +57,7 @@ class ReferenceEngine:
     name = "reference"
     chunk_size = 500
     releases_gil = False
+    pointwise = False
     seconds_per_fit = 2e-3
 
     def __init__(

@@ -37,9 +37,9 @@ from ndfit.graph.reasons import NotCompilable
 from ndfit.graph.trace import trace
 from ndfit.graph.verify import verify
 from ndfit.problem.arrange import sample_coordinates
-from ndfit.problem.types import Engine, EngineChoice, FitProblem, FloatArray, ParamTable, SolveOptions
+from ndfit.problem.types import EngineChoice, FitProblem, FloatArray, ParamTable, SolveOptions
 
-__all__ = ["ENGINES", "METHODS", "WantedInfo", "clip_beside", "select_engine", "solve_options"]
+__all__ = ["ENGINES", "METHODS", "WantedInfo", "clip_beside", "select_engine", "select_reference", "solve_options"]
 
 ENGINES = ("auto", "compiled", "reference")
 
@@ -64,6 +64,8 @@ _KEYWORDS = {"maxiter": "max_nfev", "acc": "xtol", "epsilon": None, "estimate_ja
 
 # What the compiled engine can say of each fit.
 _KNOWN_INFO = frozenset({"status", "success", "message", "nfev", "cost", "edm", "param_cov"})
+
+_COMPILES = "the model compiles, and agrees with the caller's"
 
 _SQUARE = Loss()
 
@@ -96,6 +98,25 @@ def select_engine(
     return choice
 
 
+def select_reference(
+    problem: FitProblem, call: FitterCall, engine: str, wanted: WantedInfo, loss: Loss, reason: str
+) -> EngineChoice:
+    """The reference engine, where the run of another one has shown that its model is not the caller's.
+
+    Raises
+    ------
+    ValueError
+        The caller's choice of engine or of what is minimised leaves no other.
+    """
+    if engine == "compiled" or loss.name != SQUARE:
+        asked = "engine='compiled'" if engine == "compiled" else f"the loss '{loss.name}'"
+        raise ValueError(
+            f"{asked} is not possible here: {reason}. Its code takes a way that tracing did not see, a branch on a "
+            "value or on the shape of its input: write it with np.where"
+        )
+    return EngineChoice(_reference(problem, call, wanted), reason)
+
+
 def solve_options(choice: EngineChoice, call: FitterCall, wanted: WantedInfo, loss: Loss = _SQUARE) -> SolveOptions:
     """Tolerances and limits, from the fitter's keywords.
 
@@ -126,7 +147,7 @@ def _choose(problem: FitProblem, call: FitterCall, engine: str, wanted: WantedIn
             raise ValueError(f"engine='reference' minimises squares: the loss '{loss.name}' needs engine='auto'")
         return EngineChoice(_reference(problem, call, wanted), "asked for")
     try:
-        return EngineChoice(_compiled(problem, call, wanted, loss), "the model compiles, and agrees with the caller's")
+        return _compiled(problem, call, wanted, loss)
     except NotCompilable as error:
         if only_compiled:
             raise ValueError(f"the loss '{loss.name}' needs the compiled engine, not possible here: {error}") from None
@@ -149,16 +170,16 @@ def _reference(problem: FitProblem, call: FitterCall, wanted: WantedInfo) -> Ref
     )
 
 
-def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: Loss) -> Engine:
-    """The compiled engine, or NotCompilable with the reason."""
+def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: Loss) -> EngineChoice:
+    """The compiled engine or the linear one, or NotCompilable with the reason."""
     _check_call(call, wanted)
     params = problem.params
     graph = trace(problem.model)
-    verify(graph, problem.model, _coordinates(problem), problem.model.parameters, params.free)
+    comparison = verify(graph, problem.model, _coordinates(problem), problem.model.parameters, params.free)
     unbounded = tuple(i for i in params.free if not _has_bounds(params, i))
     linear = linear_model(graph, params.free) if unbounded == params.free and loss.name == SQUARE else None
     if linear is not None:
-        return LinearEngine(linear)
+        return EngineChoice(LinearEngine(linear), _COMPILES, comparison.difference)
     if call.linear and loss.name == SQUARE:
         raise NotCompilable(f"{type(call.fitter).__name__} is for models that are linear in every free parameter")
     if not _all_act(graph, problem) and _stepwise(problem):
@@ -169,7 +190,8 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
     from ndfit.engine.compiled import CompiledEngine
     from ndfit.graph.codegen import generate
 
-    return CompiledEngine(generate(graph, params.free, unbounded))
+    engine = CompiledEngine(generate(graph, params.free, unbounded))
+    return EngineChoice(engine, _COMPILES, comparison.difference)
 
 
 def _all_act(graph: ModelGraph, problem: FitProblem) -> bool:

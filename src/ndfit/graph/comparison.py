@@ -6,7 +6,9 @@ reason. How it is judged is told in `ndfit.graph.verify`.
 
 from __future__ import annotations
 
+import copy
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -64,7 +66,7 @@ class Comparison:
         free: tuple[int, ...],
         evaluator: Evaluator | None,
     ) -> None:
-        self._graph, self._model = graph, model
+        self._graph = graph
         self._own = OwnValues(model, coords)
         self._coords = coords
         self._free = free
@@ -72,6 +74,22 @@ class Comparison:
         self._values = evaluator or _interpreter(graph)
         self._evaluator = evaluator
         self.effect: FloatArray | None = None
+
+    def at(self, coords: tuple[FloatArray, ...]) -> Comparison:
+        """The same model and evaluator at other coordinates, of any one shape."""
+        other = copy.copy(self)
+        other._coords, other._own = coords, self._own.at(coords)
+        return other
+
+    def difference(self, parameters: FloatArray, coords: tuple[FloatArray, ...]) -> str | None:
+        """How model and evaluator differ at some parameters and coordinates; None where they agree."""
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.at(coords).value(parameters)
+        except Mismatch as reason:
+            return str(reason)
+        return None
 
     @property
     def error(self) -> str:
@@ -104,7 +122,7 @@ class Comparison:
         beside = tuple(
             axis + aside * np.ptp(axis) for axis, aside in zip(self._coords, itertools.cycle(_ASIDE), strict=False)
         )
-        expected, found = OwnValues(self._model, beside).or_nan(parameters), self._found(parameters, beside)
+        expected, found = self._own.at(beside).or_nan(parameters), self._found(parameters, beside)
         return where & ~_agree(found, expected, _quick_tolerance(expected))
 
     def _found(self, parameters: FloatArray, coords: tuple[FloatArray, ...]) -> FloatArray:

@@ -6,6 +6,7 @@ astropy's fitters apply them.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ FloatArray = NDArray[np.float64]
 
 
 class OwnValues:
-    """A model at K coordinates of shape (M,). `error` tells what it raised last; the caller's model is not changed.
+    """A model at K coordinates of one shape. `error` tells what it raised last; the caller's model is not changed.
 
     Calling a model takes astropy some ten times as long as `evaluate`, for checks of inputs that are right. Where the
     two give the same at the first parameters, `evaluate` is asked from then on.
@@ -31,7 +32,7 @@ class OwnValues:
         self.error = ""
 
     def __call__(self, parameters: FloatArray) -> FloatArray | None:
-        """Values of shape (M,) for P parameters; None where the model raises."""
+        """Values, of the coordinates' shape, for P parameters; None where the model raises."""
         model = self._model
         try:
             model.parameters = parameters
@@ -42,6 +43,12 @@ class OwnValues:
             self.error = f"raises {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             return None
         return np.broadcast_to(np.asarray(values, dtype=float), self._coords[0].shape)
+
+    def at(self, coords: tuple[FloatArray, ...]) -> OwnValues:
+        """The same model at other coordinates, of any one shape."""
+        other = copy.copy(self)
+        other._coords = coords
+        return other
 
     def or_nan(self, parameters: FloatArray) -> FloatArray:
         """The same, NaN where the model raises."""

@@ -45,7 +45,7 @@ def verify(
     start: Sequence[float],
     free: tuple[int, ...],
     evaluator: Evaluator | None = None,
-) -> None:
+) -> Comparison:
     """Check a graph against its model.
 
     Parameters
@@ -56,6 +56,10 @@ def verify(
     start : P values to check around.
     free : indices of the free parameters.
     evaluator : what to check in place of the interpreted graph, for example compiled code; see `Evaluator`.
+
+    Returns
+    -------
+    what compares the two elsewhere
 
     Raises
     ------
@@ -82,6 +86,7 @@ def verify(
         raise Mismatch(f"around the start values the model {check.error or 'is finite nowhere'}")
     if evaluator is None:
         _DIFFERENTIATED.keep(known)
+    return check
 
 
 def _further(

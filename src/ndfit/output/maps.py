@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ndfit.problem.types import BlockResult, FitProblem, FloatArray, Status, converged, usable
 
-__all__ = ["Maps"]
+__all__ = ["Maps", "sealed"]
 
 # A cube in which every position fails has no use for a million tracebacks.
 N_MESSAGES = 1000
@@ -38,6 +38,8 @@ class Maps:
     edm : shape B, estimated distance to the minimum, see BlockResult; NaN where it is not known
     covariance : shape (*B, F, F), or None
     info : shape B, objects, or None
+    sample_digests : shape B, uint64, of the samples as they were fitted, see `ndfit.run.sample_digest`; None where
+        nothing is looked up later
     absolute : the covariance is what it is, and never scaled
     messages : position -> what went wrong, for the first failures
     """
@@ -51,11 +53,14 @@ class Maps:
     edm: FloatArray
     covariance: FloatArray | None
     info: NDArray[np.object_] | None
+    sample_digests: NDArray[np.uint64] | None = None
     messages: dict[tuple[int, ...], str] = field(default_factory=dict)
     absolute: bool = False
 
     @classmethod
-    def empty(cls, problem: FitProblem, covariance: bool, info: bool, absolute: bool = False) -> Maps:
+    def empty(
+        cls, problem: FitProblem, covariance: bool, info: bool, absolute: bool = False, digests: bool = False
+    ) -> Maps:
         """Maps in which nothing is fitted yet, and whose numbers nobody has set: they would be written twice."""
         shape, n_params, n_free = problem.axes.iterating_shape, len(problem.params.names), len(problem.params.free)
         return cls(
@@ -68,6 +73,7 @@ class Maps:
             edm=np.empty(shape),
             covariance=np.empty((*shape, n_free, n_free)) if covariance else None,
             info=np.full(shape, None, dtype=object) if info else None,
+            sample_digests=np.zeros(shape, dtype=np.uint64) if digests else None,
             absolute=absolute,
         )
 
@@ -124,6 +130,7 @@ class Maps:
             (self.edm, np.full(result.cost.shape, np.nan) if result.edm is None else result.edm),
             (self.covariance, result.covariance),
             (self.info, result.info),
+            (self.sample_digests, result.sample_digests),
         ):
             if target is not None and values is not None:
                 yield target[where], values.reshape(shape + values.shape[1:])
@@ -135,6 +142,12 @@ class Maps:
             self.parameters[:, unfitted] = self.cost[unfitted] = self.edm[unfitted] = np.nan
             if self.covariance is not None:
                 self.covariance[unfitted] = np.nan
+
+    def seal(self) -> Maps:
+        """The same maps, which nobody can change in place any more."""
+        for array in vars(self).values():
+            sealed(array)
+        return self
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -166,6 +179,13 @@ class Maps:
         degrees = self.n_samples - self.covariance.shape[-1]
         variance = np.divide(2 * self.cost, degrees, out=np.full(self.cost.shape, np.nan), where=degrees > 0)
         return self.covariance * variance[..., np.newaxis, np.newaxis]
+
+
+def sealed(array: Any) -> Any:
+    """The array itself, which nobody can change in place any more; what is no array stays as it is."""
+    if isinstance(array, np.ndarray):
+        array.flags.writeable = False
+    return array
 
 
 def position_of(region: tuple[slice, ...], shape: tuple[int, ...], row: int) -> tuple[int, ...]:

@@ -30,7 +30,8 @@ def fitted_model(problem: FitProblem, maps: Maps, errors: Mapping[str, FloatArra
     model = filled_model(problem, maps.parameters)
     for name, fixed in zip(names, problem.params.fixed, strict=True):
         if errors is not None and not fixed:
-            getattr(model, name).std = errors[name]
+            std = errors[name]
+            getattr(model, name).std = std if std.flags.writeable else std.copy()  # those of a result are read-only
     shape = problem.axes.iterating_shape
     if shape:
         model._pre_evaluate = _EvaluateEverywhere(model, shape)

@@ -40,7 +40,7 @@ from ndfit.output.units_text import unit_text
 from ndfit.output.values import described, exact, number
 from ndfit.problem.types import FitProblem
 
-__all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "record_of", "source_of"]
+__all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "is_hashed", "record_of", "source_of"]
 
 LAYOUT = 2
 _ELSEWHERE = ("model", "data", "data_unit", "fitting_axes", "bounds", "progress", "checkpoint")
@@ -84,8 +84,15 @@ class Call:
         return self if path is None else replace(self, source=source_of(Path(path)))
 
 
-def record_of(problem: FitProblem, call: Call, engine: str, reason: str, absolute_sigma: bool) -> dict[str, Any]:
-    """The record of a run; see the module's docstring."""
+def record_of(
+    problem: FitProblem, call: Call, engine: str, reason: str, absolute_sigma: bool, unchanged: bool = True
+) -> dict[str, Any]:
+    """The record of a run; see the module's docstring.
+
+    Parameters
+    ----------
+    unchanged : the data are still those that were fitted, so that their checksums are those of the fit
+    """
     tree = describe(problem.original)
     return {
         "layout": LAYOUT,
@@ -94,7 +101,7 @@ def record_of(problem: FitProblem, call: Call, engine: str, reason: str, absolut
         "versions": dict(call.versions),
         "date": call.date,
         "source": call.source,
-        "data": _describe_data(problem) if call.data is None else call.data,
+        "data": _describe_data(problem, unchanged) if call.data is None else call.data,
         "axes": {"fitting_axes": list(problem.axes.fitting), "maps": list(problem.axes.iterating_shape)},
         "absolute_sigma": absolute_sigma,
         "filter_non_finite": problem.filter_non_finite,
@@ -144,13 +151,14 @@ def _domains(problem: FitProblem) -> dict[str, Any]:
     }
 
 
-def _describe_data(problem: FitProblem) -> dict[str, Any]:
+def _describe_data(problem: FitProblem, unchanged: bool) -> dict[str, Any]:
+    names = ("data", "weights", "mask")
     return {
         "shape": list(problem.axes.shape),
         "dtype": str(problem.data.dtype.newbyteorder("=")),
         "unit": unit_text(problem.data_unit),
         "with": [name for name in ("data", "weights", "mask", "wcs") if getattr(problem, name) is not None],
-        "sha256": {name: data_checksum(getattr(problem, name)) for name in ("data", "weights", "mask")},
+        "sha256": {name: data_checksum(getattr(problem, name)) if unchanged else None for name in names},
         "coordinates": coordinate_samples(problem),
     }
 
@@ -165,13 +173,18 @@ def coordinate_samples(problem: FitProblem) -> list[list[float | str] | None]:
     ]
 
 
+def is_hashed(data: Any) -> bool:
+    """Whether the checksum of an array is recorded."""
+    return not (data is None or hasattr(data, "__dask_graph__") or data.nbytes > _HASHED)
+
+
 def data_checksum(data: Any) -> str | None:
     """SHA-256 of the numbers as float64 in C order and the machine's byte order.
 
     None for no array, for lazy ones, which would be loaded, and for those of more than a gigabyte, which may be mapped
     from disk.
     """
-    if data is None or hasattr(data, "__dask_graph__") or data.nbytes > _HASHED:
+    if not is_hashed(data):
         return None
     digest = hashlib.sha256()
     rows = max(1, _SLAB // max(1, data[:1].size))

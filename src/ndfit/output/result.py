@@ -12,21 +12,23 @@ place of chi-square, and counts that size as a parameter.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from astropy import units as u
 from numpy.typing import NDArray
 
+from ndfit.errors import ChangedInputError, FitWarning
 from ndfit.output.errors import error_maps
 from ndfit.output.layers import Contents, Uncertainties, layers_of
-from ndfit.output.maps import Maps
+from ndfit.output.maps import Maps, sealed
 from ndfit.output.model import fitted_model
-from ndfit.output.record import Call, record_of
+from ndfit.output.record import Call, is_hashed, record_of
 from ndfit.output.summary import summary_text
 from ndfit.problem.types import FitProblem, FloatArray
 
@@ -43,7 +45,8 @@ class OneFit:
     world : K arrays of coordinates of the fitting axes' shape, in the units of the fit
     data, weights : arrays of that shape; weights None where none were given
     used : boolean, samples that entered the fit
-    residual : data minus model, None where there is no answer
+    fitted : what the model is at the samples, None where there is no answer
+    residual : data minus that, None where there is no answer
     status : code, see `ndfit.STATUS`
     flags : bits, see `ndfit.FLAGS`
     edm : estimated distance to the minimum, see `FitResult.edm`
@@ -54,6 +57,7 @@ class OneFit:
     data: FloatArray
     weights: FloatArray | None
     used: NDArray[np.bool_]
+    fitted: FloatArray | None
     residual: FloatArray | None
     status: int
     flags: int
@@ -80,9 +84,13 @@ class FitResult:
     reason: str
     _absolute_sigma: bool
     _look_up: Callable[[tuple[int, ...]], OneFit]
-    _evaluate: Callable[[], Any]
+    _evaluate: Callable[..., Any]
     _call: Call = field(default_factory=Call)
     _reported: Uncertainties | None = None
+    _check: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self._maps.seal()
 
     @property
     def param_names(self) -> tuple[str, ...]:
@@ -152,7 +160,18 @@ class FitResult:
     @property
     def record(self) -> Mapping[str, Any]:
         """What is needed to repeat the run, as JSON values; docs/files.md describes it."""
-        return record_of(self._problem, self._call, self.engine, self.reason, self._absolute_sigma)
+        return self._record(self._call)
+
+    def _record(self, call: Call) -> dict[str, Any]:
+        """The record; checksums only of data that are still those that were fitted."""
+        unchanged = True
+        if call.data is None:
+            try:
+                self._check_in_memory()
+            except ChangedInputError as error:
+                warnings.warn(f"the record has no checksums: {error}", FitWarning, stacklevel=4)
+                unchanged = False
+        return record_of(self._problem, call, self.engine, self.reason, self._absolute_sigma, unchanged)
 
     @property
     def success(self) -> NDArray[np.bool_]:
@@ -161,7 +180,7 @@ class FitResult:
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
-        """Name -> map, a Quantity where the parameter has a unit."""
+        """Name -> map, a Quantity where the parameter has a unit; read-only: copy what you want to change."""
         return self._with_units(dict(zip(self.param_names, self._maps.parameters, strict=True)))
 
     @cached_property
@@ -186,15 +205,17 @@ class FitResult:
     @cached_property
     def _covariance(self) -> FloatArray | None:
         if self._reported is not None:
-            return self._reported.covariance
-        return self._maps.scaled_covariance(self._absolute_sigma)
+            return sealed(self._reported.covariance)
+        return sealed(self._maps.scaled_covariance(self._absolute_sigma))
 
     @cached_property
     def _errors(self) -> Mapping[str, FloatArray] | None:
         if self._reported is not None:
-            return self._reported.errors
-        covariance = self._covariance
-        return None if covariance is None else error_maps(self._problem, self._maps, covariance)
+            errors = self._reported.errors
+        else:
+            covariance = self._covariance
+            errors = None if covariance is None else error_maps(self._problem, self._maps, covariance)
+        return None if errors is None else {name: sealed(values) for name, values in errors.items()}
 
     @property
     def free_names(self) -> tuple[str, ...]:
@@ -284,8 +305,14 @@ class FitResult:
         return values if lazy else values.compute()
 
     def residual(self, lazy: bool = False) -> Any:
-        """Data minus `evaluate`."""
-        difference = self._problem.data - self._evaluate()
+        """Data minus `evaluate`.
+
+        Raises
+        ------
+        ndfit.ChangedInputError
+            The data, or their weights, mask or coordinates, are no longer those that were fitted.
+        """
+        difference = self._problem.data - self._evaluate(checked=True)
         return difference if lazy else difference.compute()
 
     def plot(
@@ -352,19 +379,22 @@ class FitResult:
         """
         from ndfit.output.fits import write_fits
 
-        write_fits(Path(path), self._contents(source), self._cubes(cubes), self._problem, overwrite)
+        computed = self._cubes(cubes)
+        write_fits(Path(path), self._contents(source), computed, self._problem, overwrite)
 
     def to_zarr(self, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False) -> None:
         """Write everything but the data as a zarr store, which `ndfit.read` and xarray read; see `to_fits`."""
         from ndfit.output.store import write_zarr
 
-        write_zarr(Path(path), self._contents(source), self._cubes(cubes), self._problem, overwrite)
+        computed = self._cubes(cubes)
+        write_zarr(Path(path), self._contents(source), computed, self._problem, overwrite)
 
     def to_xarray(self, *, cubes: Iterable[str] = ()) -> Any:
         """The maps as an `xarray.Dataset`, with coordinates of the positions; `cubes` stay lazy."""
         from ndfit.output.store import to_dataset
 
-        return to_dataset(self._contents(None), self._cubes(cubes), self._problem)
+        computed = self._cubes(cubes)
+        return to_dataset(self._contents(None), computed, self._problem)
 
     def diagnostics(self) -> Any:
         """Everything known of each position, as an `astropy.table.Table` with a row a position."""
@@ -374,7 +404,7 @@ class FitResult:
 
     def _contents(self, source: Any) -> Contents:
         call = self._call.with_source(source)
-        record = record_of(self._problem, call, self.engine, self.reason, self._absolute_sigma)
+        record = self._record(call)
         layers = layers_of(self._problem, self._maps, Uncertainties(self._errors, self._covariance))
         return Contents(record, layers, self._maps.messages, self.wcs)
 
@@ -383,7 +413,14 @@ class FitResult:
         unknown = set(names := tuple(names)) - set(known)
         if unknown:
             raise ValueError(f"cubes should be some of {', '.join(known)}, got {', '.join(sorted(unknown))}")
+        if "residual" in names:
+            self._check_in_memory()
         return {name: known[name](lazy=True) for name in names}
+
+    def _check_in_memory(self) -> None:
+        """See that data are those that were fitted, where that takes no loading; lazy ones are seen chunk by chunk."""
+        if is_hashed(self._problem.data):
+            self._check()
 
     def report(self, path: Any, *, overwrite: bool = False) -> None:
         """Write one HTML page that shows the result, and needs no network.
@@ -405,6 +442,7 @@ class FitResult:
         """
         from ndfit.output.report.write import write_report
 
+        self._check_in_memory()
         write_report(self, Path(path), overwrite)
 
     def summary(self) -> str:
@@ -415,8 +453,9 @@ class FitResult:
         fitted = int(self.success.sum())
         return f"<FitResult of shape {self.shape}: {fitted} of {self.status.size} converged, {self.engine} engine>"
 
-    def _with_units(self, maps: Mapping[str, FloatArray]) -> dict[str, Any]:
+    def _with_units(self, maps: Mapping[str, FloatArray]) -> Mapping[str, Any]:
+        """Read-only maps in a read-only mapping."""
         units = dict(zip(self.param_names, self._problem.units, strict=True))
-        return {
-            name: values if units[name] is None else u.Quantity(values, units[name]) for name, values in maps.items()
-        }
+        return MappingProxyType(
+            {name: sealed(values if units[name] is None else values << units[name]) for name, values in maps.items()}
+        )

@@ -13,7 +13,7 @@ import numpy as np
 
 from ndfit.problem.types import Axes, FloatArray
 
-__all__ = ["Region", "cut", "sample_coordinates", "take_map"]
+__all__ = ["Region", "coordinates_at", "cut", "sample_coordinates", "take_map"]
 
 Region = tuple[slice, ...]
 
@@ -44,3 +44,12 @@ def sample_coordinates(coords: tuple[Any, ...], axes: Axes, n_most: int) -> tupl
     chosen = np.unique(np.linspace(0, axes.n_samples - 1, min(n_most, axes.n_samples)).astype(int))
     picked = np.stack([values[chosen].astype(float) for values in flat])
     return tuple(picked[:, np.isfinite(picked).all(axis=0)])
+
+
+def coordinates_at(coords: tuple[Any, ...], axes: Axes, number: int) -> tuple[FloatArray, ...]:
+    """K coordinates, of the fitting axes' shape, of the position of this number in the order of the iterating axes."""
+    place = np.unravel_index(number, axes.iterating_shape)
+    region = tuple(slice(int(index), int(index) + 1) for index in place)
+    whole = (1,) * len(region) + axes.fitting_shape
+    arrays = (np.asarray(cut(values, axes, region), dtype=float) for values in coords)
+    return tuple(np.broadcast_to(values, whole).reshape(axes.fitting_shape) for values in arrays)

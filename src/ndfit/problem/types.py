@@ -482,6 +482,7 @@ class BlockResult:
     edm : shape (N,) float64, the estimated distance to the minimum, g^T (J^T J)^-1 g / 2 over the free parameters
         that no bound holds, in units of the noise variance (F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343);
         NaN where there is no answer. None where an engine knows none.
+    sample_digests : shape (N,) uint64, see `ndfit.run.sample_digest`; None where nobody asked for them.
     """
 
     parameters: FloatArray
@@ -495,6 +496,7 @@ class BlockResult:
     n_samples: NDArray[np.int32] | None = None
     flags: NDArray[np.uint32] | None = None
     edm: FloatArray | None = None
+    sample_digests: NDArray[np.uint64] | None = None
 
 
 class Engine(Protocol):
@@ -505,6 +507,7 @@ class Engine(Protocol):
     name : for people
     chunk_size : fits in one block beyond which the engine gains nothing
     releases_gil : threads run at once
+    pointwise : it computes the model sample by sample, from a description of its own; else by the model's own code
     seconds_per_fit : order of magnitude, for planning
     """
 
@@ -514,6 +517,8 @@ class Engine(Protocol):
     def chunk_size(self) -> int: ...
     @property
     def releases_gil(self) -> bool: ...
+    @property
+    def pointwise(self) -> bool: ...
     @property
     def seconds_per_fit(self) -> float: ...
 
@@ -527,7 +532,14 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """The engine that solves the problem, and why it was chosen."""
+    """The engine that solves the problem, and why it was chosen.
+
+    Attributes
+    ----------
+    difference : (parameters (P,), K coordinates of one shape) -> how the engine's model differs from the caller's
+        there, None where it does not; None where the engine calls the caller's
+    """
 
     engine: Engine
     reason: str
+    difference: Callable[[FloatArray, tuple[FloatArray, ...]], str | None] | None = None

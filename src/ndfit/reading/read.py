@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ndfit.atomic import standing
+from ndfit.engine.reference import ReferenceEngine
 from ndfit.output.fits import is_fits, read_fits
 from ndfit.output.layers import Contents, maps_of
 from ndfit.output.maps import Maps
@@ -28,7 +29,7 @@ from ndfit.problem.samples import weights_of
 from ndfit.problem.types import FitProblem
 from ndfit.reading.given import with_data
 from ndfit.reading.rebuild import problem_of
-from ndfit.run.evaluate import evaluate_everywhere
+from ndfit.run.evaluate import Values, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit
 
 __all__ = ["read"]
@@ -82,24 +83,26 @@ def read(
     evaluable = data is not None
     if evaluable:
         given = {"data_unit": data_unit, "world": world, "mask": mask, "equivalencies": equivalencies}
-        problem = with_data(problem, contents.record, data, given | {"weights": weights_of(uncertainty, weights)})
+        problem = with_data(problem, contents.record, data, given | {"weights": weights_of(uncertainty, weights, data)})
     maps, uncertainties = maps_of(contents, problem.params.names)
     engine = contents.record["engine"]
+    together = engine["name"] != ReferenceEngine.name
+    values = values_of_model(problem, None, together=together) if evaluable else _NeedsData(path.name)
     return FitResult(
         problem,
         maps,
         engine["name"],
         engine["reason"],
         contents.record["absolute_sigma"],
-        partial(_look_up, problem, maps) if evaluable else _NeedsData(path.name),
-        partial(evaluate_everywhere, problem, maps.parameters) if evaluable else _NeedsData(path.name),
+        partial(_look_up, problem, maps, values) if evaluable else _NeedsData(path.name),
+        partial(evaluate_everywhere, problem, maps, values) if evaluable else _NeedsData(path.name),
         _call=Call.read(contents.record),
         _reported=uncertainties,
     )
 
 
-def _look_up(problem: FitProblem, maps: Maps, position: tuple[int, ...]) -> OneFit:
-    one = look_up_fit(problem, maps, position)
+def _look_up(problem: FitProblem, maps: Maps, values: Values, position: tuple[int, ...]) -> OneFit:
+    one = look_up_fit(problem, maps, position, values)
     if maps.usable[position] and np.count_nonzero(one.used) != maps.n_samples[position]:
         warnings.warn(
             f"{maps.n_samples[position]} samples entered the fit at {position}, and the mask and weights given leave "
@@ -116,7 +119,7 @@ class _NeedsData:
 
     name: str
 
-    def __call__(self, *_: Any) -> NoReturn:
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
         raise ValueError(
             f"the data that were fitted are not in {self.name}: give them back, ndfit.read(path, data=..., world=...), "
             "to look at single fits, model values and residuals"

@@ -1,84 +1,261 @@
 """The fitted model at every sample, chunk by chunk.
 
-Flows in: FitProblem and the fitted parameters. Flows out: a dask array on the axes of the data.
+Flows in: FitProblem, Maps, and what gives the model's values. Flows out: a dask array on the axes of the data.
+
+Values are those of what was minimised. Of a compiled model that is its graph: what a caller changes afterwards, a
+module's number or what a function closes over, has no part in it. A model of the reference engine is called position by
+position, because nothing shows that it computes sample by sample. Where residuals are asked for, the samples are seen
+to be those of the fit first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import dask
 import numpy as np
+from numpy.typing import NDArray
 
+from ndfit.errors import ChangedInputError
+from ndfit.output.maps import Maps
 from ndfit.output.model import reported_model
-from ndfit.problem.arrange import Region, cut
-from ndfit.problem.types import FitProblem, FloatArray
+from ndfit.problem.arrange import Region, coordinates_at, cut
+from ndfit.problem.coords import is_copied
+from ndfit.problem.types import Engine, FitProblem, FloatArray
+from ndfit.run.load import Inputs, in_memory, inputs_of, make_block
 from ndfit.run.plan import plan_regions
+from ndfit.run.sample_digest import sample_digests
+from ndfit.run.tasks import without_arrays
 
-__all__ = ["evaluate_everywhere"]
+__all__ = [
+    "ModelValues",
+    "Values",
+    "check_samples",
+    "check_samples_everywhere",
+    "evaluate_everywhere",
+    "values_of_model",
+]
+
+Values = Callable[[FloatArray, Sequence[FloatArray]], FloatArray]
+"""Values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
 
 _FITS_PER_CHUNK = 10_000
 _SAMPLES_PER_CHUNK = 2**23
+# An interpreted graph keeps an array for each of its nodes.
+_SAMPLES_AT_ONCE = 2**16
+_TRIED = 8  # positions
+_SAME = 1e-12
 
 
-def evaluate_everywhere(problem: FitProblem, parameters: FloatArray) -> Any:
-    """Model values on the data's axes, lazy; NaN where a parameter is.
+def values_of_model(
+    problem: FitProblem, engine: Engine | None, maps: Maps | None = None, together: bool = True
+) -> Values:
+    """What gives the values of a result's model.
 
     Parameters
     ----------
-    parameters : shape (P, *B), that are reported
+    engine : that made the fits; None where the result comes from a file
+    maps : of the fits, some of which are evaluated now: a model's own code may compute something else later
+    together : of a result from a file, whether many positions may be tried in one call
+    """
+    shape = problem.axes.fitting_shape
+    if problem.transform is not None:  # a polynomial of astropy's, in the caller's basis
+        return ModelValues(reported_model(problem), shape, together=True)
+    if engine is None:
+        return ModelValues(problem.model, shape, together)
+    if engine.pointwise:
+        return engine.values
+    values = ModelValues(problem.model, shape, together=False)
+    return values if maps is None else UnchangedModel.now(values, problem, maps)
+
+
+def evaluate_everywhere(problem: FitProblem, maps: Maps, values: Values, checked: bool = False) -> Any:
+    """Model values on the data's axes, lazy; NaN where there is no answer.
+
+    Parameters
+    ----------
+    maps : with the parameters that are reported
+    checked : when a chunk is computed, see that its samples are still those that were fitted, which is always seen
+        where coordinates are too many to be copied
     """
     import dask.array as da  # brings pandas and xarray along where they are installed
 
     axes = problem.axes
+    checked = (checked or not all(map(is_copied, problem.coords))) and maps.sample_digests is not None
     n_most = min(_FITS_PER_CHUNK, _SAMPLES_PER_CHUNK // max(axes.n_samples, 1))
     plan = plan_regions(problem, n_most=n_most, n_workers=1)
     grid = tuple(len(axis) for axis in plan.pieces)
     blocks = np.empty(grid, dtype=object)
     for index, region in zip(np.ndindex(grid), plan.regions, strict=True):
-        task, shape = _lazy_block(problem, parameters, region)
+        shape = axes.fitting_shape + tuple(where.stop - where.start for where in region)
+        task = _lazy_block(problem, maps, values, region, shape, checked)
         blocks[index] = da.from_delayed(task, shape, dtype=float)
     # The iterating axes stand last in each block, where da.block joins them.
     whole = da.block(blocks.tolist())
     return whole.transpose(tuple(int(axis) for axis in np.argsort(axes.fitting + axes.iterating)))
 
 
-def _lazy_block(problem: FitProblem, parameters: FloatArray, region: Region) -> tuple[Any, tuple[int, ...]]:
-    everywhere: Any = (slice(None), *region)
-    shape = problem.axes.fitting_shape + tuple(where.stop - where.start for where in region)
-    coords = [cut(values, problem.axes, region) for values in problem.coords]
-    task = dask.delayed(_evaluate, pure=False)(reported_model(problem), parameters[everywhere], shape, *coords)
-    return task, shape
+def _lazy_block(
+    problem: FitProblem, maps: Maps, values: Values, region: Region, shape: tuple[int, ...], checked: bool
+) -> Any:
+    parameters = maps.parameters[(slice(None), *region)]
+    if not checked:
+        coords = [cut(axis, problem.axes, region) for axis in problem.coords]
+        return dask.delayed(_evaluate, pure=False)(values, parameters, shape, *coords)
+    inputs = inputs_of(problem, region)
+    arguments = values, parameters, shape, maps.sample_digests[region].ravel(), without_arrays(inputs)  # type: ignore[index]
+    return dask.delayed(_evaluate_checked, pure=False)(*arguments, *inputs.arrays)
 
 
-def _evaluate(model: Any, parameters: FloatArray, shape: tuple[int, ...], *coords: Any) -> FloatArray:
+def _evaluate_checked(
+    values: Values,
+    parameters: FloatArray,
+    shape: tuple[int, ...],
+    digests: NDArray[np.uint64],
+    bare: Inputs,
+    *arrays: Any,
+) -> FloatArray:
+    inputs = bare.with_arrays(in_memory(arrays))
+    check_samples(inputs, digests)
+    return _evaluate(values, parameters, shape, *inputs.coords)
+
+
+def check_samples(inputs: Inputs, digests: NDArray[np.uint64]) -> None:
+    """See that samples are those that were fitted.
+
+    Parameters
+    ----------
+    inputs : of a region, in memory
+    digests : shape (N,), of the samples of each position when it was fitted
+
+    Raises
+    ------
+    ChangedInputError
+        They are not, at some positions.
+    """
+    changed = int(np.count_nonzero(sample_digests(make_block(inputs)) != digests))
+    if changed:
+        raise ChangedInputError(
+            f"the data, or their weights, mask or coordinates, are no longer those that were fitted at {changed} of "
+            f"{digests.size} positions: what is computed from them now would not belong to this result. Fit a copy "
+            "where arrays are to change later; `data - result.evaluate()` is the residual of the data as they are now"
+        )
+
+
+def check_samples_everywhere(problem: FitProblem, maps: Maps) -> None:
+    """See that the samples of every position are those that were fitted, chunk by chunk.
+
+    Raises
+    ------
+    ChangedInputError
+        They are not.
+    """
+    if maps.sample_digests is None:
+        return
+    n_most = min(_FITS_PER_CHUNK, _SAMPLES_PER_CHUNK // max(problem.axes.n_samples, 1))
+    for region in plan_regions(problem, n_most=n_most, n_workers=1).regions:
+        inputs = inputs_of(problem, region)
+        arrays = in_memory(dask.compute(*inputs.arrays, scheduler="synchronous"))
+        check_samples(inputs.with_arrays(arrays), maps.sample_digests[region].ravel())
+
+
+def _evaluate(values: Values, parameters: FloatArray, shape: tuple[int, ...], *coords: Any) -> FloatArray:
     """Values of shape (fitting..., iterating...) from coordinates with the iterating axes first."""
     n_iterating = parameters.ndim - 1
-    n_samples, n_fits = prod(shape[: len(shape) - n_iterating]), prod(shape[len(shape) - n_iterating :])
-    order = (*range(n_iterating, len(shape)), *range(n_iterating))
-    spread = [np.broadcast_to(np.transpose(values, order), shape).reshape(n_samples, n_fits) for values in coords]
-    table = parameters.reshape(len(parameters), n_fits)
+    fitting, iterating = shape[: len(shape) - n_iterating], shape[len(shape) - n_iterating :]
+    n_samples, n_fits = prod(fitting), prod(iterating)
+    spread = [_rows(axis, iterating, fitting) for axis in coords]
+    table = parameters.reshape(len(parameters), n_fits).T
+    found = np.full((n_fits, n_samples), np.nan)
+    known = np.flatnonzero(np.isfinite(table).all(axis=1))
+    at_once = max(1, _SAMPLES_AT_ONCE // max(n_samples, 1))
     with np.errstate(all="ignore"):
-        return _at_once(model, table, spread).reshape(shape)
+        for start in range(0, known.size, at_once):
+            rows = known[start : start + at_once]
+            found[rows] = values(table[rows], [axis if axis.ndim == 1 else axis[rows] for axis in spread])
+    return np.ascontiguousarray(found.T).reshape(shape)
 
 
-def _at_once(model: Any, table: FloatArray, coords: list[Any]) -> FloatArray:
-    """All positions in one call where the model computes sample by sample, which is tried on the first; else a loop."""
+def _rows(axis: Any, iterating: tuple[int, ...], fitting: tuple[int, ...]) -> FloatArray:
+    """Coordinates of shape (M,) where all fits share them, else (N, M)."""
+    if all(size == 1 for size in axis.shape[: len(iterating)]):
+        return np.broadcast_to(axis.reshape(axis.shape[len(iterating) :]), fitting).ravel()
+    return np.broadcast_to(axis, iterating + fitting).reshape(-1, prod(fitting))
 
-    def one(column: int) -> FloatArray:
-        values = model.evaluate(*(axis[:, column] for axis in coords), *table[:, column])
-        return np.broadcast_to(np.asarray(values, dtype=float), coords[0].shape[:1])
 
-    whole = np.full(coords[0].shape, np.nan)
-    columns = np.flatnonzero(np.isfinite(table).all(axis=0))
-    if columns.size == 0:
-        return whole
-    first = one(int(columns[0]))
-    try:
-        every = model.evaluate(*(axis[:, columns] for axis in coords), *table[:, columns])
-        agrees = np.array_equal(np.broadcast_to(every, (len(first), columns.size))[:, 0], first, equal_nan=True)
-    except (ValueError, IndexError, TypeError):
-        agrees = False
-    whole[:, columns] = every if agrees else np.stack([one(int(column)) for column in columns], axis=1)
-    return whole
+@dataclass(frozen=True)
+class ModelValues:
+    """Values by a model's own code.
+
+    Attributes
+    ----------
+    shape : of the fitting axes; a model that looks at neighbouring samples needs it
+    together : many positions in one call, where some of them tried one by one give the same
+    """
+
+    model: Any
+    shape: tuple[int, ...]
+    together: bool
+
+    def __call__(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        every = self._together(parameters, coords) if self.together else None
+        if every is None:
+            return np.stack([self._one(parameters, coords, row) for row in range(len(parameters))])
+        return every
+
+    def _together(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray | None:
+        n_fits, n_samples = len(parameters), prod(self.shape)
+        columns = [axis[:, np.newaxis] if axis.ndim == 1 else axis.T for axis in coords]
+        try:
+            every = np.broadcast_to(self.model.evaluate(*columns, *parameters.T), (n_samples, n_fits)).T
+        except (ValueError, IndexError, TypeError):
+            return None
+        tried = np.unique(np.linspace(0, n_fits - 1, _TRIED).astype(int))
+        alike = all(np.array_equal(every[row], self._one(parameters, coords, row), equal_nan=True) for row in tried)
+        return np.asarray(every, dtype=float) if alike else None
+
+    def _one(self, parameters: FloatArray, coords: Sequence[FloatArray], row: int) -> FloatArray:
+        places = [(axis if axis.ndim == 1 else axis[row]).reshape(self.shape) for axis in coords]
+        values = self.model.evaluate(*places, *parameters[row])
+        return np.broadcast_to(np.asarray(values, dtype=float), self.shape).ravel()
+
+
+@dataclass(frozen=True)
+class UnchangedModel:
+    """Values by a model's own code, once it is seen to compute what it computed when the run ended.
+
+    Attributes
+    ----------
+    parameters, coords : at which it is tried
+    expected : what it gave
+    """
+
+    values: ModelValues
+    parameters: FloatArray
+    coords: tuple[FloatArray, ...]
+    expected: FloatArray
+
+    @classmethod
+    def now(cls, values: ModelValues, problem: FitProblem, maps: Maps) -> Values:
+        """Tried at some of the solutions."""
+        usable = np.flatnonzero(maps.usable.ravel())
+        if usable.size == 0:
+            return values
+        chosen = usable[np.unique(np.linspace(0, usable.size - 1, _TRIED).astype(int))]
+        parameters = maps.parameters.reshape(len(maps.parameters), -1)[:, chosen].T.copy()
+        each = [coordinates_at(problem.coords, problem.axes, int(number)) for number in chosen]
+        coords = tuple(np.stack([axis.ravel() for axis in column]) for column in zip(*each, strict=True))
+        with np.errstate(all="ignore"):
+            return cls(values, parameters, coords, values(parameters, coords))
+
+    def __call__(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        found = self.values(self.parameters, self.coords)
+        if not np.allclose(found, self.expected, rtol=_SAME, atol=0.0, equal_nan=True):
+            raise ChangedInputError(
+                "the model computes something else than when it was fitted: a number of its module, of its class or of "
+                "what its function closes over has changed; change it back, or make it an argument of the model"
+            )
+        return self.values(parameters, coords)

@@ -12,9 +12,10 @@ import numpy as np
 
 from ndfit.output.diagnostics import PositionData
 from ndfit.output.maps import Maps
-from ndfit.output.model import filled_model, reported_model
+from ndfit.output.model import filled_model
 from ndfit.output.result import OneFit
 from ndfit.problem.types import STATUS, BlockResult, FitProblem
+from ndfit.run.evaluate import Values, check_samples
 from ndfit.run.load import Inputs, inputs_of, load
 from ndfit.run.work import Work, samples_used
 
@@ -42,24 +43,35 @@ def look_up_position(problem: FitProblem, position: tuple[int, ...], result: Blo
     )
 
 
-def look_up_fit(problem: FitProblem, maps: Maps, position: tuple[int, ...], work: Work | None = None) -> OneFit:
+def look_up_fit(
+    problem: FitProblem, maps: Maps, position: tuple[int, ...], values_of: Values, work: Work | None = None
+) -> OneFit:
     """Everything of one position, with the model that was fitted there, in its units.
 
     Parameters
     ----------
     maps : with the parameters that are reported
     position : index in the iterating axes
+    values_of : the model's values, see `ndfit.run.evaluate.values_of_model`
     work : that made the fits, where it may have left outliers out
+
+    Raises
+    ------
+    ChangedInputError
+        The samples are no longer those that were fitted.
     """
     inputs = _load_position(problem, position)
+    if maps.sample_digests is not None:
+        check_samples(inputs, maps.sample_digests[position].ravel())
     world = tuple(_whole(values, inputs) for values in inputs.coords)
     data = _whole(inputs.data, inputs)
     everywhere: Any = (slice(None), *position)
     values = maps.parameters[everywhere]
-    model = residual = None
+    model = fitted = None
     if maps.usable[position]:
         model = filled_model(problem, values)
-        residual = data - np.asarray(reported_model(problem).evaluate(*world, *values), dtype=float)
+        with np.errstate(all="ignore"):
+            fitted = values_of(values[np.newaxis], [axis.ravel() for axis in world]).reshape(data.shape)
         solution = values if problem.transform is None else np.linalg.solve(problem.transform, values)
         inputs = replace(inputs, trials=solution.reshape(1, -1, *inputs.shape))
     return OneFit(
@@ -68,7 +80,8 @@ def look_up_fit(problem: FitProblem, maps: Maps, position: tuple[int, ...], work
         data=data,
         weights=None if inputs.weights is None else _whole(inputs.weights, inputs),
         used=samples_used(inputs, work).reshape(data.shape),
-        residual=residual,
+        fitted=fitted,
+        residual=None if fitted is None else data - fitted,
         status=int(maps.status[position]),
         flags=int(maps.flags[position]),
         edm=float(maps.edm[position]),
@@ -80,6 +93,6 @@ def _load_position(problem: FitProblem, position: tuple[int, ...]) -> Inputs:
 
 
 def _whole(array: Any, inputs: Inputs) -> Any:
-    """The array on the fitting axes alone."""
+    """A copy of the array on the fitting axes alone: what the caller changes later has no part in it."""
     spread = np.broadcast_to(np.asarray(array), inputs.shape + inputs.fitting_shape)
-    return spread.reshape(inputs.fitting_shape)
+    return spread.reshape(inputs.fitting_shape).copy()

@@ -23,6 +23,7 @@ from ndfit.problem.types import BlockResult, EngineChoice, FitProblem
 from ndfit.run.checkpoint import open_checkpoint
 from ndfit.run.estimate import expected_seconds, seconds_per_fit
 from ndfit.run.identity import identity_of
+from ndfit.run.last_word import check_with_own_model
 from ndfit.run.load import inputs_of
 from ndfit.run.memory import bytes_per_fit, parse_memory
 from ndfit.run.plan import Plan, plan_regions
@@ -78,6 +79,11 @@ def solve(
     refine : fit again, from their neighbours' solutions, the positions that stand out
     keep_info : keep what the caller's fitter reports of each fit
     on_region : called in this thread with each region's results
+
+    Raises
+    ------
+    OwnModelDisagrees
+        At some solution the engine's model is not the caller's.
     """
     workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits * work.starting.fits)
     seconds = _seconds_per_fit(choice, work, problem)
@@ -92,11 +98,15 @@ def solve(
         guided=not workers.is_cluster,
     )
     if schedule.checkpoint is None:
-        return _run(problem, work, plan, Afresh(workers), schedule, refine, keep_info, on_region)
-    identity = identity_of(problem, work, refine)
-    with open_checkpoint(Path(schedule.checkpoint), identity, plan) as checkpoint:
-        stages = Resuming(workers, checkpoint)
-        return _run(problem, work, checkpoint.plan, stages, schedule, refine, keep_info, on_region)
+        maps = _run(problem, work, plan, Afresh(workers), schedule, refine, keep_info, on_region)
+    else:
+        identity = identity_of(problem, work, refine)
+        with open_checkpoint(Path(schedule.checkpoint), identity, plan) as checkpoint:
+            stages = Resuming(workers, checkpoint)
+            maps = _run(problem, work, checkpoint.plan, stages, schedule, refine, keep_info, on_region)
+    if choice.difference is not None:
+        check_with_own_model(problem, choice.difference, maps)
+    return maps.transformed(problem.transform)
 
 
 def _run(
@@ -109,7 +119,7 @@ def _run(
     keep_info: bool,
     on_region: Callable[[Region, BlockResult], None] | None,
 ) -> Maps:
-    maps = Maps.empty(problem, work.options.covariance, keep_info, work.errors_are_final)
+    maps = Maps.empty(problem, work.options.covariance, keep_info, work.errors_are_final, work.digests)
     # What stands out among its neighbours is told by costs, which have to count the same samples everywhere.
     first = work.bare if refine else work
     regions = plan.regions
@@ -127,7 +137,7 @@ def _run(
         refine_from_neighbours(maps, first, problem, regions, stages)
         if work != first:
             from_solutions(maps, work, problem, regions, stages)
-    return maps.transformed(problem.transform)
+    return maps
 
 
 def _seconds_per_fit(choice: EngineChoice, work: Work, problem: FitProblem) -> float:

@@ -33,6 +33,7 @@ from ndfit.problem.types import (
     Status,
 )
 from ndfit.run.load import Inputs, make_block
+from ndfit.run.sample_digest import sample_digests
 
 __all__ = ["Work", "samples_used"]
 
@@ -51,6 +52,7 @@ class Work:
     canonical : of the parameters that give the same model, chooses those that are reported
     clip : leave outliers out
     bootstrap : the covariance comes from fits of drawn data
+    digests : tell which samples were fitted, for what is looked up later
     """
 
     engine: Engine
@@ -61,6 +63,7 @@ class Work:
     canonical: Canonical
     clip: Clip | None = None
     bootstrap: Bootstrap | None = None
+    digests: bool = False
 
     @classmethod
     def of(
@@ -72,6 +75,7 @@ class Work:
         starting: Starting | None = None,
         clip: Clip | None = None,
         bootstrap: Bootstrap | None = None,
+        digests: bool = False,
     ) -> Work:
         """The work of a problem; fits start from the problem's starting values unless told otherwise."""
         starting = Starting() if starting is None else starting
@@ -82,7 +86,7 @@ class Work:
             problem.model, params.free, sample_coordinates(problem.coords, problem.axes, _N_TRIED)
         )
         canonical = Canonical(params, problem.model, symmetries)
-        return cls(engine, options, params, finite, starting, canonical, clip, bootstrap)
+        return cls(engine, options, params, finite, starting, canonical, clip, bootstrap, digests)
 
     @property
     def bare(self) -> Work:
@@ -115,6 +119,8 @@ class Work:
         result = _with_flags(result, known)
         if self.bootstrap is not None:
             result = self.bootstrap(self._refit, self.engine.values, clipped, self.options, result)
+        if self.digests:
+            result = replace(result, sample_digests=sample_digests(block))
         return _note_left_out(result, block, inputs) if self.filter_non_finite else result
 
     def kept(self, block: Block, inputs: Inputs) -> Block:

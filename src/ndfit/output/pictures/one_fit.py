@@ -125,7 +125,7 @@ def _plot_image(problem: FitProblem, one: OneFit, values: FloatArray, title: str
     scale = whole_scale(data)
     draw_map(targets[0], data, "data", problem.data_unit, scale)
     if one.residual is not None:
-        draw_map(targets[1], one.data - one.residual, "model", problem.data_unit, scale)
+        draw_map(targets[1], one.fitted, "model", problem.data_unit, scale)
         residual_scale = whole_scale(np.where(one.used, one.residual, np.nan), around_zero=True)
         draw_map(targets[2], one.residual, "residual", problem.data_unit, residual_scale)
     out = np.argwhere(~one.used & np.isfinite(data))

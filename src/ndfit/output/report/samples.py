@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.output.model import reported_model
 from ndfit.problem.types import Axes, FitProblem, FloatArray
 
 if TYPE_CHECKING:
@@ -57,6 +56,7 @@ def samples_everywhere(result: FitResult) -> Samples:
     """Samples of every position, in the order of the maps."""
     problem = result._problem
     axes = problem.axes
+    result._check()
     data = _rows(problem.data, axes)
     coords = tuple(_rows(values, axes) for values in problem.coords)
     used = np.isfinite(data)
@@ -75,13 +75,7 @@ def samples_everywhere(result: FitResult) -> Samples:
 def samples_of(result: FitResult, positions: Sequence[tuple[int, ...]]) -> Samples:
     """Samples of some positions, in their order."""
     fits = [result[position] for position in positions]
-    model = reported_model(result._problem)
-    parameters = np.stack([_numbers(values) for values in result.parameters.values()])
-    with np.errstate(all="ignore"):
-        values = [
-            np.broadcast_to(model.evaluate(*one.world, *_at(parameters, position)), one.data.shape)
-            for one, position in zip(fits, positions, strict=True)
-        ]
+    values = [np.full(one.data.shape, np.nan) if one.fitted is None else one.fitted for one in fits]
     has_weights = result._problem.weights is not None
     return Samples(
         data=_float32(_stack([one.data for one in fits])),
@@ -94,15 +88,6 @@ def samples_of(result: FitResult, positions: Sequence[tuple[int, ...]]) -> Sampl
 
 def _stack(arrays: Sequence[Any]) -> Any:
     return np.stack([np.ravel(array) for array in arrays])
-
-
-def _at(parameters: Any, position: tuple[int, ...]) -> Any:
-    """Parameters, shape (P,), of one position."""
-    return parameters[(slice(None), *position)]
-
-
-def _numbers(values: Any) -> Any:
-    return np.asarray(getattr(values, "value", values))
 
 
 def _shared(array: Any, axes: Axes) -> bool:
