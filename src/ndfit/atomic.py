@@ -142,8 +142,8 @@ def _private_folder(target: Path) -> Iterator[Path]:
         # On Windows a mode would become access rights that a file keeps when it is moved out of the folder.
         os.mkdir(folder, 0o700 if os.name == "posix" else 0o777)
     except OSError as error:
-        reason = f"the folder cannot be written to: {error.strerror or error}"
-        raise OSError(error.errno, reason, str(target.parent)) from error
+        reason = f"the folder {target.parent} cannot be written to: {error.strerror or error}"
+        raise OSError(error.errno, reason) from error
     try:
         yield folder
     finally:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.children import python
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -22,10 +21,8 @@ def test_outputs_are_whole(kind: str, fault_repeats: int, tmp_path: Path) -> Non
         pytest.importorskip("zarr")
         pytest.importorskip("xarray")
     script = str(Path(__file__).parent / "writers.py")
-    command = [sys.executable, "-W", "ignore", script, str(tmp_path), kind, str(fault_repeats)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
+    done = python("-W", "ignore", script, str(tmp_path), kind, str(fault_repeats), timeout=1800)
+    assert not done.stderr, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     known = set(told["known"])
     assert len(known) == 2

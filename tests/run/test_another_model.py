@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import operator
-import os
-import subprocess
+import re
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
@@ -20,6 +25,8 @@ from astropy.modeling import Fittable1DModel, Model, Parameter, custom_model
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D
 from scipy.interpolate import CubicSpline
+from scipy.stats import norm
+from tests.children import python
 
 import ndfit
 from ndfit.engine.fitters import parse_fitter
@@ -440,10 +447,50 @@ def test_what_code_cannot_tell() -> None:
     assert not all(same_values(before[where], after[where]) for where in before if where.startswith("the model"))
 
 
+class Kind(Enum):
+    NARROW = 1
+    WIDE = 2
+
+
+LOG = logging.getLogger(__name__)
+LOCK = threading.Lock()
+RANDOM = np.random.default_rng()
+PATTERN = re.compile("a+b")
+
+
+class Keeper(Fittable1DModel):
+    """A model that keeps and uses what has an address, a state of the process, or no order."""
+
+    level = Parameter(default=2.0)
+    names = {"a", "b", "c"}  # noqa: RUF012
+    functions = {helped: 1, np.cos: 2, Kind.WIDE: 3, (Kind.NARROW, "b"): 4}  # noqa: RUF012
+    place, day, price = Path("a") / "b", date(2020, 1, 1), Decimal("1.5")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._anything, self._calls, self._last = object(), {"evaluate": 0}, deque([1.0])
+        self._spline, self._profile = CubicSpline(X, X), norm(0.0, 1.0)
+        self._vectorized = np.vectorize(lambda x: x)
+
+    def evaluate(self, x: Any, level: Any) -> Any:
+        LOG.debug("evaluated")
+        with LOCK:
+            self._calls["evaluate"] += 1
+        drawn = 0.0 * RANDOM.random() * self._profile.pdf(0.0) * self._spline(0.0)
+        return level * self._last[0] + 0.0 * x + drawn * len(PATTERN.pattern)
+
+
+def test_what_changes_by_itself_makes_no_other_run(tmp_path: Path) -> None:
+    fit(Keeper(), tmp_path / "run", "reference")
+    logging.getLogger(f"{__name__}.another").setLevel("DEBUG")
+    RANDOM.random()
+    fit(Keeper(), tmp_path / "run", "reference")
+
+
 def identities() -> str:
-    """Of the model of each case; for another process to print."""
+    """Of the model of each case, and of one that keeps all kinds of things; for another process to print."""
     found = {}
-    for name, make in CASES.items():
+    for name, make in {**CASES, "keeper": lambda: (Keeper(), None)}.items():
         call = parse_fitter(TRFLSQFitter(), {})
         problem = normalize(model=make()[0], data=DATA, fitting_axes=0)
         choice = select_engine(problem, call, "reference", ())
@@ -454,18 +501,10 @@ def identities() -> str:
 
 def test_other_processes_find_the_same() -> None:
     """Orders of sets and addresses of objects differ between them."""
-    root = Path(__file__).parents[2]
     code = "from tests.run.test_another_model import identities; print(identities())"
-    told = []
-    for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        told.append(json.loads(done.stdout))
-    assert len(told[0]) == len(CASES)
-    for name in CASES:
+    told = [json.loads(python("-c", code, variables={"PYTHONHASHSEED": seed}).stdout) for seed in ("1", "2")]
+    assert len(told[0]) == len(CASES) + 1
+    for name in told[0]:
         assert told[0][name] == told[1][name], name
 
 

@@ -6,8 +6,6 @@ import copy
 import errno
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from astropy.modeling import custom_model
 from astropy.modeling.fitting import LevMarLSQFitter, TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D
 from numpy.testing import assert_array_equal
+from tests.children import python
 
 import ndfit
 from ndfit.engine.fitters import parse_fitter
@@ -353,11 +352,8 @@ def test_the_kind_of_processor_is_what_numpy_uses() -> None:
     found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
     if not found:
         pytest.skip("this processor has nothing beyond the least that numpy needs")
-    told = []
-    for off in ("", " ".join(found)):
-        environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": off}
-        command = [sys.executable, "-W", "ignore", "-c", code]
-        told.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    less = {"NPY_DISABLE_CPU_FEATURES": " ".join(found)}
+    told = [python("-W", "ignore", "-c", code, variables=variables).stdout for variables in ({}, less)]
     assert told[0].strip() == processor()
     assert told[0] != told[1]
 
@@ -529,10 +525,9 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
         "try: ndfit.fit(model, np.ones((5, 3)), **how, checkpoint=sys.argv[1])\n"
         "except OSError as error: print(error)\n"
     )
-    command = [sys.executable, "-W", "ignore", "-c", code, str(path)]
     for parent in (tmp_path, *tmp_path.parents[:2]):
         parent.chmod(0o755)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = python("-W", "ignore", "-c", code, str(path))
     for folder in (path, path / "fit"):
         folder.chmod(0o755)
     assert f"the checkpoint {path} cannot be used: Permission denied" in done.stdout, done.stderr

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.children import environment
 
 from ndfit.run import lock
 from ndfit.run.lock import held
@@ -31,7 +32,8 @@ with lock.held(Path(sys.argv[1])) as other:
 
 def start(path: Path, way: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", CODE, str(path), way]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen(command, env=environment(), text=True, **pipes)
 
 
 @pytest.fixture(params=["flock", "locking", "names", "no locks here"])

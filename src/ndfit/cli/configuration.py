@@ -19,6 +19,7 @@ from click.core import ParameterSource
 
 from ndfit.atomic import refuse_existing, replacing
 from ndfit.cli.errors import BadInput, suggestion
+from ndfit.cli.words import reason
 from ndfit.engine.starting import ALSO
 from ndfit.run.checkpoint import OPTIONS, is_unused
 
@@ -69,7 +70,7 @@ def save(path: Path, context: click.Context, overwrite: bool, follow: bool = Tru
         with replacing(path, overwrite, follow=follow) as partial:
             partial.write_text(tomli_w.dumps(table), encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"The options cannot be written to {path}: {error}.") from error
+        raise BadInput(f"The options cannot be written to {path}: {reason(error)}.") from error
 
 
 def means_what_it_meant(context: click.Context) -> bool:
@@ -114,7 +115,7 @@ def check_output(path: Path | None, overwrite: bool) -> None:
     except FileNotFoundError:
         raise BadInput(f"The folder {path.absolute().parent} for {path.name} does not exist: make it first.") from None
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error}.") from error
+        raise BadInput(f"{path} cannot be written: {reason(error)}.") from error
 
 
 def _read(path: Path) -> Mapping[str, Any]:

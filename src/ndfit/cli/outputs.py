@@ -15,6 +15,7 @@ from ndfit.atomic import replacing
 from ndfit.cli.configuration import check_output
 from ndfit.cli.errors import BadInput, FitFailed
 from ndfit.cli.settings import Settings
+from ndfit.cli.words import reason
 
 __all__ = ["check_outputs", "write_outputs"]
 
@@ -65,7 +66,7 @@ def write_outputs(settings: Settings, result: FitResult) -> Iterator[Path]:
             _draw(settings.plot, result, settings.overwrite)
             yield settings.plot
     except OSError as error:
-        raise FitFailed(f"The fits are made, and the output cannot be written: {error}.") from error
+        raise FitFailed(f"The fits are made, and the output cannot be written: {reason(error).rstrip('.')}.") from error
 
 
 def _draw(path: Path, result: FitResult, overwrite: bool) -> None:

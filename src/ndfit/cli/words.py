@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["in_words_of_the_command", "sentence"]
+__all__ = ["in_words_of_the_command", "reason", "sentence"]
 
 _WORDS = (
     ("fitter_kwargs={'maxiter': ...}", "--max-evaluations"),
@@ -29,8 +29,15 @@ def in_words_of_the_command(text: str) -> str:
     return text
 
 
+def reason(error: Exception) -> str:
+    """What an error says, without the system's number of it."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+
+
 def sentence(error: Exception) -> str:
     """An error as a sentence."""
-    text = in_words_of_the_command(str(error)).rstrip(".")
+    text = in_words_of_the_command(reason(error)).rstrip(".")
     names_a_file = Path(text.partition(" ")[0]).exists()
     return f"{text}." if names_a_file else f"{text[:1].upper()}{text[1:]}."

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
 from hashlib import sha256
+from random import Random
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -26,7 +27,7 @@ from astropy.modeling.models import Const1D
 
 from ndfit.output.model_record import describe
 from ndfit.output.values import exact
-from ndfit.run.origin import origin_of
+from ndfit.run.origin import is_read_as_it_is, origin_of
 
 __all__ = ["fingerprint"]
 
@@ -112,28 +113,23 @@ class _Reader:
             return {"type": type(value).__qualname__, **self._mapping(kept)}
         if isinstance(getattr(value, "py_func", None), FunctionType):  # compiled by numba
             return {"compiled": self.read(value.py_func)}
+        if hasattr(value, "__wrapped__"):  # such as by functools.lru_cache
+            return {"type": type(value).__qualname__, "wraps": self.read(value.__wrapped__)}
         return self._instance(value)
 
     def _instance(self, value: Any) -> Any:
-        state = _attributes(value)
-        if state is None:
-            return {"type": self.read(type(value)), "state": self._reduced(value)}
+        """Class and state. What belongs to others tells its state itself: a logger's attributes lead to all loggers."""
+        cls, state = type(value), _attributes(value)
+        if state is None or not is_read_as_it_is(cls):
+            copied = _as_copied(value)
+            if copied is not None or state is None:
+                return {"type": self.read(cls), "state": self.read(copied)}
         kept = {name: item for name, item in state.items() if name not in _TRACES}
-        return {"type": self.read(type(value)), "state": self._mapping(kept)}
-
-    def _reduced(self, value: Any) -> Any:
-        """State of an object of C code, as it would be copied."""
-        try:
-            parts = value.__reduce_ex__(4)
-        except Exception:  # locks and files have none; others' code may raise anything
-            return None
-        if isinstance(parts, str):
-            return parts
-        called, arguments, state, *items = (*parts, None, None, None, None)[:5]
-        return self.read([called, arguments, state, *(None if item is None else list(item) for item in items)])
+        return {"type": self.read(cls), "state": self._mapping(kept)}
 
     def _mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
-        return {str(key): self.read(item) for key, item in sorted(value.items(), key=lambda pair: str(pair[0]))}
+        named = sorted(((_key(key), item) for key, item in value.items()), key=lambda pair: pair[0])
+        return {key: self.read(item) for key, item in named}
 
     def _sequence(self, value: Any) -> list[Any]:
         return [self.read(item) for item in value]
@@ -180,6 +176,10 @@ class _Reader:
         of = value.__self__
         owner = None if of is None or isinstance(of, ModuleType) else self.read(of)
         return {"builtin": f"{value.__module__ or ''}.{value.__qualname__}", "of": owner}
+
+    def _random(self, value: Any) -> str:
+        """Without its state, which each use changes."""
+        return type(value).__name__
 
     def _ufunc(self, value: np.ufunc) -> str:
         return value.__name__
@@ -236,6 +236,7 @@ _KINDS: tuple[tuple[Any, Any], ...] = (
     (FunctionType, _Reader._function),
     (CodeType, _Reader._code),
     (np.ufunc, _Reader._ufunc),
+    ((Random, np.random.RandomState, np.random.Generator, np.random.BitGenerator), _Reader._random),
     (type, _Reader._class),
     (BuiltinFunctionType, _Reader._builtin),
     (ModuleType, _Reader._module),
@@ -265,6 +266,23 @@ def _attributes(value: Any) -> dict[str, Any] | None:
             if name not in ("__dict__", "__weakref__") and hasattr(value, hidden):
                 found[hidden] = getattr(value, hidden)
     return found if has_any else None
+
+
+def _as_copied(value: Any) -> Any:
+    """What an object would be made from again, if it were copied; None where it cannot be."""
+    try:
+        parts = value.__reduce_ex__(4)
+    except Exception:  # locks and files have none; others' code may raise anything
+        return None
+    if isinstance(parts, str):
+        return parts
+    called, arguments, state, *items = (*parts, None, None, None, None)[:5]
+    return [called, arguments, state, *(None if item is None else list(item) for item in items)]
+
+
+def _key(key: Any) -> str:
+    """Text of a key, which stays the same in other processes: that of an object may hold its address."""
+    return str(key) if isinstance(key, (bool, int, float, str)) else json.dumps(fingerprint(key), sort_keys=True)
 
 
 def _function_of(member: Any) -> Any:

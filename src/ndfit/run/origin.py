@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["origin_of"]
+__all__ = ["is_read_as_it_is", "origin_of"]
 
 _WITH_VERSION = frozenset(("astropy", "ndfit", "numpy", "scipy"))
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
@@ -31,6 +31,11 @@ def origin_of(value: Any) -> str | None:
     if origin is None or _found(name, value.__qualname__) is not value:
         return None
     return f"{origin}.{value.__qualname__}"
+
+
+def is_read_as_it_is(cls: type) -> bool:
+    """Whether objects of a class are told by their attributes: those of people's own classes, and of astropy's."""
+    return origin_of(cls) is None or cls.__module__.partition(".")[0] in _WITH_VERSION
 
 
 def _found(module: str, name: str) -> Any:
