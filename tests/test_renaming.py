@@ -207,6 +207,24 @@ def test_the_newest_of_several_is_found(tmp_path: Path) -> None:
     assert set_aside(tmp_path / "store")[0] == newest
 
 
+def test_what_a_writer_that_lives_has_removed_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a look at the names and one at the folder."""
+    folder(tmp_path / ".partial-1" / "store.old0", "old")
+    monkeypatch.setattr(Path, "stat", refusing(Path.stat, errno.ENOENT))
+    assert set_aside(tmp_path / "store") == []
+
+
+def test_a_folder_that_is_put_while_one_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = folder(tmp_path / ".partial-1" / "store.old0", "old")
+
+    def found(target: Path) -> list[Path]:
+        folder(target, "new")
+        return [old]
+
+    monkeypatch.setattr("ndfit.atomic.set_aside", found)
+    assert standing(tmp_path / "store") == tmp_path / "store"
+
+
 @pytest.mark.usefixtures("no_exchange")
 def test_two_writers_in_two_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one has set the folder aside, another one puts its own; the last one's stays."""

@@ -114,7 +114,11 @@ def refuse_existing(path: Path, overwrite: bool, folder: bool = False) -> None:
 
 def standing(path: Path) -> Path:
     """Where a folder is to be read: where it was put, if a writer was killed while it replaced it in two steps."""
-    return path if os.path.lexists(path) else next(iter(set_aside(path)), path)
+    if os.path.lexists(path):
+        return path
+    found = set_aside(path)
+    # A writer that lives may have been done meanwhile.
+    return path if os.path.lexists(path) or not found else found[0]
 
 
 def bring_back(path: Path) -> None:

@@ -108,8 +108,11 @@ def put_folder(new: Path, target: Path, overwrite: bool) -> None:
 
 def set_aside(target: Path) -> list[Path]:
     """Folders that had the name before their writer was killed between the two steps, the newest first."""
-    found = target.parent.glob(f".partial-*/{escape(target.name)}{_OLD}*")
-    return sorted(found, key=lambda folder: folder.stat().st_ctime_ns, reverse=True)
+    found = []
+    for folder in target.parent.glob(f".partial-*/{escape(target.name)}{_OLD}*"):
+        with suppress(OSError):  # a writer that lives has removed it
+            found.append((folder.stat().st_ctime_ns, folder))
+    return [folder for _, folder in sorted(found, reverse=True)]
 
 
 def _exchanged(new: Path, target: Path) -> bool:

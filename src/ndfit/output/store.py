@@ -30,6 +30,7 @@ _KIND, _PARAMETER = "ndfit_layer", "ndfit_parameter"
 _RECORD, _MESSAGES, _WCS = "ndfit_record", "ndfit_messages", "ndfit_map_wcs"
 _PARAMETER_AXES = ("row", "column")
 _CHUNK = 2**20  # samples of a map in one chunk
+_TRIES = 100
 
 
 def to_dataset(contents: Contents, cubes: Mapping[str, Any], problem: FitProblem) -> Any:
@@ -133,7 +134,7 @@ def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def is_zarr(path: Path) -> bool:
     """Whether a folder is a zarr store."""
-    return (path / "zarr.json").is_file()
+    return (standing(path) / "zarr.json").is_file()
 
 
 def read_zarr(path: Path) -> Contents:
@@ -147,21 +148,25 @@ def read_zarr(path: Path) -> Contents:
         zarr is not installed.
     """
     _import("zarr")
-    while True:
+    for _ in range(_TRIES):
         before = _identity(path)
         try:
             contents = _read_store(path)
         except Exception:  # half of it may be gone
-            if _identity(path) == before:
+            if before is not None and _identity(path) == before:
                 raise
         else:
-            if _identity(path) == before:
+            if before is not None and _identity(path) == before:
                 return contents
+    raise OSError(f"{path} is replaced again and again while it is read")
 
 
-def _identity(path: Path) -> tuple[int, int, int]:
-    """Which folder stands at a path now."""
-    status = standing(path).stat()
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """Which folder stands at a path now; None where it is replaced at this moment."""
+    try:
+        status = standing(path).stat()
+    except FileNotFoundError:
+        return None
     return status.st_dev, status.st_ino, status.st_ctime_ns
 
 

@@ -127,8 +127,7 @@ class _NeedsData:
 
 
 def _read_contents(path: Path) -> Contents:
-    path = standing(path)
-    if not path.exists():
+    if not standing(path).exists():
         raise FileNotFoundError(f"there is nothing at {path}: expected a FITS file or a zarr store written by ndfit")
     for matches, read_format in _FORMATS:
         if matches(path):
