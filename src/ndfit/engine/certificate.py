@@ -30,8 +30,9 @@ __all__ = ["CONVERGED_EDM", "edm_of", "noise_variance", "status_with_certificate
 CONVERGED_EDM = 0.01
 """The largest EDM with which a fit is called converged."""
 
-# A weighted residual is known to this many roundings of its terms.
-_ROUNDINGS = 32 * np.finfo(float).eps
+# A weighted residual is known to this many roundings of all samples together: the gradient, a sum over them, is known
+# to a few roundings of each, and no better.
+_ROUNDINGS = 128 * np.finfo(float).eps
 # Of the samples, at most: a parameter so large that it is rounded to more (an angle of 1e14) has left the problem.
 _MOST_ROUNDING = 1e-6
 
@@ -69,7 +70,7 @@ def noise_variance(
     n_samples, power, of_params = (np.asarray(each, dtype=float) for each in (n_samples, data_power, param_power))
     degrees = np.maximum(n_samples - np.asarray(n_free, dtype=float), 1.0)
     with np.errstate(over="ignore", invalid="ignore"):
-        rounding = np.minimum(_ROUNDINGS**2 * (power + of_params), _MOST_ROUNDING**2 * power) / n_samples
+        rounding = np.minimum(_ROUNDINGS**2 * (power + of_params), _MOST_ROUNDING**2 * power)
         told = np.minimum(1.0, np.where(power > 0.0, power / n_samples, 1.0))
         found = 2.0 * np.asarray(cost, dtype=float) / degrees
     return np.maximum(np.where(absolute, told, found), rounding)

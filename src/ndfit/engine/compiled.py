@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.certificate import edm_of, noise_variance, status_with_certificate
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
 from ndfit.engine.kernel.losses import compiled_loss
@@ -28,7 +29,7 @@ from ndfit.engine.kernel.workspace import (
     view_table,
 )
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
-from ndfit.jit import LANES
+from ndfit.engine.natural import natural_scales, with_least_widths
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, usable
 
 __all__ = ["CompiledEngine", "ModelCode"]
@@ -43,8 +44,9 @@ class ModelCode(Protocol):
     ----------
     n_inputs, n_params : K and P
     n_prepared : values that the model computes from parameters alone.
-    free : the F free parameters, `n_linear` ones first that the model is linear in and that have no bounds.
+    free : the F free parameters, `n_linear` ones first that the model is linear in.
     basis, variable : as in `ndfit.engine.kernel.workspace.Structure`.
+    dimensions, widths : what is known of the parameters, see `ndfit.engine.natural`.
     """
 
     @property
@@ -61,6 +63,10 @@ class ModelCode(Protocol):
     def basis(self) -> tuple[int, ...]: ...
     @property
     def variable(self) -> tuple[int, ...]: ...
+    @property
+    def dimensions(self) -> Any: ...
+    @property
+    def widths(self) -> tuple[bool, ...]: ...
 
     def functions(self) -> tuple[Any, Any]:
         """The compiled functions, of the signatures PREPARE and WRITE_ROWS of `ndfit.jit`."""
@@ -76,11 +82,15 @@ class ModelCode(Protocol):
 class CompiledEngine:
     """Levenberg-Marquardt with exact derivatives, many fits side by side.
 
-    Linear parameters without bounds are eliminated. A fit that then ends with a component turned against its start is
-    made again without elimination from the caller's start, and the lower cost is kept; `nfev` counts both.
+    Linear parameters are eliminated, within their bounds. A fit that then ends with a component turned against its
+    start, or at a bound, is made again from the caller's start with the signs of the components kept until it has
+    converged, and the lower cost is kept; `nfev` counts both.
+
+    `absolute_sigma`: weights are one over the errors of the samples.
     """
 
     model: ModelCode
+    absolute_sigma: bool = False
 
     name: ClassVar[str] = "compiled"
     chunk_size: ClassVar[int] = 50_000
@@ -99,19 +109,33 @@ class CompiledEngine:
         """Solve a block. Parameters are NaN where the status is not usable."""
         outcome = np.full((block.n_fits, OUTCOME_COLUMNS + self.model.n_params), np.nan)
         outcome[:, 0], outcome[:, 1] = _status_of_counts(block, options), 0.0
-        call = _Call.of(self.model, block, outcome, lossy=options.loss != SQUARE)
+        call = _Call.of(self.model, block, outcome, loss=options.loss, absolute=self._known_noise(options))
         call.solve(options)
         parameters = np.ascontiguousarray(outcome[:, OUTCOME_COLUMNS:])
         self.model.set_tied(parameters)
         covariance = self._covariance(call, block, options, parameters) if options.covariance else None
-        status = outcome[:, 0].astype(np.int16)
+        edm = self._edm(outcome, block, options)
+        status = status_with_certificate(outcome[:, 0].astype(np.int16), edm)
         without_answer = ~usable(status)
         if without_answer.any():
-            parameters[without_answer] = np.nan
-        return BlockResult(parameters, status, outcome[:, 1].astype(np.int32), outcome[:, 2].copy(), covariance)
+            parameters[without_answer] = edm[without_answer] = np.nan
+        return BlockResult(
+            parameters, status, outcome[:, 1].astype(np.int32), outcome[:, 2].copy(), covariance, edm=edm
+        )
 
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         return self.model.values(parameters, coords)
+
+    def _known_noise(self, options: SolveOptions) -> bool:
+        """Whether a weighted residual has a variance of one."""
+        return self.absolute_sigma or options.loss == CASH
+
+    def _edm(self, outcome: FloatArray, block: Block, options: SolveOptions) -> FloatArray:
+        """In units of the noise variance."""
+        n_samples = block.data.shape[1] if block.valid is None else block.valid.sum(axis=1)
+        cost, distance, power = outcome[:, 2], outcome[:, 3], outcome[:, 4]
+        variance = noise_variance(cost, n_samples, len(self.model.free), power, self._known_noise(options))
+        return edm_of(distance, variance)
 
     def _covariance(self, call: _Call, block: Block, options: SolveOptions, parameters: FloatArray) -> FloatArray:
         """That of the loss, see `ndfit.engine.loss`."""
@@ -123,6 +147,8 @@ class CompiledEngine:
         if loss.name == CASH:
             with np.errstate(divide="ignore", invalid="ignore"):
                 weights = np.where(used & (values > 0.0), 1.0 / np.sqrt(values), 0.0)
+            # Without any counts the best expectation is zero, and has no error.
+            weights[~np.any(block.data > 0.0, axis=1, where=used)] = 0.0
             return _Call.of(self.model, replace(block, weights=weights), call.outcome).covariance()
         residual = (block.data - values) * (1.0 if block.weights is None else block.weights)
         factor = huber_factor(loss, residual, used, len(self.model.free))
@@ -148,16 +174,25 @@ class _Call:
     job: Table
 
     @classmethod
-    def of(cls, model: ModelCode, block: Block, outcome: FloatArray, *, lossy: bool = False) -> _Call:
-        structure = Structure(model.n_params, model.n_linear, model.free, model.basis, model.variable)
+    def of(
+        cls,
+        model: ModelCode,
+        block: Block,
+        outcome: FloatArray,
+        *,
+        loss: str = SQUARE,
+        absolute: bool = False,
+    ) -> _Call:
+        widths = tuple(model.widths[i] for i in model.free)
+        structure = Structure(model.n_params, model.n_linear, model.free, model.basis, model.variable, widths)
         n_fits, n_samples = block.data.shape
-        free = list(model.free)
+        limits = (*with_least_widths(model, block), natural_scales(model, block))
         arrays = (
             block.data,
             block.weights,
             block.valid,
             block.start,
-            *(np.broadcast_to(bound, (n_fits, model.n_params)) for bound in (block.lower, block.upper)),
+            *(np.broadcast_to(limit, (n_fits, model.n_params)) for limit in limits),
             outcome,
             *(np.broadcast_to(axis, (n_fits, n_samples)) for axis in block.coords),
         )
@@ -171,9 +206,10 @@ class _Call:
             Job.SAMPLES: n_samples,
             Job.INPUTS: model.n_inputs,
             Job.WEIGHTED: block.weights is not None or block.valid is not None,
-            Job.BOUNDED: np.isfinite(block.lower[:, free]).any() or np.isfinite(block.upper[:, free]).any(),
-            Job.LOSSY: lossy,
+            Job.LOSSY: loss != SQUARE,
             Job.SINGLE: block.data.dtype == np.float32,
+            Job.ABSOLUTE: absolute,
+            Job.COUNTS: loss == CASH,
         }
         return cls(model, workspace, tables, arrays, np.array([job[field] for field in Job], np.int64))
 
@@ -196,9 +232,8 @@ class _Call:
 
     def covariance(self) -> FloatArray:
         """Return (N, F, F), at the outcome's parameters."""
-        n_fits, n_samples, n_free = self.job[Job.FITS], self.job[Job.SAMPLES], len(self.model.free)
+        n_fits, n_free = self.job[Job.FITS], len(self.model.free)
         covariance = np.empty((n_fits, n_free, n_free))
-        jacobian = np.zeros((n_free * n_samples, LANES))
         invert, functions = compiled_inversion(), self.model.functions()
-        invert(*functions, self.job.ctypes.data, jacobian.ctypes.data, covariance.ctypes.data)
+        invert(*functions, self.job.ctypes.data, covariance.ctypes.data)
         return covariance

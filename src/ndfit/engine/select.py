@@ -190,7 +190,7 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
     from ndfit.engine.compiled import CompiledEngine
     from ndfit.graph.codegen import generate
 
-    engine = CompiledEngine(generate(graph, params.free, unbounded))
+    engine = CompiledEngine(generate(graph, params.free, params.free), problem.absolute_sigma)
     return EngineChoice(engine, _COMPILES, comparison.difference)
 
 

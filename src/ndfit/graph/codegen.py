@@ -1,8 +1,8 @@
 """From a graph to compiled code.
 
-Flows in: a ModelGraph, which parameters are free, which of them have no bounds. Flows out: ModelCode, plain data that
-can be sent to any process, where it becomes two compiled functions on first use: `prepare` computes what depends on
-parameters alone, once an evaluation; `write_rows` computes the outputs at a few samples. Their signatures, and how
+Flows in: a ModelGraph, which parameters are free, which of them may be eliminated. Flows out: ModelCode, plain data
+that can be sent to any process, where it becomes two compiled functions on first use: `prepare` computes what depends
+on parameters alone, once an evaluation; `write_rows` computes the outputs at a few samples. Their signatures, and how
 arrays are laid out, are those of `ndfit.jit`.
 
 The text is a loop over lanes with one statement a node and no branches, which LLVM turns into packed instructions.
@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 
 from ndfit import vmath
 from ndfit.graph.derive import input_free
+from ndfit.graph.dimensions import Dimensions, dimensions
 from ndfit.graph.interpret import tied_values, values_of
 from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 from ndfit.graph.separate import separate
+from ndfit.graph.widths import widths
 from ndfit.jit import LANES, PREPARE, TILE, WRITE_ROWS, compile_cached, files_key
 from ndfit.once import kept
 from ndfit.vmath.intrinsics import widest
@@ -56,6 +58,8 @@ class ModelCode:
     n_linear : L
     basis : one a derivative: which basis function, -1 for the part without linear parameters.
     variable : one a derivative: which parameter, counted in `free`.
+    dimensions : what each parameter is counted in.
+    widths : P flags, which parameters are widths.
     """
 
     graph: ModelGraph
@@ -66,6 +70,8 @@ class ModelCode:
     n_linear: int
     basis: tuple[int, ...]
     variable: tuple[int, ...]
+    dimensions: Dimensions
+    widths: tuple[bool, ...]
 
     @property
     def n_inputs(self) -> int:
@@ -110,20 +116,20 @@ def _compile(text: str, tables: tuple[tuple[str, tuple[float, ...]], ...]) -> Mo
 
 
 @lru_cache(_KEPT)
-def generate(graph: ModelGraph, free: tuple[int, ...], unbounded: tuple[int, ...]) -> ModelCode:
+def generate(graph: ModelGraph, free: tuple[int, ...], eliminable: tuple[int, ...]) -> ModelCode:
     """Generate the code of a model. What comes out is kept, for calls with the same model again.
 
     Parameters
     ----------
     graph : one output.
     free : indices of the free parameters.
-    unbounded : those of them without bounds, which a solver may eliminate where the model is linear in them.
+    eliminable : those of them that a solver may eliminate where the model is linear in them.
 
     Raises
     ------
     NotDifferentiable : naming an operator without a derivative.
     """
-    rows = separate(graph, free, unbounded)
+    rows = separate(graph, free, eliminable)
     writer = _Writer(rows.graph)
     return ModelCode(
         graph,
@@ -134,6 +140,8 @@ def generate(graph: ModelGraph, free: tuple[int, ...], unbounded: tuple[int, ...
         len(rows.linear),
         rows.basis,
         rows.variable,
+        dimensions(graph),
+        widths(graph),
     )
 
 

@@ -49,7 +49,7 @@ def separate(graph: ModelGraph, free: tuple[int, ...], eliminable: tuple[int, ..
     ----------
     graph : one output.
     free : indices of the free parameters.
-    eliminable : those of them that have no bounds. Of these, the ones that the model is linear in are split off, unless
+    eliminable : those of them that may be eliminated. Those that the model is linear in are split off, unless
         that would take many more derivatives than there are parameters.
 
     Raises

@@ -13,10 +13,14 @@ from typing import Any
 
 from ndfit.engine.kernel.flow import either, loop, subroutine
 from ndfit.engine.kernel.lanes import choose, load, root, store
-from ndfit.engine.kernel.memory import entry
+from ndfit.engine.kernel.memory import entry, select
 from ndfit.engine.kernel.values import Lanes, Local
 
 PIVOT = 1e-14
+# Of a column of length one, what the eliminated columns leave counts as this much at least.
+LEAST_LEFT = 1e-8
+# D^2 is at most so many times what it is here: a column that was longer is remembered, but not for ever.
+MOST_KNOWN = 1e4
 
 
 @subroutine()
@@ -35,8 +39,46 @@ def factorise(matrix: Any, n: Any) -> None:
 
 
 @subroutine(Lanes)
-def substitute(matrix: Any, vector: Any, n: Any) -> Any:
-    """Overwrite b with the solution of L L^T x = b; return the square of the intermediate L^-1 b."""
+def factorise_damped(
+    matrix: Any, n: Any, n_first: Any, damping: Any, metric: Any, scale: Any, squares: Any, eliminated: Any
+) -> Any:
+    """As `factorise`, of matrix + damping D^2, where D^2 is `metric` times the squares of `scale`.
+
+    The squares of `scale` are one over the diagonal of `squares`. D^2 is made at least as large as the diagonal, which
+    is one; or, where the first `n_first` unknowns are `eliminated`, zero for these, which are not damped, and for the
+    others as large as the diagonal of the Schur complement: what is left when they are. Return the least pivot, which
+    says how many digits the matrix has lost.
+    """
+    lowest = Local(Lanes.of(1.0))
+    with loop(n) as i, loop(i + 1) as j:
+        total = Local(load(matrix, entry(i, j)))
+        with either(i > j) as (below, on_the_diagonal):
+            with below:
+                with loop(j) as k:
+                    total -= load(matrix, entry(i, k)) * load(matrix, entry(j, k))
+                store(matrix, entry(i, j), total.value * load(matrix, entry(j, j)))
+            with on_the_diagonal:
+                with loop(select(i > n_first, n_first, i)) as k:
+                    total -= load(matrix, entry(i, k)) * load(matrix, entry(i, k))
+                left = choose(total.value > LEAST_LEFT, total.value, LEAST_LEFT)
+                least = choose(eliminated, select(i < n_first, Lanes.of(0.0), left), 1.0)
+                known, found = load(metric, i), least * load(squares, entry(i, i))
+                most = MOST_KNOWN * found
+                known = choose(known > found, choose(known < most, known, most), found)
+                own = known * load(scale, i) * load(scale, i)
+                store(metric, i, known)
+                with loop(n_first, i) as k:
+                    total -= load(matrix, entry(i, k)) * load(matrix, entry(i, k))
+                lowest.set(choose(total.value < lowest.value, total.value, lowest.value))
+                total += damping * own
+                usable = total.value > PIVOT
+                store(matrix, entry(i, i), choose(usable, 1.0 / root(choose(usable, total.value, 1.0)), 0.0))
+    return lowest.value
+
+
+@subroutine(Lanes)
+def forward_norm2(matrix: Any, vector: Any, n: Any) -> Any:
+    """Overwrite b with x, where L x = b; return the square of x."""
     square = Local(Lanes.of(0.0))
     with loop(n) as i:
         total = Local(load(vector, i))
@@ -45,10 +87,17 @@ def substitute(matrix: Any, vector: Any, n: Any) -> Any:
         own = total.value * load(matrix, entry(i, i))
         square += own * own
         store(vector, i, own)
+    return square.value
+
+
+@subroutine(Lanes)
+def substitute(matrix: Any, vector: Any, n: Any) -> Any:
+    """Overwrite b with the solution of L L^T x = b; return the square of the intermediate L^-1 b."""
+    square = forward_norm2(matrix, vector, n)
     with loop(n) as step:
         i = n - 1 - step
         total = Local(load(vector, i))
         with loop(i + 1, n) as k:
             total -= load(matrix, entry(k, i)) * load(vector, k)
         store(vector, i, total.value * load(matrix, entry(i, i)))
-    return square.value
+    return square

@@ -6,8 +6,8 @@ of the block, written through its view.
 
 No arithmetic crosses lanes, so that a fit's result does not depend on its neighbours.
 
-A fit whose components end upside down, compared with the caller's start, is made a second time without elimination, and
-the lower cost is kept; its evaluations are those of both attempts.
+A fit whose components end upside down, compared with the caller's start, or at a bound, is made a second time, with
+their signs kept until it has converged, and the lower cost is kept; its evaluations are those of both attempts.
 """
 
 from __future__ import annotations
@@ -18,15 +18,31 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
+from ndfit.engine.kernel.counts import finish_counts
 from ndfit.engine.kernel.evaluate import evaluate
-from ndfit.engine.kernel.filling import READY, begin, conclude, fill, report
+from ndfit.engine.kernel.filling import READY, begin, conclude, fill, go_on_free, least_edm, noise_of, report
 from ndfit.engine.kernel.flow import either, emitted, loop, loop_while, subroutine, when
+from ndfit.engine.kernel.lanes import at_group, load, none_of, store
 from ndfit.engine.kernel.losses import REWEIGH
 from ndfit.engine.kernel.memory import address, at, float_at, pointer, select, table
-from ndfit.engine.kernel.step import judge, propose
+from ndfit.engine.kernel.propose import propose
+from ndfit.engine.kernel.rows import assemble_rows, differentiate
+from ndfit.engine.kernel.step import judge
 from ndfit.engine.kernel.system import assemble, eliminate
-from ndfit.engine.kernel.values import GROUPS, Int, Local
-from ndfit.engine.kernel.workspace import KEEP, LINEAR, ROWS, START, Field, Job, Limit, View
+from ndfit.engine.kernel.values import GROUPS, Int, Lanes, Local
+from ndfit.engine.kernel.workspace import (
+    FIRST,
+    KEEP,
+    LINEAR,
+    ROWS,
+    SECOND_SIGNED,
+    SIGNED,
+    START,
+    Field,
+    Job,
+    Limit,
+    View,
+)
 from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 from ndfit.once import kept
 
@@ -36,9 +52,9 @@ def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_
     job, limits = table(job_address), pointer(limits_address)
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
     n_samples = job[Job.SAMPLES]
-    weighted, bounded, lossy = (job[field] != 0 for field in (Job.WEIGHTED, Job.BOUNDED, Job.LOSSY))
+    weighted, lossy, counts = (job[field] != 0 for field in (Job.WEIGHTED, Job.LOSSY, Job.COUNTS))
     ftol, xtol, gtol, max_nfev, scale = (limits[limit] for limit in Limit)
-    fits, codes = at(workspace, Field.FIT), at(workspace, Field.CODE)
+    fits, codes, attempts = (at(workspace, field) for field in (Field.FIT, Field.CODE, Field.ATTEMPT))
     n_rows = structure[LINEAR] + structure[ROWS] + 1
     # Linear parameters have a best value in closed form for least squares alone.
     mode = select(lossy, KEEP, START)
@@ -47,6 +63,8 @@ def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_
     def take_next(lane: Any, fresh: bool) -> None:
         following.set(take(job, structure, workspace, views, following.value, lane, weighted, mode, fresh))
 
+    with when(~weighted), loop(GROUPS) as group, loop(n_samples) as sample:
+        store(at_group(workspace, Field.WEIGHT, group), sample, 1.0)
     with loop(LANES) as lane:
         take_next(lane, fresh=True)
         active += select(fits[lane] >= 0.0, 1, 0)
@@ -55,17 +73,40 @@ def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_
         with loop(GROUPS) as group:
             eliminate(structure, workspace, group)
             assemble(structure, workspace, group)
+        with when(any_by_rows(workspace)):
+            prepare(at(workspace, Field.TRIAL), at(workspace, Field.PREPARED))
+            differentiate(write_rows, reweigh, structure, workspace, n_samples, lossy, scale)
+            with loop(GROUPS) as group:
+                assemble_rows(structure, workspace, group, n_samples)
+        with loop(GROUPS) as group:
             judge(structure, workspace, group)
-            propose(structure, workspace, group, bounded)
-            conclude(structure, workspace, group, n_samples, ftol, xtol, gtol, max_nfev)
+            noise = noise_of(job, structure, workspace, group)
+            least = least_edm(workspace, group, noise, n_samples, ftol)
+            propose(structure, workspace, group, least)
+            conclude(structure, workspace, group, noise, least, xtol, gtol, max_nfev)
+        with when(counts), loop(LANES) as lane, when(fits[lane] >= 0.0):
+            finish_counts(structure, workspace, n_samples, lane)
         with loop(LANES) as lane, when((fits[lane] >= 0.0) & (codes[lane] != READY)):
-            again = report(structure, workspace, views, lane, codes[lane])
-            with either(again) as (second_attempt, ended):
-                with second_attempt:
-                    begin(structure, workspace, views, fits[lane].truncated(), lane, KEEP)
-                with ended:
-                    take_next(lane, fresh=False)
-                    active -= select(fits[lane] < 0.0, 1, 0)
+            signed, again = attempts[lane] == SECOND_SIGNED, attempts[lane] != FIRST
+            with either(signed & (codes[lane] > 0.0)) as (signs_were_kept, has_ended):
+                with signs_were_kept:
+                    go_on_free(structure, workspace, views, fits[lane].truncated(), lane)
+                with has_ended:
+                    follows = report(structure, workspace, views, lane, codes[lane], again)
+                    with either(follows) as (second_attempt, ended):
+                        with second_attempt:
+                            begin(structure, workspace, views, fits[lane].truncated(), lane, SIGNED)
+                        with ended:
+                            take_next(lane, fresh=False)
+                            active -= select(fits[lane] < 0.0, 1, 0)
+
+
+def any_by_rows(workspace: Any) -> Any:
+    """Whether a lane takes its steps from the rows of J."""
+    total = Local(Lanes.of(0.0))
+    with loop(GROUPS) as group:
+        total += load(at_group(workspace, Field.BY_ROWS, group), 0)
+    return ~none_of(total.value > 0.0)
 
 
 @subroutine(Int)
@@ -79,6 +120,7 @@ def take(
         ready.set(float_at(address(views, View.OUTCOME, fit.value, 0)) == READY)
         fit += select(ready.value, 0, 1)
     at(workspace, Field.FIT)[lane] = -1.0
+    at(workspace, Field.BY_ROWS)[lane] = 0.0
     with when(ready.value):
         fill(job, workspace, views, fit.value, lane, weighted, fresh)
         begin(structure, workspace, views, fit.value, lane, mode)

@@ -2,7 +2,7 @@
 
 Flows in: the trial point of each lane and its samples. Flows out: GRAM, the packed products of the rows that the model
 function wrote, summed over samples; row 0 has become the residual y - f, all rows are weighted, and changed by the loss
-where there is one.
+where there is one. The first product is the cost: the sum of the squares, or of what the loss makes of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ndfit.engine.kernel.flow import loop, subroutine, when
-from ndfit.engine.kernel.lanes import load, store
+from ndfit.engine.kernel.lanes import at_group, load, store
 from ndfit.engine.kernel.memory import at, entry, select, shift
 from ndfit.engine.kernel.values import GROUPS, WIDTH, Local
 from ndfit.engine.kernel.workspace import Field
@@ -34,6 +34,8 @@ def evaluate(
     prepare(at(workspace, Field.TRIAL), prepared)
     with loop(GROUPS) as group, loop(entry(n_rows, 0)) as i:
         store(shift(gram, group * WIDTH), i, 0.0)
+    with loop(GROUPS) as group:
+        store(at_group(workspace, Field.LOSS, group), 0, 0.0)
     with loop(0, n_samples, TILE) as first:
         count = count_of_tile(first, n_samples)
         write_rows(shift(x, first * LANES), prepared, rows, n_samples, count)
@@ -42,8 +44,19 @@ def evaluate(
             finish_tile(shift(rows, group * WIDTH), shift(y, place), shift(weight, place), n_rows, count, weighted)
         with when(lossy):
             reweigh(rows, shift(y, first * LANES), at(workspace, Field.SHARE), scale, n_rows, count)
+            add_costs(workspace, count)
         with loop(GROUPS) as group:
             add_products(shift(rows, group * WIDTH), shift(gram, group * WIDTH), n_rows, count)
+    with when(lossy), loop(GROUPS) as group:
+        store(shift(gram, group * WIDTH), 0, load(at_group(workspace, Field.LOSS, group), 0))
+
+
+def add_costs(workspace: Any, count: Any) -> None:
+    """Add what the samples of one tile cost, where that is not the square of their rows."""
+    with loop(GROUPS) as group:
+        total, share = at_group(workspace, Field.LOSS, group), at_group(workspace, Field.SHARE, group)
+        with loop(count) as i:
+            store(total, 0, load(total, 0) + load(share, i))
 
 
 def count_of_tile(first: Any, n_samples: Any) -> Any:

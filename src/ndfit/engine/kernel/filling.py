@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from ndfit.engine.kernel.flow import either, loop, loop_while, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, choose, load, store
+from ndfit.engine.kernel.lanes import at_group, choose, load, root, store
 from ndfit.engine.kernel.memory import address, at, float_at, has_byte, put_float, select, single_at
-from ndfit.engine.kernel.values import Bool, Local
+from ndfit.engine.kernel.step import HUGE, INFINITY, SECOND_DAMPING, START_DAMPING, UNKNOWN
+from ndfit.engine.kernel.values import Bool, Lanes, Local
 from ndfit.engine.kernel.workspace import (
     BASIS,
     ELIMINATE,
+    FIRST,
     FIT_TO_FIT,
     FREE,
     KEEP,
@@ -23,6 +25,9 @@ from ndfit.engine.kernel.workspace import (
     PARAMS,
     PLACES,
     ROWS,
+    SECOND,
+    SECOND_SIGNED,
+    SIGNED,
     START,
     VIEW_COLUMNS,
     Field,
@@ -32,14 +37,11 @@ from ndfit.engine.kernel.workspace import (
 from ndfit.jit import LANES
 
 COORDS = int(View.COORDS)
-INFINITY = float("inf")
 
 READY = -1.0
-EVALUATION_LIMIT, GTOL, FTOL, XTOL, FTOL_XTOL = 0.0, 1.0, 2.0, 3.0, 4.0
+EVALUATION_LIMIT, GTOL, FTOL, XTOL, FTOL_XTOL, STALLED = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
 NON_FINITE_MODEL, INSENSITIVE = -16.0, -17.0
 
-# At the first point, and at that of a second attempt, which is to take another way than the first.
-START_DAMPING, KEEP_DAMPING = 0.3, 1.0
 # A fit ends where the next step is shorter than 1e-5 standard errors: its square, relative to the squared residuals,
 # than ftol times this over the number of samples (for an ftol of 1e-8).
 MARGIN = 2e-3
@@ -47,6 +49,17 @@ MARGIN = 2e-3
 # that bound, and if it is itself no more than ten times longer, so that its cost is known to 1e-11.
 FASTEST, CAUTION, LONGEST, VALLEY = 9.0, 40.0, 100.0, 100.0
 ROUNDING = (4.0 * 2.0**-52) ** 2
+# A weighted residual is known to so many roundings of data and parameters; of these to a millionth of the data.
+ROUNDINGS = 128.0 * 2.0**-52
+MOST_SIZE = (1e-6 / ROUNDINGS) ** 2
+# The cost is a sum of squares that rounding makes uncertain by this part of its root and that of the data's.
+COST_ROUNDING = 4.0 * 2.0**-52
+# Where no step lowers the cost, a fit has converged if its EDM is this part of the noise variance.
+CERTIFIED = 1e-3
+# The largest EDM with which a fit ends by itself, in units of the noise variance.
+LARGEST = 1e-8
+# So many evaluations that together gain less than this part of the noise variance are enough.
+PATIENCE, WORTH = 10.0, 0.005
 
 
 def sample_weight(views: Any, fit: Any, sample: Any) -> Any:
@@ -92,6 +105,14 @@ def fill(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: An
     at(workspace, Field.POWER)[lane] = power.value
 
 
+def set_bounds(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> None:
+    """Set the bounds of a lane to the caller's."""
+    with loop(structure[FREE]) as i:
+        p = structure[PLACES + i]
+        at(workspace, Field.LOWER)[i * LANES + lane] = float_at(address(views, View.LOWER, fit, p))
+        at(workspace, Field.UPPER)[i * LANES + lane] = float_at(address(views, View.UPPER, fit, p))
+
+
 @subroutine()
 def begin(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode: Any) -> None:
     """Set a lane to the starting point of a fit."""
@@ -100,82 +121,167 @@ def begin(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode:
         start = float_at(address(views, View.START, fit, p))
         params[p * LANES + lane] = start
         trial[p * LANES + lane] = start
+    set_bounds(structure, workspace, views, fit, lane)
     with loop(structure[FREE]) as i:
         p = structure[PLACES + i]
-        at(workspace, Field.LOWER)[i * LANES + lane] = float_at(address(views, View.LOWER, fit, p))
-        at(workspace, Field.UPPER)[i * LANES + lane] = float_at(address(views, View.UPPER, fit, p))
+        at(workspace, Field.CLAMPED)[i * LANES + lane] = 0.0
+        at(workspace, Field.METRIC)[i * LANES + lane] = 0.0
+        at(workspace, Field.NATURAL)[i * LANES + lane] = float_at(address(views, View.SCALE, fit, p))
     at(workspace, Field.COST)[lane] = INFINITY
-    at(workspace, Field.DAMPING)[lane] = select(mode == KEEP, KEEP_DAMPING, START_DAMPING)
-    at(workspace, Field.GROWTH)[lane] = 2.0
+    at(workspace, Field.DAMPING)[lane] = select(mode == SIGNED, SECOND_DAMPING, START_DAMPING)
+    at(workspace, Field.ATTEMPT)[lane] = select(mode == SIGNED, SECOND_SIGNED, FIRST)
+    at(workspace, Field.RADIUS)[lane] = INFINITY
+    at(workspace, Field.STEP_NORM2)[lane] = 0.0
+    at(workspace, Field.CAP_SHARE)[lane] = 1.0
+    at(workspace, Field.SIZE)[lane] = 0.0
+    at(workspace, Field.MARK)[lane] = INFINITY
+    at(workspace, Field.BY_ROWS)[lane] = 0.0
+    at(workspace, Field.HELD)[lane] = 0.0
+    at(workspace, Field.LEFT_DOMAIN)[lane] = 0.0
+    at(workspace, Field.PSEUDO)[lane] = 0.0
+    at(workspace, Field.FINAL)[lane] = READY
+    at(workspace, Field.MARK_NFEV)[lane] = 0.0
     at(workspace, Field.PREDICTED)[lane] = 1.0
     at(workspace, Field.LENGTH)[lane] = 0.0
     at(workspace, Field.MODE)[lane] = mode
     at(workspace, Field.FIT)[lane] = fit
 
 
+def noise_of(job: Any, structure: Any, workspace: Any, group: Any) -> Any:
+    """Variance of the noise, as `ndfit.engine.certificate` has it: one, or the cost over the degrees of freedom.
+
+    It is no less than what rounding leaves of data and parameters, whose power is ROUNDED.
+    """
+    n_samples, cost = job[Job.SAMPLES], load(at_group(workspace, Field.COST, group), 0)
+    freedom = select(n_samples > structure[FREE], n_samples - structure[FREE], 1)
+    power, size = load(at_group(workspace, Field.POWER, group), 0), load(at_group(workspace, Field.SIZE, group), 0)
+    rounded = choose(size < MOST_SIZE * power, power + size, MOST_SIZE * power)
+    floor = (ROUNDINGS * ROUNDINGS) * rounded
+    store(at_group(workspace, Field.ROUNDED, group), 0, rounded)
+    known = select(job[Job.ABSOLUTE] != 0, Lanes.of(1.0), cost / freedom)
+    return choose(known > floor, known, floor)
+
+
+def least_edm(workspace: Any, group: Any, noise: Any, n_samples: Any, ftol: Any) -> Any:
+    """The EDM below which a fit ends: a part of the noise variance, and no less than the cost is known to."""
+    cost, power = load(at_group(workspace, Field.COST, group), 0), load(at_group(workspace, Field.POWER, group), 0)
+    rounding = COST_ROUNDING * root(cost * power / n_samples)
+    wanted = (0.5 * MARGIN * ftol / n_samples) * cost
+    wanted = choose(wanted > LARGEST * noise, LARGEST * noise, wanted)
+    return choose(rounding > wanted, rounding, wanted)
+
+
 def conclude(
-    structure: Any, workspace: Any, group: Any, n_samples: Any, ftol: Any, xtol: Any, gtol: Any, max_nfev: Any
+    structure: Any,
+    workspace: Any,
+    group: Any,
+    noise: Any,
+    least: Any,
+    xtol: Any,
+    gtol: Any,
+    max_nfev: Any,
 ) -> None:
-    """Count the evaluation, and set CODE: the status of each fit, READY while it goes on."""
-    cost, length = load(at_group(workspace, Field.COST, group), 0), load(at_group(workspace, Field.LENGTH, group), 0)
+    """Count the evaluation, and set CODE: the status of each fit, READY while it goes on.
+
+    A fit has converged where its EDM is at most `least`; or where steps are rounding, or the gradient is zero to gtol,
+    and the EDM is small enough for an answer. It has stalled where it is not, or nothing is gained any more.
+    """
+    cost, edm = load(at_group(workspace, Field.COST, group), 0), at_group(workspace, Field.EDM, group)
     move, size = load(at_group(workspace, Field.MOVE, group), 0), load(at_group(workspace, Field.SIZE, group), 0)
     steepest, power = at_group(workspace, Field.COSINE, group), at_group(workspace, Field.POWER, group)
     effect, mode = at_group(workspace, Field.EFFECT, group), at_group(workspace, Field.MODE, group)
     nfev = load(at_group(workspace, Field.NFEV, group), 0) + 1.0
-    least = (MARGIN * ftol / n_samples) * cost
-    settled = arrive(structure, workspace, group, length, move, least)
-    by_cost = (length <= least) | settled
-    by_step = move <= (xtol * xtol * xtol * xtol) * size
+    left = load(edm, 0)
+    by_cost = (left <= least) | arrive(structure, workspace, group, move, least)
+    by_step = (move <= (xtol * xtol * xtol * xtol) * size) & (left < INFINITY)
+    certain = left <= CERTIFIED * noise
     # From the least to the most important.
-    code = choose(nfev >= max_nfev, EVALUATION_LIMIT, READY)
-    code = choose(by_step, XTOL, code)
+    code = choose(nfev >= max_nfev, choose(cost < HUGE, EVALUATION_LIMIT, STALLED), READY)
+    code = choose(stagnant(workspace, group, noise, nfev), choose(certain, FTOL, STALLED), code)
+    code = choose((move <= ROUNDING * size) & (left < INFINITY), STALLED, code)
+    code = choose(by_step & certain, XTOL, code)
     code = choose(by_cost, choose(by_step, FTOL_XTOL, FTOL), code)
-    code = choose(cost <= ROUNDING * load(power, 0), FTOL, code)
-    code = choose(load(steepest, 0) <= gtol * gtol * cost, GTOL, code)
+    exact = cost <= ROUNDING * load(power, 0)
+    code = choose(exact, FTOL, code)
+    code = choose((load(steepest, 0) <= gtol * gtol * cost) & certain, GTOL, code)
     code = choose((nfev == 1.0) & (load(effect, 0) == 0.0), INSENSITIVE, code)
     code = choose(cost < INFINITY, code, NON_FINITE_MODEL)
+    held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
+    code = choose(held, READY, code)
     store(at_group(workspace, Field.CODE, group), 0, code)
     store(at_group(workspace, Field.NFEV, group), 0, nfev)
-    store(mode, 0, choose(load(mode, 0) == START, ELIMINATE, load(mode, 0)))
+    store(edm, 0, choose(exact, 0.0, choose(by_cost & (left > least), least, left)))
+    store(mode, 0, choose((load(mode, 0) == START) & ~held, ELIMINATE, load(mode, 0)))
 
 
-def arrive(structure: Any, workspace: Any, group: Any, length: Any, move: Any, least: Any) -> Any:
-    """Take the proposed step without evaluating it where what is left behind it is shorter than `least`.
+def stagnant(workspace: Any, group: Any, noise: Any, nfev: Any) -> Any:
+    """Whether the last PATIENCE evaluations gained less than a small part of the noise variance."""
+    mark, since = at_group(workspace, Field.MARK, group), at_group(workspace, Field.MARK_NFEV, group)
+    cost = load(at_group(workspace, Field.COST, group), 0)
+    worth = cost < load(mark, 0) - WORTH * noise
+    store(mark, 0, choose(worth, cost, load(mark, 0)))
+    store(since, 0, choose(worth, nfev, load(since, 0)))
+    return nfev - load(since, 0) >= PATIENCE
+
+
+def arrive(structure: Any, workspace: Any, group: Any, move: Any, least_edm: Any) -> Any:
+    """Take the proposed step without evaluating it where what is left behind it is less than `least_edm`.
 
     A step q times as long as the one before is followed by one of q times its length. All are squares here. Along a
     valley, where parameters `move` far and residuals hardly change, nothing foretells the cost.
     """
     former, cost = load(at_group(workspace, Field.FORMER, group), 0), at_group(workspace, Field.COST, group)
+    length, least = load(at_group(workspace, Field.LENGTH, group), 0), 2.0 * least_edm
+    undamped = load(at_group(workspace, Field.DAMPING, group), 0) == 0.0
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     settled = (length * length * CAUTION <= least * former) & (length * FASTEST <= former)
-    settled = settled & (length <= least * LONGEST) & (move <= length * VALLEY)
+    settled = settled & (length <= least * LONGEST) & (move <= length * VALLEY) & undamped
     gained = load(at_group(workspace, Field.PREDICTED, group), 0)
-    store(cost, 0, choose(settled, load(cost, 0) - gained, load(cost, 0)))
+    reached = load(cost, 0) - gained
+    store(cost, 0, choose(settled, choose(reached > 0.0, reached, 0.0), load(cost, 0)))
     with loop(structure[PARAMS]) as p:
         store(params, p, choose(settled, load(trial, p), load(params, p)))
     return settled
 
 
 def suspect(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> Any:
-    """Whether a component ended upside down: its linear parameter has another sign than the caller gave it."""
+    """Whether a component ended upside down, or at a bound: it has another sign than the caller gave it, or none."""
     found = Local(False)
     with loop(structure[ROWS]) as d:
         basis = structure[structure[BASIS] + d]
         with when(basis >= 0):
             p = structure[PLACES + basis]
             ended, given = at(workspace, Field.PARAMS)[p * LANES + lane], float_at(address(views, View.START, fit, p))
-            found.set(found.value | (ended * given < 0.0))
+            lower = at(workspace, Field.LOWER)[basis * LANES + lane]
+            upper = at(workspace, Field.UPPER)[basis * LANES + lane]
+            found.set(found.value | (ended * given < 0.0) | ((ended <= lower) | (ended >= upper)))
     return found.value
 
 
+@subroutine()
+def start_again(structure: Any, workspace: Any, lane: Any) -> None:
+    """Have the best point of a lane evaluated again, and accepted whatever it costs."""
+    with loop(structure[PARAMS]) as p:
+        at(workspace, Field.TRIAL)[p * LANES + lane] = at(workspace, Field.PARAMS)[p * LANES + lane]
+    at(workspace, Field.COST)[lane] = UNKNOWN
+    at(workspace, Field.MARK)[lane] = INFINITY
+
+
+def go_on_free(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> None:
+    """Have a second attempt go on from where it is, without its components being told their signs."""
+    set_bounds(structure, workspace, views, fit, lane)
+    start_again(structure, workspace, lane)
+    at(workspace, Field.ATTEMPT)[lane] = SECOND
+    at(workspace, Field.CODE)[lane] = READY
+
+
 @subroutine(Bool)
-def report(structure: Any, workspace: Any, views: Any, lane: Any, code: Any) -> Any:
+def report(structure: Any, workspace: Any, views: Any, lane: Any, code: Any, again: Any) -> Any:
     """Write the outcome of a lane's fit: the best point, of both attempts if there were two.
 
-    Return whether another attempt is to follow.
+    Return whether another attempt is to follow; `again` says that this is one.
     """
     fit, point = at(workspace, Field.FIT)[lane].truncated(), at(workspace, Field.PARAMS)
-    again = at(workspace, Field.MODE)[lane] == KEEP
     cost = 0.5 * at(workspace, Field.COST)[lane]
     put_float(address(views, View.OUTCOME, fit, 1), at(workspace, Field.NFEV)[lane])
     to_follow = Local(False)
@@ -183,7 +289,10 @@ def report(structure: Any, workspace: Any, views: Any, lane: Any, code: Any) -> 
         put_float(address(views, View.OUTCOME, fit, 0), code)
         with when(code >= 0.0):
             put_float(address(views, View.OUTCOME, fit, 2), cost)
+            put_float(address(views, View.OUTCOME, fit, 3), at(workspace, Field.EDM)[lane])
+            put_float(address(views, View.OUTCOME, fit, 4), at(workspace, Field.ROUNDED)[lane])
             with loop(structure[PARAMS]) as p:
                 put_float(address(views, View.OUTCOME, fit, p + OUTCOME_COLUMNS), point[p * LANES + lane])
-            to_follow.set((code > 0.0) & ~again & suspect(structure, workspace, views, fit, lane))
+            eliminated = at(workspace, Field.MODE)[lane] != KEEP
+            to_follow.set((code > 0.0) & ~again & eliminated & suspect(structure, workspace, views, fit, lane))
     return to_follow.value

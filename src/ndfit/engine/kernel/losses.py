@@ -18,6 +18,11 @@ cash is the likelihood ratio of counts d with expectation m, 2 (m - d + d ln(d /
 the terms of d alone: Baker & Cousins, Nucl. Instrum. Methods 221 (1984) 437). It is infinite where m is zero and d is
 not, and not a number where m is negative; weights say only which samples count. With t = m / d - 1 it is
 d t^2 h(t), h = 2 (t - ln(1 + t)) / t^2, where h is summed as a series near 0, because the difference cancels there.
+Its rows are those of Fisher's scoring, residuals (d - m) / sqrt(m) and derivatives over sqrt(m): J^T r is then half the
+gradient, with its sign turned, and J^T J Fisher's information. The square root of the cost itself would not do: without
+counts it is sqrt(2 m), whose square is linear in m, and J^T J would hold it back near zero.
+
+What each sample costs is left in the scratch row.
 """
 
 from __future__ import annotations
@@ -62,6 +67,13 @@ def spread(rows: Any, share: Any, n_rows: int, count: int) -> None:
             rows[first + i] *= share[i]
 
 
+@inlined
+def leave_squares(rows: Any, share: Any, count: int) -> None:
+    """Leave the squares of the residuals as what the samples cost."""
+    for i in range(count * LANES):
+        share[i] = rows[i] * rows[i]
+
+
 def huber(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: int) -> None:
     for i in range(count * LANES):
         size = abs(rows[i] / scale)
@@ -69,6 +81,7 @@ def huber(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: in
         slope = select(far, 1.0 / size, 1.0)
         count_as(rows, share, i, select(far, slope * (2.0 - slope), 1.0), slope)
     spread(rows, share, n_rows, count)
+    leave_squares(rows, share, count)
 
 
 def soft_l1(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: int) -> None:
@@ -77,6 +90,7 @@ def soft_l1(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: 
         slant = math.sqrt(1.0 + size * size)
         count_as(rows, share, i, 2.0 / (1.0 + slant), 1.0 / slant)
     spread(rows, share, n_rows, count)
+    leave_squares(rows, share, count)
 
 
 def cauchy(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: int) -> None:
@@ -85,6 +99,7 @@ def cauchy(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: i
         z = size * size
         count_as(rows, share, i, select(z > 0.0, vmath.log1p(z) / z, 1.0), 1.0 / (1.0 + z))
     spread(rows, share, n_rows, count)
+    leave_squares(rows, share, count)
 
 
 def arctan(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: int) -> None:
@@ -93,20 +108,22 @@ def arctan(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: i
         z = size * size
         count_as(rows, share, i, select(z > 0.0, vmath.arctan(z) / z, 1.0), 1.0 / (1.0 + z * z))
     spread(rows, share, n_rows, count)
+    leave_squares(rows, share, count)
 
 
 def cash(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: int) -> None:
     for i in range(count * LANES):
+        expected = data[i] - rows[i]
+        share[i] = 1.0 / math.sqrt(select(expected > _FEWEST, expected, _FEWEST))
+        rows[i] *= share[i]
+    spread(rows, share, n_rows, count)
+    for i in range(count * LANES):
         counts = data[i]
-        expected = counts - rows[i]
+        expected = counts - rows[i] / share[i]
         excess = expected / counts - 1.0
         far = (2.0 * (excess - vmath.log1p(excess))) / (excess * excess)
-        root = math.sqrt(counts * select(abs(excess) < _NEAR, _DEFICIT(excess), far))
-        some = counts > 0.0
-        alone = math.sqrt(2.0 * select(expected > _FEWEST, expected, _FEWEST))
-        rows[i] = select(some, -excess * root, -math.sqrt(2.0 * expected))
-        share[i] = select(some, 1.0 / ((1.0 + excess) * root), 1.0 / alone)
-    spread(rows, share, n_rows, count)
+        deviance = counts * excess * excess * select(abs(excess) < _NEAR, _DEFICIT(excess), far)
+        share[i] = select(counts > 0.0, deviance, select(expected >= 0.0, 2.0 * expected, math.nan))
 
 
 def linear(rows: Any, data: Any, share: Any, scale: float, n_rows: int, count: int) -> None:

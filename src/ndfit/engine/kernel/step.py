@@ -1,37 +1,44 @@
-"""Accepting a trial point, and proposing the next one.
+"""Accepting or rejecting a trial point, and the radius of the trust region.
 
-Flows in: cost, J^T J and J^T r of the trial point. Flows out: the best point so far, its damping, the next trial point
-and the figures that the convergence tests read.
+Flows in: cost, J^T J and J^T r of the trial point, the reduction that was predicted. Flows out: the best point so far,
+the radius within which the next step has to stay, and a first value of its damping.
 
-Levenberg-Marquardt on (B + mu D) h = J^T r, where D is the diagonal of J^T J for nonlinear parameters and zero for
-linear ones that are eliminated. mu follows the ratio of actual and predicted reduction (H. B. Nielsen,
-IMM-REP-1999-05, Technical University of Denmark, 1999).
+The radius follows the ratio rho of actual and predicted reduction (J. J. More, Lecture Notes in Mathematics 630 (1978)
+105): a step that gained less than a quarter of what was predicted, or nothing, makes it smaller, one that gained three
+quarters lets the next be twice as long.
 
-B is J^T J, corrected by what the last step d has shown: with y the change of the gradient over d and A = J^T J,
-B = A - A d d^T A / (d^T A d) + y y^T / (y^T d), the update of Broyden, Fletcher, Goldfarb and Shanno, so that B d = y
-and B stays positive definite (for its use with least squares: M. Al-Baali, R. Fletcher, J. Oper. Res. Soc. 36
-(1985) 405).
+The step is that of B, which is A = J^T J, corrected by what the last step d has shown: with y the change of the
+gradient over d, B = A - A d d^T A / (d^T A d) + y y^T / (y^T d), the update of Broyden, Fletcher, Goldfarb and Shanno,
+so that B d = y and B stays positive definite (for its use with least squares: M. Al-Baali, R. Fletcher, J. Oper. Res.
+Soc. 36 (1985) 405).
 Where residuals are large, as noise is, J^T J alone converges linearly; with the correction it took a quarter fewer
 evaluations on spectra of low signal.
-
-A parameter at a bound whose gradient pushes outwards is left out of the system. A step that would cross a bound ends on
-it, and the other parameters' steps are solved again with that one given.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.algebra import factorise, substitute
-from ndfit.engine.kernel.flow import loop, subroutine, when
+from ndfit.engine.kernel.flow import loop, when
 from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store
-from ndfit.engine.kernel.memory import entry, select
+from ndfit.engine.kernel.memory import entry
 from ndfit.engine.kernel.values import Lanes, Local
-from ndfit.engine.kernel.workspace import FREE, KEEP, LINEAR, PLACES, Field
+from ndfit.engine.kernel.workspace import FREE, PLACES, Field
 
-LEAST_DAMPING = 1e-15
-TINY = 1e-300
+INFINITY = float("inf")
 HUGE = 1e308
+# A cost that is known to be finite, and nothing else: above HUGE, so that what is evaluated next is accepted.
+UNKNOWN = 1.5e308
+# Of the first step, and of the first of a second attempt, which is to take another way.
+START_DAMPING, SECOND_DAMPING = 0.3, 1.0
+# A step is good, or poor, where it gains more, or less, than this part of what was predicted. The next may be so many
+# times as long, squared, as a good one, a poor one, and one that was rejected.
+GOOD, POOR = 0.75, 0.25
+EXPAND2, SHRINK2, REJECTED2 = 6.0, 0.25, 0.1
+LEAST_REJECTED = 0.1
+# After a good step the next may gain this part of the cost, whatever the length of the last.
+LEAST_RADIUS2 = 0.01
+FORGET = 0.25
 # The change of the gradient over a step is used where the step gained between these multiples of what was predicted,
 LEAST_GAIN, MOST_GAIN = 0.25, 2.0
 # and where it shows at least this part of the curvature of J^T J.
@@ -41,11 +48,10 @@ SURPRISE = 0.3
 
 
 def learn(structure: Any, workspace: Any, group: Any, good: Any) -> None:
-    """Set the correction of J^T J from the step that led to the trial point, or none where the step is no `good`.
-
+    """Set the correction of J^T J at the best point from the last step, or none where that is no `good`.
     CHORD is A d / sqrt(d^T A d), TURN is y / sqrt(y^T d).
     """
-    normal, gradient = at_group(workspace, Field.TRIAL_NORMAL, group), at_group(workspace, Field.GRADIENT, group)
+    normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
     new_gradient = at_group(workspace, Field.TRIAL_GRADIENT, group)
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
@@ -70,9 +76,8 @@ def learn(structure: Any, workspace: Any, group: Any, good: Any) -> None:
 
 
 def judge(structure: Any, workspace: Any, group: Any) -> None:
-    """Keep the trial points that lower the cost, and update the damping."""
+    """Keep the trial points that lower the cost, and set radius and damping for the next step."""
     cost = at_group(workspace, Field.COST, group)
-    damping, growth = at_group(workspace, Field.DAMPING, group), at_group(workspace, Field.GROWTH, group)
     normal, trial_normal = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.TRIAL_NORMAL, group)
     gradient, former = at_group(workspace, Field.GRADIENT, group), at_group(workspace, Field.FORMER, group)
     trial_gradient = at_group(workspace, Field.TRIAL_GRADIENT, group)
@@ -82,133 +87,51 @@ def judge(structure: Any, workspace: Any, group: Any) -> None:
     undefined = Local(Lanes.of(0.0))
     with loop(n_free) as i:
         undefined += (load(trial_normal, entry(i, i)) - load(trial_gradient, i)) * 0.0
-    keep = (new < old) & (undefined.value == 0.0)
-    gain = (old - new) / load(at_group(workspace, Field.PREDICTED, group), 0)
-    learn(structure, workspace, group, keep & (old < HUGE) & (gain > LEAST_GAIN) & (gain < MOST_GAIN))
-    excess = 2.0 * gain - 1.0
-    shrink = 1.0 - excess * excess * excess
-    shrink = choose(shrink > 1.0 / 3.0, shrink, 1.0 / 3.0)
-    shrink = choose(old > HUGE, 1.0, shrink)
-    mu = load(damping, 0) * choose(keep, shrink, load(growth, 0))
-    store(damping, 0, choose(mu > LEAST_DAMPING, mu, LEAST_DAMPING))
-    store(growth, 0, choose(keep, 2.0, 2.0 * load(growth, 0)))
-    store(cost, 0, choose(keep, new, old))
-    foreseen = keep & (gain > 1.0 - SURPRISE) & (gain < 1.0 + SURPRISE)
-    store(former, 0, choose(foreseen, load(at_group(workspace, Field.LENGTH, group), 0), 0.0))
+    held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
+    keep = (new < old) & (undefined.value == 0.0) & ~held
+    outside, left = (
+        (old < HUGE) & ~((new < HUGE) & (undefined.value == 0.0)),
+        at_group(workspace, Field.LEFT_DOMAIN, group),
+    )
+    store(left, 0, choose(outside, 1.0, load(left, 0)))
+    rho = (old - new) / load(at_group(workspace, Field.PREDICTED, group), 0)
     with loop(entry(n_free, 0)) as i:
         store(normal, i, choose(keep, load(trial_normal, i), load(normal, i)))
+    by_rows = load(at_group(workspace, Field.BY_ROWS, group), 0) > 0.0
+    with when(~none_of(by_rows)):
+        r, trial_r = at_group(workspace, Field.R, group), at_group(workspace, Field.TRIAL_R, group)
+        with loop(entry(n_free + 1, 0)) as i:
+            store(r, i, choose(keep, load(trial_r, i), load(r, i)))
+    learn(structure, workspace, group, keep & (old < HUGE) & (rho > LEAST_GAIN) & (rho < MOST_GAIN))
+    set_radius(workspace, group, keep, rho, (old < HUGE) & ~held)
+    store(cost, 0, choose(keep, new, old))
+    foreseen = keep & (rho > 1.0 - SURPRISE) & (rho < 1.0 + SURPRISE)
+    store(former, 0, choose(foreseen, load(at_group(workspace, Field.LENGTH, group), 0), 0.0))
+    metric = at_group(workspace, Field.METRIC, group)
+    forget = choose(load(at_group(workspace, Field.RESTART, group), 0) > 0.0, 0.0, FORGET)
+    with loop(n_free) as i:
+        store(metric, i, choose(keep, forget * load(metric, i), load(metric, i)))
     with loop(n_free) as i:
         store(gradient, i, choose(keep, load(trial_gradient, i), load(gradient, i)))
         place = structure[PLACES + i]
         store(params, place, choose(keep, load(trial, place), load(params, place)))
 
 
-@subroutine()
-def propose(structure: Any, workspace: Any, group: Any, bounded: Any) -> None:
-    """Set the next trial point."""
-    hold(structure, workspace, group)
-    solve_step(structure, workspace, group)
-    with when(bounded), when(pin(structure, workspace, group)):
-        solve_step(structure, workspace, group)
-    move(structure, workspace, group)
-
-
-def hold(structure: Any, workspace: Any, group: Any) -> None:
-    """Set the scale of each parameter, 0 for those that a bound holds and those without effect.
-
-    COSINE is the largest square of J_k^T r / |J_k| among the others; EFFECT is the trace of J^T J.
-    """
-    normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
-    scale, pinned = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.PINNED, group)
-    params = at_group(workspace, Field.PARAMS, group)
-    lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
-    steepest, effect = Local(Lanes.of(0.0)), Local(Lanes.of(0.0))
-    with loop(structure[FREE]) as i:
-        square, slope, point = load(normal, entry(i, i)), load(gradient, i), load(params, structure[PLACES + i])
-        held = ((point <= load(lower, i)) & (slope < 0.0)) | ((point >= load(upper, i)) & (slope > 0.0))
-        own = choose(held, 0.0, choose(square > 0.0, 1.0 / root(square), 0.0))
-        effect += square
-        slant = slope * own * slope * own
-        steepest.set(choose(slant > steepest.value, slant, steepest.value))
-        store(scale, i, own)
-        store(pinned, i, 0.0)
-    store(at_group(workspace, Field.COSINE, group), 0, steepest.value)
-    store(at_group(workspace, Field.EFFECT, group), 0, effect.value)
-
-
-@subroutine()
-def solve_step(structure: Any, workspace: Any, group: Any) -> None:
-    """Solve the damped, scaled normal equations; pinned steps are given."""
-    normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
-    scale, pinned = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.PINNED, group)
-    factor, step = at_group(workspace, Field.FACTOR, group), at_group(workspace, Field.STEP, group)
-    damped = load(at_group(workspace, Field.DAMPING, group), 0)
-    chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
-    n_free, n_linear = structure[FREE], structure[LINEAR]
-    linear_damping = choose(load(at_group(workspace, Field.MODE, group), 0) == KEEP, damped, 0.0)
-    with loop(n_free) as i:
-        own, right = load(scale, i), Local(load(gradient, i))
-        with loop(n_free) as j:
-            right -= load(normal, entry(i, j)) * load(pinned, j)
-        store(step, i, right.value * own)
-        with loop(i + 1) as j:
-            curved = load(normal, entry(i, j)) - load(chord, i) * load(chord, j) + load(turn, i) * load(turn, j)
-            store(factor, entry(i, j), curved * own * load(scale, j))
-        own = choose(own > 0.0, load(factor, entry(i, i)), 1.0)
-        store(factor, entry(i, i), own + select(i >= n_linear, damped, linear_damping))
-    factorise(factor, n_free)
-    substitute(factor, step, n_free)
-    with loop(n_free) as i:
-        store(step, i, load(step, i) * load(scale, i) + load(pinned, i))
-
-
-def pin(structure: Any, workspace: Any, group: Any) -> Any:
-    """Give the steps that would cross a bound, and drop their parameters; return whether there were any."""
-    step, scale = at_group(workspace, Field.STEP, group), at_group(workspace, Field.SCALE, group)
-    pinned, params = at_group(workspace, Field.PINNED, group), at_group(workspace, Field.PARAMS, group)
-    lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
-    crossings = Local(Lanes.of(0.0))
-    with loop(structure[FREE]) as i:
-        point, least, most = load(params, structure[PLACES + i]), load(lower, i), load(upper, i)
-        reached = point + load(step, i)
-        below, above = reached < least, reached > most
-        store(pinned, i, choose(below, least - point, choose(above, most - point, 0.0)))
-        store(scale, i, choose(below | above, 0.0, load(scale, i)))
-        crossings += choose(below | above, 1.0, 0.0)
-    return ~none_of(crossings.value > 0.0)
-
-
-def move(structure: Any, workspace: Any, group: Any) -> None:
-    """Set the trial point, the reduction predicted for it, and the lengths that the convergence tests compare.
-
-    LENGTH is the squared step in the residuals' metric, h^T J^T J h; MOVE and SIZE are the squares of step and
-    parameters, each scaled by the length of its Jacobian column.
-    """
-    normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
-    step = at_group(workspace, Field.STEP, group)
-    params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
-    lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
-    chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
-    descent, curvature, distance, size, along, beyond = (Local(Lanes.of(0.0)) for _ in range(6))
-    with loop(structure[FREE]) as i:
-        point, least, most = load(params, structure[PLACES + i]), load(lower, i), load(upper, i)
-        own = load(step, i)
-        reached = point + own
-        below, above = reached < least, reached > most
-        own = choose(below, least - point, choose(above, most - point, own))
-        store(step, i, own)
-        store(trial, structure[PLACES + i], choose(below, least, choose(above, most, reached)))
-        square, slope = load(normal, entry(i, i)), load(gradient, i)
-        descent += slope * own
-        distance += square * own * own
-        size += square * point * point
-        along += load(chord, i) * own
-        beyond += load(turn, i) * own
-        with loop(i) as j:
-            curvature += load(normal, entry(i, j)) * own * load(step, j)
-    length = distance.value + 2.0 * curvature.value
-    reduction = 2.0 * descent.value - length + along.value * along.value - beyond.value * beyond.value
-    store(at_group(workspace, Field.PREDICTED, group), 0, choose(reduction > TINY, reduction, TINY))
-    store(at_group(workspace, Field.LENGTH, group), 0, length)
-    store(at_group(workspace, Field.MOVE, group), 0, distance.value)
-    store(at_group(workspace, Field.SIZE, group), 0, size.value)
+def set_radius(workspace: Any, group: Any, keep: Any, rho: Any, stepped: Any) -> None:
+    """Set the radius from what the step gained, and guess the damping that goes with it."""
+    radius, damping = at_group(workspace, Field.RADIUS, group), at_group(workspace, Field.DAMPING, group)
+    tried = load(at_group(workspace, Field.STEP_NORM2, group), 0)
+    good, poor = keep & (rho > GOOD), ~keep | (rho < POOR)
+    allowed, mu = load(radius, 0), load(damping, 0)
+    longer = choose(EXPAND2 * tried > allowed, EXPAND2 * tried, allowed)
+    least = LEAST_RADIUS2 * load(at_group(workspace, Field.TRIAL_COST, group), 0)
+    longer = choose(longer > least, longer, least)
+    now = choose(good, longer, choose(poor, choose(keep, SHRINK2, REJECTED2) * tried, allowed))
+    store(radius, 0, choose(stepped, now, allowed))
+    share = at_group(workspace, Field.CAP_SHARE, group)
+    grown = choose(load(share, 0) > 0.25, 1.0, 4.0 * load(share, 0))
+    store(share, 0, choose(stepped, choose(keep, grown, 0.25 * load(share, 0)), 1.0))
+    restart = keep & (load(at_group(workspace, Field.RESTART, group), 0) > 0.0)
+    guess = choose(good, 0.0, choose(poor, choose(mu > LEAST_REJECTED, 4.0 * mu, 4.0 * LEAST_REJECTED), mu))
+    store(damping, 0, choose(restart, START_DAMPING, choose(stepped, guess, mu)))
+    store(radius, 0, choose(restart, INFINITY, load(radius, 0)))

@@ -20,22 +20,37 @@ from __future__ import annotations
 from typing import Any
 
 from ndfit.engine.kernel.algebra import factorise, substitute
+from ndfit.engine.kernel.bounded import crosses_bound, keep_signs, solve_bounded
 from ndfit.engine.kernel.flow import loop, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, choose, load, root, store
+from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store
 from ndfit.engine.kernel.memory import entry, select
 from ndfit.engine.kernel.values import Lanes, Local
-from ndfit.engine.kernel.workspace import BASIS, ELIMINATE, FREE, LINEAR, PLACES, ROWS, START, VARIABLE, Field
+from ndfit.engine.kernel.workspace import (
+    BASIS,
+    ELIMINATE,
+    FREE,
+    LINEAR,
+    PLACES,
+    ROWS,
+    SIGNED,
+    START,
+    VARIABLE,
+    Field,
+)
 
 # What elimination takes off the squared residuals is counted short by this part of it: rounding must not show a cost
 # that no point has, because every later one would be rejected against it.
 DOUBT = 1e-13
+# Where elimination leaves less than this part, the point is evaluated again at the linear parameters that it found; but
+# not where that is rounding of the data.
+LOST, EXACT, MOST_HELD = 1e-7, 1e-28, 3.0
 
 
 def eliminate(structure: Any, workspace: Any, group: Any) -> None:
     """Move the linear parameters of the trial point to their best values; leave their change in STEP."""
     gram, factor = at_group(workspace, Field.GRAM, group), at_group(workspace, Field.FACTOR, group)
     scale, change = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.STEP, group)
-    trial = at_group(workspace, Field.TRIAL, group)
+    trial, mode = at_group(workspace, Field.TRIAL, group), at_group(workspace, Field.MODE, group)
     n = structure[LINEAR]
     with loop(n) as i:
         square = load(gram, entry(i + 1, i + 1))
@@ -46,15 +61,55 @@ def eliminate(structure: Any, workspace: Any, group: Any) -> None:
             store(factor, entry(i, j), load(gram, entry(i + 1, j + 1)) * own * load(scale, j))
     factorise(factor, n)
     before = load(gram, 0)
-    cost, least = before - (1.0 - DOUBT) * substitute(factor, change, n), before * DOUBT
+    gained = Local(substitute(factor, change, n))
     keep_plausible(structure, workspace, group)
-    free = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
-    store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(free, choose(cost < least, least, cost), before))
+    signed = load(mode, 0) == SIGNED
+    with when(~none_of(signed)):
+        keep_signs(structure, workspace, group, signed, before - gained.value)
+        store(mode, 0, choose(signed, ELIMINATE, load(mode, 0)))
+    free = load(mode, 0) == ELIMINATE
+    crossing = crosses_bound(structure, workspace, group, free)
     with loop(n) as i:
-        own = choose(free, load(change, i) * load(scale, i), 0.0)
-        store(change, i, own)
+        store(change, i, choose(free, load(change, i) * load(scale, i), 0.0))
+    with when(~none_of(crossing)):
+        gained.set(choose(crossing, solve_bounded(structure, workspace, group, crossing), gained.value))
+        with loop(n) as i:
+            bounded = load(at_group(workspace, Field.ALONG, group), i)
+            store(change, i, choose(crossing, bounded, load(change, i)))
+    cost, least = before - (1.0 - DOUBT) * gained.value, before * DOUBT
+    store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(free, choose(cost < least, least, cost), before))
+    hold(workspace, group, free & (cost < LOST * before))
+    with loop(n) as i:
         place = structure[PLACES + i]
-        store(trial, place, load(trial, place) + own)
+        store(trial, place, load(trial, place) + load(change, i))
+    with when(~none_of(crossing)):
+        stay_inside(structure, workspace, group, crossing)
+
+
+def stay_inside(structure: Any, workspace: Any, group: Any, crossing: Any) -> None:
+    """Set the clamped parameters to their bounds, without the rounding of a sum."""
+    trial, clamped = at_group(workspace, Field.TRIAL, group), at_group(workspace, Field.CLAMPED, group)
+    with loop(structure[LINEAR]) as i:
+        place = structure[PLACES + i]
+        lower, upper = (
+            load(at_group(workspace, Field.LOWER, group), i),
+            load(at_group(workspace, Field.UPPER, group), i),
+        )
+        point, here = load(trial, place), crossing & (load(clamped, i) > 0.0)
+        nearest = choose(point - lower < upper - point, lower, upper)
+        store(trial, place, choose(here, nearest, point))
+
+
+def hold(workspace: Any, group: Any, lost: Any) -> None:
+    """Have a trial point evaluated again where its cost has lost its digits, a few times at most.
+
+    RESTART marks the evaluation after that: what was known of steps is of other linear parameters.
+    """
+    held, power = at_group(workspace, Field.HELD, group), load(at_group(workspace, Field.POWER, group), 0)
+    lost = lost & (load(held, 0) < MOST_HELD) & (load(at_group(workspace, Field.TRIAL_COST, group), 0) > EXACT * power)
+    restart = at_group(workspace, Field.RESTART, group)
+    store(restart, 0, choose(~lost & (load(held, 0) > 0.0), 1.0, 0.0))
+    store(held, 0, choose(lost, load(held, 0) + 1.0, 0.0))
 
 
 def keep_plausible(structure: Any, workspace: Any, group: Any) -> None:
@@ -80,8 +135,12 @@ def assemble(structure: Any, workspace: Any, group: Any) -> None:
     with loop(n_free) as i:
         store(gradient, i, 0.0)
     eliminated = load(at_group(workspace, Field.MODE, group), 0) == ELIMINATE
+    clamped = at_group(workspace, Field.CLAMPED, group)
     with loop(n_linear) as i:
-        store(gradient, i, choose(eliminated, 0.0, load(gram, entry(i + 1, 0))))
+        slope = Local(load(gram, entry(i + 1, 0)))
+        with loop(n_linear) as j:
+            slope -= load(change, j) * load(gram, entry(i + 1, j + 1))
+        store(gradient, i, choose(eliminated & (load(clamped, i) == 0.0), 0.0, slope.value))
         with loop(i + 1) as j:
             store(normal, entry(i, j), load(gram, entry(i + 1, j + 1)))
     with loop(n_rows) as d:

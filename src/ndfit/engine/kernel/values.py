@@ -194,6 +194,9 @@ class Mask(Value):
 
     kind = _MASK
 
+    def __invert__(self) -> Any:
+        return Mask(builder().not_(self.own))
+
 
 def _spread(one: Any) -> Any:
     undefined = ir.Constant(_LANES, ir.Undefined)

@@ -21,9 +21,9 @@ FloatArray = NDArray[np.float64]
 Table = NDArray[np.int64]
 
 
-# Where things are in the table of a structure: the counts P, L, F and D, where the lists of basis, variable and ranks
-# start, and from PLACES on the list of free parameters.
-PARAMS, LINEAR, FREE, ROWS, BASIS, VARIABLE, RANKS, PLACES = range(8)
+# Where things are in the table of a structure: the counts P, L, F and D, where the lists of basis, variable, ranks and
+# widths start, and from PLACES on the list of free parameters.
+PARAMS, LINEAR, FREE, ROWS, BASIS, VARIABLE, RANKS, WIDTHS, PLACES = range(9)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Structure:
     free : indices of the F free parameters, the L linear ones first.
     basis : one a derivative row: which basis function, -1 for the part without linear parameters.
     variable : one a derivative row: which free parameter, counted in `free`.
+    widths : one a free parameter: its sign says nothing, and no step leads through zero.
     """
 
     n_params: int
@@ -48,6 +49,7 @@ class Structure:
     free: tuple[int, ...]
     basis: tuple[int, ...]
     variable: tuple[int, ...]
+    widths: tuple[bool, ...]
 
     @property
     def n_rows(self) -> int:
@@ -60,8 +62,10 @@ class Structure:
 
     def table(self) -> Table:
         n_free, n_rows, basis = len(self.free), len(self.basis), PLACES + len(self.free)
-        header = (self.n_params, self.n_linear, n_free, n_rows, basis, basis + n_rows, basis + 2 * n_rows)
-        return np.array([*header, *self.free, *self.basis, *self.variable, *self.ranks], np.int64)
+        ranks = basis + 2 * n_rows
+        header = (self.n_params, self.n_linear, n_free, n_rows, basis, basis + n_rows, ranks, ranks + n_free)
+        lists = (self.free, self.basis, self.variable, self.ranks, self.widths)
+        return np.array([*header, *(int(item) for items in lists for item in items)], np.int64)
 
 
 class View(IntEnum):
@@ -73,18 +77,20 @@ class View(IntEnum):
     START = 3
     LOWER = 4
     UPPER = 5
-    OUTCOME = 6  # status, evaluations, cost, parameters
-    COORDS = 7  # the first of K
+    SCALE = 6  # natural scale of a parameter; that of a place is negative
+    OUTCOME = 7  # status, evaluations, cost, EDM times the noise variance, ROUNDED, parameters
+    COORDS = 8  # the first of K
 
 
 VIEW_COLUMNS, FIT_TO_FIT = 3, 1  # how many there are, and which tells how far fits are apart: 0 where they share values
 
 
 # What is done with linear parameters at a trial point: they are set to their best values; they stay as they are, at the
-# caller's start; they are stepped like the others, in a second attempt and where the loss is not the square.
-ELIMINATE, START, KEEP = 0.0, 1.0, 2.0
+# caller's start; they are stepped like the others, where the loss is not the square; they are set to their best values
+# with the signs of the caller's, at the start of a second attempt.
+ELIMINATE, START, KEEP, SIGNED = 0.0, 1.0, 2.0, 3.0
 
-OUTCOME_COLUMNS = 3  # before the parameters
+OUTCOME_COLUMNS = 5  # before the parameters
 
 _PAGE = 4096  # bytes
 
@@ -99,9 +105,10 @@ class Job(IntEnum):
     SAMPLES = 4
     INPUTS = 5
     WEIGHTED = 6  # whether there are weights or samples left out
-    BOUNDED = 7  # whether a free parameter has a bound
-    LOSSY = 8  # whether the loss is not the square
-    SINGLE = 9  # whether the data are float32
+    LOSSY = 7  # whether the loss is not the square
+    SINGLE = 8  # whether the data are float32
+    ABSOLUTE = 9  # whether weights are one over the errors
+    COUNTS = 10  # whether the cost is the likelihood of counts
 
 
 class Limit(IntEnum):
@@ -143,9 +150,9 @@ class Field(IntEnum):
     PINNED = 17  # F, steps of the parameters that a bound stops
     COST = 18  # sums of squared residuals
     TRIAL_COST = 19
-    DAMPING = 20
-    GROWTH = 21
-    PREDICTED = 22
+    DAMPING = 20  # mu
+    RADIUS = 21  # of the trust region, squared
+    PREDICTED = 22  # reduction of the cost by the step
     LENGTH = 23
     COSINE = 24
     MOVE = 25
@@ -157,9 +164,41 @@ class Field(IntEnum):
     EFFECT = 31  # trace of J^T J
     MODE = 32  # how linear parameters are treated
     FIT = 33  # which fit of the block, -1 in an idle lane
-    SHARE = 34  # TILE, what the loss multiplies derivatives by
+    SHARE = 34  # TILE, what the loss multiplies derivatives by, and then what the samples cost
     CODE = 35  # how the fit ended, READY while it goes on
     FORMER = 36  # LENGTH of the last step, zero where it was not taken or did not gain what was predicted
+    METRIC = 37  # F, D^2 for columns of length one
+    ALONG = 38  # F, D^2 h
+    STEP_NORM2 = 39  # |D h|^2
+    EDM = 40  # estimated distance to the minimum, infinite where it is not known
+    NATURAL = 41  # F, natural scale of a parameter; that of a place is negative
+    CAP_SHARE = 42  # part of it that a step may be
+    MARK = 43  # cost that was last worth noting,
+    MARK_NFEV = 44  # and how many evaluations it took
+    PIVOT = 45  # the least of the last factor
+    BY_ROWS = 46  # whether steps are taken from the rows of J, and not from their products
+    JACOBIAN = 47  # (F + 1) * M, columns of J and the residuals
+    R = 48  # packed R^T of J = Q R at the best point, with z = Q^T r in its last row
+    TRIAL_R = 49
+    SMALL = 50  # 2 F * (F + 1), R over sqrt(mu) D, with z over zeros
+    SMALL_R = 51  # packed, as R
+    SMALL_STEP = 52  # F, the step in scaled parameters
+    HELD = 53  # how often the trial point has been asked for again, at better linear parameters
+    RESTART = 54  # whether it was the last time
+    LOSS = 55  # sum of what the samples cost
+    CLAMPED = 56  # F, one where a bound stops a linear parameter,
+    CLAMPED_TO = 57  # F, and its change up to there
+    WORK = 58
+    ATTEMPT = 59  # FIRST, SECOND_SIGNED or SECOND
+    ROUNDED = 60  # sum of squares of what rounding is a part of: data and parameters
+    LEFT_DOMAIN = 61  # whether a step has led to where the cost is not a number
+    PSEUDO = 62  # pseudo-counts a sample
+    FINAL = 63  # how the last fit to pseudo-counts ended, READY before,
+    FINAL_COST = 64  # and its cost,
+    FINAL_EDM = 65  # and its EDM
+
+
+FIRST, SECOND_SIGNED, SECOND = 0.0, 1.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -183,10 +222,15 @@ def allocate(structure: Structure, n_prepared: int, n_inputs: int, n_samples: in
         Field.GRAM: n_rows * (n_rows + 1) // 2,
         Field.PREPARED: n_prepared,
         Field.SHARE: TILE,
+        Field.JACOBIAN: (n_free + 1) * n_samples,
+        Field.SMALL: 2 * n_free * (n_free + 1),
+        **dict.fromkeys((Field.R, Field.TRIAL_R, Field.SMALL_R), triangle + n_free + 1),
         **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
         **dict.fromkeys((Field.NORMAL, Field.TRIAL_NORMAL, Field.FACTOR), triangle),
         **dict.fromkeys((Field.LOWER, Field.UPPER, Field.GRADIENT, Field.TRIAL_GRADIENT), n_free),
         **dict.fromkeys((Field.SCALE, Field.STEP, Field.PINNED, Field.CHORD, Field.TURN), n_free),
+        **dict.fromkeys((Field.METRIC, Field.ALONG, Field.NATURAL, Field.SMALL_STEP), n_free),
+        **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO), n_free),
     }
     arrays = tuple(_in_one_piece([(rows.get(field, 1), LANES) for field in Field]))
     return Workspace(arrays, np.array([array.ctypes.data for array in arrays], np.int64))
