@@ -27,7 +27,7 @@ def test_without_a_degree_of_freedom_there_is_a_variance(n_free: int) -> None:
 
 def test_data_without_noise_have_that_of_their_rounding() -> None:
     found = noise_variance(0.0, 10, 3, 10.0, False)
-    assert EPS < np.sqrt(found) < 100 * EPS
+    assert EPS < np.sqrt(found) < 1000 * EPS
     assert_allclose(noise_variance(0.0, 10, 3, 10.0e40, False), 1e40 * found)
     assert noise_variance(0.0, 10, 3, 10.0e40, True) == 1e40 * found
 
@@ -36,7 +36,7 @@ def test_large_parameters_are_rounded_too_but_not_without_limit() -> None:
     date = noise_variance(0.0, 10, 3, 10.0, False, param_power=(6e4 * 1e3) ** 2)
     assert_allclose(date, noise_variance(0.0, 10, 3, 10.0, False) * 3.6e14, rtol=1e-6)
     angle = noise_variance(0.0, 10, 3, 10.0, False, param_power=1e28)
-    assert_allclose(angle, 1e-12)
+    assert_allclose(angle, 1e-11)
 
 
 def test_weights_that_make_the_samples_vanish_are_no_errors() -> None:

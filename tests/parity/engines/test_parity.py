@@ -23,6 +23,7 @@ FloatArray = NDArray[np.float64]
 
 SAME_COST = 1e-9
 STANDARD_ERRORS_APART = 1e-5
+STANDARD_ERRORS_OF_ANOTHER = 0.1
 MOST_WORSE = 1e-3
 
 WITH_ALL_VARIANTS = ("gaussian and line", "gaussian 2-D and constant")
@@ -56,8 +57,8 @@ def compare(name: str, variant: str, n_fits: int, seed: int = 0) -> Comparison:
     ours, theirs = costs(case, compiled), costs(case, reference.parameters)
     errors = np.where(reference.errors > 0.0, reference.errors, np.inf)
     distance = (abs(compiled - reference.parameters) / errors).max(axis=1)
-    # Where costs are that equal, minima a standard error apart are different ones, such as an angle and its opposite.
-    same = (abs(ours - theirs) <= SAME_COST * theirs) & (distance < 1.0)
+    # Where costs are that equal, minima this far apart are different ones, such as an angle and its opposite.
+    same = (abs(ours - theirs) <= SAME_COST * theirs) & (distance < STANDARD_ERRORS_OF_ANOTHER)
     return Comparison(ours > theirs * (1 + SAME_COST), distance[same])
 
 
