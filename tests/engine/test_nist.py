@@ -39,10 +39,6 @@ MIRRORED = {"Eckerle4": np.array([-1.0, -1.0, 1.0])}
 # Sums of this many exponentials, which may come in any order.
 COMPONENTS = {"Lanczos1": 3, "Lanczos2": 3, "Lanczos3": 3}
 
-# It begins on a plateau where what the exponents could change, the linear parameters have taken up already, and its
-# second attempt ends in another minimum.
-NOT_REACHED = {("MGH17", "start1")}
-
 
 class Problem(NamedTuple):
     """`coords` are K arrays (M,); `certified` and `errors` (P,)."""
@@ -150,7 +146,7 @@ def runs() -> list[tuple[str, str]]:
 
 def test_certified_parameters() -> None:
     missed = {run for run in runs() if compiled(*run).parameters < DIGITS}
-    assert missed <= NOT_REACHED
+    assert not missed
 
 
 def test_certified_standard_errors() -> None:
