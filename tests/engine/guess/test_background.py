@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astropy.modeling.models import Const1D, Const2D, Linear1D, Planar2D, Polynomial1D
+from astropy.modeling.models import (
+    Chebyshev1D,
+    Const1D,
+    Const2D,
+    Hermite1D,
+    Legendre1D,
+    Linear1D,
+    Planar2D,
+    Polynomial1D,
+)
 from numpy.testing import assert_allclose
 
 from ndfit.engine.guess.background import BASES, fit_background, sum_of
@@ -23,6 +32,9 @@ LINE = [X, np.ones_like(X)]
         (Const1D(3.0), ()),
         (Linear1D(0.5, -1.0), ()),
         (Polynomial1D(3, c0=1.0, c1=-2.0, c2=0.5, c3=0.25), (3.0, 1.0, 0.0)),
+        (Chebyshev1D(3, c0=1.0, c1=-2.0, c2=0.5, c3=0.25), (3.0, 1.0, 0.0)),
+        (Legendre1D(3, c0=1.0, c1=-2.0, c2=0.5, c3=0.25), (3.0, 1.0, 0.0)),
+        (Hermite1D(3, c0=1.0, c1=-2.0, c2=0.5, c3=0.25), (3.0, 1.0, 0.0)),
         (Const2D(3.0), ()),
         (Planar2D(0.5, -1.0, 2.0), ()),
     ],

@@ -7,6 +7,7 @@ import pytest
 from astropy.modeling import models
 from numpy.testing import assert_allclose
 
+from ndfit.engine.guess.curves import CURVES
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.shapes import SHAPES
 
@@ -18,18 +19,21 @@ EXAMPLES = {
     "Moffat1D": [2.0, 5.6, 0.8, 1.7],
     "Gaussian2D": [2.0, 5.6, 4.1, 0.8, 1.4, 0.6],
     "Moffat2D": [2.0, 5.6, 4.1, 1.3, 1.7],
+    "Lorentz2D": [2.0, 5.6, 4.1, 1.9],
+    "AiryDisk2D": [2.0, 5.6, 4.1, 1.9],
+    "RickerWavelet2D": [2.0, 5.6, 4.1, 1.9],
 }
 
 
 def test_every_profile_has_a_shape() -> None:
-    assert SHAPES.keys() == PROFILES.keys()
+    assert SHAPES.keys() == {*PROFILES, *CURVES}
 
 
 @pytest.mark.parametrize("kind", SHAPES)
 def test_values_are_astropys_and_derivatives_those_of_the_values(kind: str) -> None:
     model = getattr(models, kind)()
     coords = (X,) if model.n_inputs == 1 else PLANE
-    middle = np.array(EXAMPLES.get(kind, [2.0, 5.6, 0.9]))
+    middle = np.array(EXAMPLES.get(kind, [2.0, 5.6, 0.9] if kind in PROFILES else model.parameters + 0.3))
     parameters = middle * RNG.uniform(0.9, 1.1, (4, middle.size))
     columns = tuple(axis[:, np.newaxis] for axis in coords)
     values, derivatives = SHAPES[kind](columns, list(parameters.T))

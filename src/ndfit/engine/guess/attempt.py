@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.engine.guess.background import BASES, fit_background, sum_of
+from ndfit.engine.guess.curves import Sought, best_curve
 from ndfit.engine.guess.groups import Group, Setting, groups_of
 from ndfit.engine.guess.profiles import PROFILES, parameters_of
 from ndfit.engine.guess.refit import Found, Refit, orthonormal, value_of
@@ -70,7 +71,7 @@ class _Search:
         self._set_tied()
         self.functions: dict[int, FloatArray] = {}
         for term in setting.terms:
-            if not term.is_line:
+            if term.kind in BASES:
                 functions = BASES[term.kind](self.tile.coords, term.scale)
                 self.functions.update(zip(term.columns, (term.sign * one for one in functions), strict=True))
         self.background = [column for column in self.functions if setting.free[column]]
@@ -80,9 +81,10 @@ class _Search:
         self.found = [Found(term, everywhere) for group in self.groups if not group.free for term in group.terms]
 
     def run(self) -> Attempt:
-        groups = [group for group in self.groups if group.free]
-        share = _NARROW if len(groups) > 1 else 1.0
-        background = self._fit_background(clipped=True)
+        groups = sorted((group for group in self.groups if group.free), key=lambda group: not group.terms[0].is_curve)
+        share = _NARROW if sum(group.terms[0].is_line for group in groups) > 1 else 1.0
+        # A curve would be taken for what stands out.
+        background = self._fit_background(clipped=not any(group.terms[0].is_curve for group in groups))
         for number, group in enumerate(groups, start=1):
             before = self.table
             lines = self._seek(group, self._less_known() - background - self._lines(), share)
@@ -103,7 +105,9 @@ class _Search:
         self._fit_background(clipped=False)
         lines = [value_of(line, self.table, self.tile) for line in self.found]
         residual = self._less_known(of=self.functions) - sum(lines, np.zeros_like(self.tile.data))
-        signs = [one.max(axis=0) > -one.min(axis=0) for one in lines]
+        signs = [
+            one.max(axis=0) > -one.min(axis=0) for one, line in zip(lines, self.found, strict=True) if line.term.is_line
+        ]
         mixed = np.any(signs, axis=0) & ~np.all(signs, axis=0) if signs else np.zeros(len(self.table), dtype=bool)
         return Attempt(self.table, 0.5 * total(self.tile.weights * residual**2), residual, mixed, self.sign)
 
@@ -145,7 +149,9 @@ class _Search:
         return lower, upper
 
     def _seek(self, group: Group, left: FloatArray, share: float) -> list[Found]:
-        """Find the lines of a group, and write their parameters."""
+        """Find the lines of a group, or the curve that it is, and write their parameters."""
+        if group.terms[0].is_curve:
+            return [self._place_curve(group.terms[0], left)]
         if len(group.terms) == 1:
             rows = self._place(group, group.terms[0], left, share)
             return [Found(group.terms[0], rows)]
@@ -178,6 +184,16 @@ class _Search:
             if other is not term:
                 self._raise(other, left - value_of(Found(term, peak.found), self.table, self.tile), peak.found)
         return peak.found
+
+    def _place_curve(self, term: Term, left: FloatArray) -> Found:
+        columns = list(term.columns)
+        lower, upper = self.setting.lower[:, columns], self.setting.upper[:, columns]
+        sought = Sought(term.kind, self.table[:, columns], lower, upper, self.setting.free[columns])
+        values = best_curve(self.tile, term.sign * left, self.basis, sought)
+        self._write(columns, values)
+        self._set_tied()
+        known: NDArray[np.bool_] = np.isfinite(values)
+        return Found(term, np.asarray(known.all(axis=1)))
 
     def _raise(self, term: Term, left: FloatArray, rows: NDArray[np.bool_]) -> None:
         """Set the amplitude of a line that is in its place, where it is free."""

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.polynomial import chebyshev, hermite, legendre
 from numpy.typing import NDArray
 
 from ndfit.engine.guess.tile import Tile, median, total
@@ -27,6 +30,7 @@ _SMALLEST = 1e-12
 
 Coords = tuple[FloatArray, ...]
 Scale = tuple[float, ...]
+Vander = Callable[..., Any]
 Basis = Callable[[Coords, Scale], list[FloatArray]]
 
 
@@ -49,10 +53,19 @@ def _plane(coords: Coords, scale: Scale) -> list[FloatArray]:
     return [coords[0], coords[1], np.ones_like(coords[0])]
 
 
+def _orthogonal(vander: Vander, coords: Coords, scale: Scale) -> list[FloatArray]:
+    degree, factor, offset = scale
+    columns = vander(coords[0] * factor + offset, int(degree))
+    return [np.ascontiguousarray(columns[..., power]) for power in range(int(degree) + 1)]
+
+
 BASES: Mapping[str, Basis] = {
     "Const1D": _constant,
     "Linear1D": _line,
     "Polynomial1D": _powers,
+    "Chebyshev1D": partial(_orthogonal, chebyshev.chebvander),
+    "Legendre1D": partial(_orthogonal, legendre.legvander),
+    "Hermite1D": partial(_orthogonal, hermite.hermvander),
     "Const2D": _constant,
     "Planar2D": _plane,
 }

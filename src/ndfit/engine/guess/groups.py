@@ -77,7 +77,7 @@ class Group:
 
 def groups_of(setting: Setting, table: FloatArray) -> list[Group]:
     """The lines of a model, group by group."""
-    lines = [term for term in setting.terms if term.is_line]
+    lines = [term for term in setting.terms if term.is_line or term.is_curve]
     columns = [column for term in lines for column in term.columns if setting.free[column]]
     slopes = slopes_of(setting.set_tied, setting.free, table, columns)
     followers = {index: _leader(term, lines, slopes) for index, term in enumerate(lines)}
@@ -100,7 +100,7 @@ def _leader(term: Term, lines: Sequence[Term], slopes: Slopes) -> int | None:
 
 
 def _centre(term: Term) -> list[int]:
-    return [term.columns[place] for place in PROFILES[term.kind].centre]
+    return [term.columns[place] for place in PROFILES[term.kind].centre] if term.is_line else []
 
 
 def slopes_of(

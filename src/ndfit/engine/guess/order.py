@@ -12,6 +12,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.guess.curves import CURVES
 from ndfit.engine.guess.groups import SetTied, slopes_of
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term
@@ -30,13 +31,18 @@ def in_the_callers_order(
     ordered = table.copy()
     for lines in _exchangeable(block, terms, free, set_tied):
         columns = np.array([line.columns for line in lines])
-        centre = columns[:, list(PROFILES[lines[0].kind].centre)]
+        centre = columns[:, _places(lines[0])]
         wanted, found = block.start[:, centre], table[:, centre]
         same = (wanted == wanted[:, :1]).all(axis=(1, 2)) | ~np.isfinite(wanted).all(axis=(1, 2))
         order = np.where(same[:, np.newaxis], np.arange(len(lines)), _nearest(wanted, found))
         for place, own in enumerate(columns):
             ordered[:, own] = np.take_along_axis(table, columns[order[:, place]], axis=1)
     return ordered
+
+
+def _places(term: Term) -> list[int]:
+    """Of the parameters that tell one line, or curve, from another."""
+    return list(PROFILES[term.kind].centre) if term.is_line else [CURVES[term.kind].divided or 0]
 
 
 def _nearest(wanted: FloatArray, found: FloatArray) -> NDArray[np.intp]:
@@ -57,7 +63,7 @@ def _exchangeable(
     """Sets of lines of which everything is free, nothing is tied, and the bounds are the same."""
     is_free = np.isin(np.arange(block.start.shape[1]), free)
     involved = {column for pair in slopes_of(set_tied, is_free, block.start[:1], free) for column in pair}
-    lines = [term for term in terms if term.is_line and is_free[list(term.columns)].all()]
+    lines = [term for term in terms if (term.is_line or term.is_curve) and is_free[list(term.columns)].all()]
     lines = [line for line in lines if involved.isdisjoint(line.columns)]
     sets: list[list[Term]] = []
     for line in lines:

@@ -74,6 +74,9 @@ PROFILES: Mapping[str, Profile] = {
     "RickerWavelet1D": Profile(0, (1,), (2,), _constant(2.28), 0.92),
     "Gaussian2D": Profile(0, (1, 2), (3, 4), _constant(1.0), angle=5),
     "Moffat2D": Profile(0, (1, 2), (3,), _moffat, 1.05),
+    "Lorentz2D": Profile(0, (1, 2), (3,), _constant(_LORENTZIAN), 1.13),
+    "AiryDisk2D": Profile(0, (1, 2), (3,), _constant(2.9)),
+    "RickerWavelet2D": Profile(0, (1, 2), (3,), _constant(2.6), 0.92),
 }
 """Name of the model's class -> Profile."""
 

@@ -157,9 +157,8 @@ class _Lines:
         low, high, values = refit.lower[:, columns].T, refit.upper[:, columns].T, table[:, columns].T
         outward = ((values <= low) & (system.gradient < 0)) | ((values >= high) & (system.gradient > 0))
         after = values + _solve(system, outward, damping)
-        widths = np.isin(
-            columns, [line.term.columns[i] for line in self.lines for i in PROFILES[line.term.kind].widths]
-        )
+        terms = [line.term for line in self.lines if line.term.is_line]
+        widths = np.isin(columns, [term.columns[place] for term in terms for place in PROFILES[term.kind].widths])
         if widths.any():
             near = np.abs(values[widths])
             after[widths] = np.clip(after[widths], near / _WIDER, near * _WIDER)

@@ -10,10 +10,12 @@ The definitions are astropy's. A Voigt profile is the real part of the Faddeeva 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
-from scipy.special import wofz
+from scipy.special import j1, jn_zeros, jv, wofz
 
+from ndfit.engine.guess.curves import CURVES, curve_rows
 from ndfit.problem.types import FloatArray
 
 __all__ = ["SHAPES", "Shape"]
@@ -24,6 +26,8 @@ Shape = Callable[[Coords, Sequence[FloatArray]], Rows]
 
 _ROOT_LN2 = np.sqrt(np.log(2.0))
 _ROOT_PI = np.sqrt(np.pi)
+_FIRST_ZERO = float(jn_zeros(1, 1)[0])
+_TINY = 1e-12
 
 
 def _gaussian(coords: Coords, parameters: Sequence[FloatArray]) -> Rows:
@@ -110,6 +114,40 @@ def _gaussian_2d(coords: Coords, parameters: Sequence[FloatArray]) -> Rows:
     ]
 
 
+def _radial(coords: Coords, centre: Sequence[FloatArray], width: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
+    """Distance in widths, squared, and its derivatives by both coordinates of the centre and by the width."""
+    apart = [(axis - middle) / width for axis, middle in zip(coords, centre, strict=True)]
+    square = apart[0] * apart[0] + apart[1] * apart[1]
+    return square, [*(-2.0 * one / width for one in apart), -2.0 * square / width]
+
+
+def _by_radius(
+    coords: Coords, parameters: Sequence[FloatArray], profile_of: Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+) -> Rows:
+    """A profile of the squared distance in widths alone; `profile_of` gives it and its derivative by that square."""
+    amplitude, *centre, width = parameters
+    square, changes = _radial(coords, centre, width)
+    profile, slope = profile_of(square)
+    return amplitude * profile, [profile, *(amplitude * slope * change for change in changes)]
+
+
+def _lorentzian_of(square: FloatArray) -> tuple[FloatArray, FloatArray]:
+    profile = 1.0 / (1.0 + 4.0 * square)
+    return profile, -4.0 * profile * profile
+
+
+def _ricker_of(square: FloatArray) -> tuple[FloatArray, FloatArray]:
+    bell = np.exp(-0.5 * square)
+    return (1.0 - 0.5 * square) * bell, (0.25 * square - 1.0) * bell
+
+
+def _airy_of(square: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(2 J1(z) / z)^2 with z = 3.8317 r, where J1 is zero first; its derivative has J2."""
+    z = _FIRST_ZERO * np.sqrt(np.maximum(square, _TINY))
+    ratio = 2.0 * j1(z) / z
+    return ratio * ratio, -2.0 * ratio * jv(2, z) / z * _FIRST_ZERO**2 / z
+
+
 SHAPES: Mapping[str, Shape] = {
     "Gaussian1D": _gaussian,
     "Lorentz1D": _lorentzian,
@@ -119,5 +157,9 @@ SHAPES: Mapping[str, Shape] = {
     "RickerWavelet1D": _ricker,
     "Gaussian2D": _gaussian_2d,
     "Moffat2D": _moffat,
+    "Lorentz2D": partial(_by_radius, profile_of=_lorentzian_of),
+    "AiryDisk2D": partial(_by_radius, profile_of=_airy_of),
+    "RickerWavelet2D": partial(_by_radius, profile_of=_ricker_of),
+    **{kind: partial(curve_rows, kind) for kind in CURVES},
 }
 """Name of the model's class -> values and derivatives."""

@@ -1,6 +1,7 @@
 """One line made into two that overlap.
 
-Flows in: parameters of a line. Flows out: those of two, on either side of it.
+Flows in: parameters of a line. Flows out: those of two, on either side of it. A curve is made into one that is half as
+long and one that is twice as long.
 
 Two equal Gaussians that are 1.2 standard deviations apart, each 0.75 times as wide as one and 0.7 times as high, add up
 to nearly that one; fitting them together moves them from there to where the data want them.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ndfit.engine.guess.curves import CURVES
 from ndfit.engine.guess.groups import Group, Setting
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term
@@ -25,6 +27,8 @@ def is_splittable(line: Term, group: Group, setting: Setting) -> bool:
     (new, *others) = group.terms
     if others or new.kind != line.kind or new.sign != line.sign:
         return False
+    if line.is_curve:
+        return CURVES[line.kind].divided is not None and bool(setting.free[[*line.columns, *new.columns]].all())
     has_direction = PROFILES[line.kind].angle is not None or len(setting.tile.grid) == 1
     return has_direction and bool(setting.free[[*line.columns, *new.columns]].all())
 
@@ -36,6 +40,8 @@ def split(table: FloatArray, line: Term, new: Term, start: FloatArray) -> FloatA
     ----------
     start : as the caller started them, shape (n, P)
     """
+    if line.is_curve:
+        return _divided(table, line, new)
     table, profile = table.copy(), PROFILES[line.kind]
     one, other = list(line.columns), list(new.columns)
     table[:, other] = table[:, one]
@@ -51,4 +57,13 @@ def split(table: FloatArray, line: Term, new: Term, start: FloatArray) -> FloatA
             narrower = np.where((longer == number) | (profile.angle is None), _NARROWER, 1.0)
             table[:, columns[place]] *= narrower
         table[:, columns[profile.amplitude]] *= _LOWER
+    return table
+
+
+def _divided(table: FloatArray, curve: Term, new: Term) -> FloatArray:
+    table, place = table.copy(), CURVES[curve.kind].divided
+    table[:, list(new.columns)] = table[:, list(curve.columns)]
+    for term, factor in ((curve, 0.5), (new, 2.0)):
+        table[:, term.columns[0]] *= 0.5
+        table[:, term.columns[place or 0]] *= factor
     return table

@@ -14,6 +14,7 @@ from astropy.modeling import CompoundModel
 from astropy.modeling import models as astropy_models
 
 from ndfit.engine.guess.background import BASES
+from ndfit.engine.guess.curves import CURVES
 from ndfit.engine.guess.profiles import PROFILES
 
 __all__ = ["Term", "depends_on_start", "parse_terms"]
@@ -27,7 +28,7 @@ class Term:
 
     Attributes
     ----------
-    kind : key of PROFILES or of BASES
+    kind : key of PROFILES, of CURVES or of BASES
     columns : places of its parameters in the model's
     sign : 1, or -1 where it is subtracted
     scale : what a basis needs beside coordinates
@@ -41,6 +42,10 @@ class Term:
     @property
     def is_line(self) -> bool:
         return self.kind in PROFILES
+
+    @property
+    def is_curve(self) -> bool:
+        return self.kind in CURVES
 
 
 def parse_terms(model: Any) -> tuple[Term, ...]:
@@ -59,9 +64,9 @@ def depends_on_start(terms: Sequence[Term], free: Sequence[int]) -> bool:
     return any(
         column in free
         for term in terms
-        if term.is_line
+        if term.is_line or term.is_curve
         for place, column in enumerate(term.columns)
-        if place != PROFILES[term.kind].amplitude
+        if place != (PROFILES[term.kind].amplitude if term.is_line else 0)
     )
 
 
@@ -74,13 +79,13 @@ def _terms(model: Any, first: int, sign: float) -> list[Term]:
         return _terms(model.left, first, sign * left) + _terms(model.right, first + n_left, sign * right)
     kind = type(model).__name__
     # A person's own class may bear the name of astropy's.
-    if type(model) is not getattr(astropy_models, kind, None) or kind not in {*PROFILES, *BASES}:
+    if type(model) is not getattr(astropy_models, kind, None) or kind not in {*PROFILES, *CURVES, *BASES}:
         raise ValueError(
             f"guess='auto' cannot guess for {kind}: it is for sums of {_known()}. Give starting values, or try several "
             "with starts=n"
         )
     columns = tuple(range(first, first + len(model.param_names)))
-    return [Term(kind, columns, sign, _scale(model) if kind == "Polynomial1D" else ())]
+    return [Term(kind, columns, sign, _scale(model) if hasattr(model, "degree") else ())]
 
 
 def _scale(polynomial: Any) -> tuple[float, float, float]:
@@ -91,4 +96,4 @@ def _scale(polynomial: Any) -> tuple[float, float, float]:
 
 
 def _known() -> str:
-    return ", ".join((*PROFILES, *BASES))
+    return ", ".join((*PROFILES, *CURVES, *BASES))
