@@ -344,3 +344,15 @@ def test_a_position_that_does_not_react_says_so() -> None:
     assert result.status[0] == Status.INSENSITIVE
     assert "does not react to any free parameter" in result.errors[0]
     assert np.isnan(result.parameters).all()
+
+
+def test_values_are_computed_in_the_shape_that_models_are_fitted_in() -> None:
+    @custom_model
+    def shifted(x, y, amplitude=1.0):
+        image = amplitude * (np.asarray(x) + 10.0 * np.asarray(y))
+        return np.roll(image, 1, axis=0) if np.ndim(image) == 2 else image
+
+    y, x = np.mgrid[0.0:3.0, 0.0:4.0]
+    engine = ReferenceEngine(shifted(), TRFLSQFitter(), {}, (0,), False, False, fitting_shape=(3, 4))
+    found = engine.values(np.array([[1.0], [2.0]]), (x.ravel(), y.ravel()))
+    assert_array_equal(found, [shifted(scale)(x, y).ravel() for scale in (1.0, 2.0)])

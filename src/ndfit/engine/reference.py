@@ -52,6 +52,7 @@ class ReferenceEngine:
     keep_info : keep each fit's `fit_info`
     bounds_by_map : indices of parameters whose bounds differ between positions
     stepwise : positions in `free` of parameters for which a start is searched, see `ndfit.engine.stepwise`
+    fitting_shape : of the coordinates that models are called with; None for one axis
     """
 
     name = "reference"
@@ -70,10 +71,12 @@ class ReferenceEngine:
         keep_info: bool,
         bounds_by_map: tuple[int, ...] = (),
         stepwise: tuple[int, ...] = (),
+        fitting_shape: tuple[int, ...] | None = None,
     ) -> None:
         self.model, self.fitter, self.fitter_kwargs = model, fitter, fitter_kwargs
         self.free, self.absolute_sigma, self.keep_info = free, absolute_sigma, keep_info
         self.bounds_by_map, self.stepwise = bounds_by_map, stepwise
+        self.fitting_shape = fitting_shape
 
     def make_ready(self, options: SolveOptions) -> None:
         import scipy.optimize  # noqa: F401 -- which astropy's fitters import when they are called
@@ -88,8 +91,9 @@ class ReferenceEngine:
         rows = []
         for row, own in enumerate(parameters):
             places = [axis if axis.ndim == 1 else axis[row] for axis in coords]
-            values = np.asarray(self.model.evaluate(*places, *own), dtype=float)
-            rows.append(np.broadcast_to(values, places[0].shape))
+            shape = places[0].shape if self.fitting_shape is None else self.fitting_shape
+            values = self.model.evaluate(*(axis.reshape(shape) for axis in places), *own)
+            rows.append(np.broadcast_to(np.asarray(values, dtype=float), shape).ravel())
         return np.stack(rows)
 
 

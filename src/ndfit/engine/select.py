@@ -167,6 +167,7 @@ def _reference(problem: FitProblem, call: FitterCall, wanted: WantedInfo) -> Ref
         keep_info=wanted != (),
         bounds_by_map=tuple(i for i in params.free if params.lower[i].size > 1 or params.upper[i].size > 1),
         stepwise=() if call.linear else _stepwise(problem),
+        fitting_shape=problem.axes.fitting_shape,
     )
 
 
