@@ -121,7 +121,7 @@ def test_coordinates_that_are_not_many_are_copied(x: np.ndarray) -> None:
     assert_array_equal(result.residual(), before[1])
 
 
-@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", pytest.param("processes", marks=pytest.mark.long)])
 def test_lazy_data_that_change_are_noticed(scheduler: str, tmp_path: Path) -> None:
     data = line_data(30)
     lazy = da.from_array(data, chunks=(40, 10), asarray=False)

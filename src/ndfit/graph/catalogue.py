@@ -112,7 +112,8 @@ A model stays with the reference engine, and the reason is part of the result, w
 - branches on a value in Python (`if amplitude > 0`): write `np.where(amplitude > 0, ..., ...)`;
 - combines points (`x.mean()`, `x[0]`, `np.convolve`), or meets an array with more than one element;
 - writes into arrays (`y[mask] = 0`), or converts with `float()`, `math.exp()` or `np.asarray(x, dtype=float)`;
-- gives numbers that differ from those of its trace: then the trace is not used.
+- gives numbers that differ from those of its trace by more than rounding: then the trace is not used. They are compared
+  around the start and, when a run ends, at some of the solutions.
 
 Linear parameters are those in which, taken together, the model is affine: they are solved for and need no starting
 value.
