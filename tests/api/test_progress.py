@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from astropy.modeling.fitting import LevMarLSQFitter
@@ -15,23 +13,16 @@ from ndfit.run import progress
 
 
 @pytest.fixture(autouse=True)
-def shown_from_the_first_fit(monkeypatch):
+def drawn_after_every_fit(monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BEFORE_SHOWN", 0)
-
-
-class SlowFitter(LevMarLSQFitter):
-    """Slow enough for the bar to be drawn again, which it is ten times a second."""
-
-    def _run_fitter(self, *args, **kwargs):
-        time.sleep(0.06)
-        return super()._run_fitter(*args, **kwargs)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_DRAWINGS", 0)
 
 
 def run(**keywords):
     x = np.linspace(0, 10, 30)
     data = np.exp(-0.5 * (x - np.linspace(4, 6, 5)[:, np.newaxis]) ** 2)
     data[1, 7] = np.nan
-    model, fitter = Gaussian1D(0.8, 5, 1.2), SlowFitter()
+    model, fitter = Gaussian1D(0.8, 5, 1.2), LevMarLSQFitter()
     with pytest.warns(FitWarning):
         parallel_fit_dask(model=model, fitter=fitter, data=data, world=(x,), fitting_axes=1, chunk_n_max=1, **keywords)
 
@@ -60,6 +51,6 @@ def test_bar_in_a_terminal_unless_refused(capsys, monkeypatch):
 
 
 def test_no_bar_before_a_second(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS_BEFORE_SHOWN", 30.0)
+    monkeypatch.setattr(progress, "SECONDS_BEFORE_SHOWN", 1e9)
     run(scheduler="synchronous", progress=True)
     assert capsys.readouterr().err == ""

@@ -15,6 +15,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,21 @@ def kill_one(data: np.ndarray, path: Path, seconds: float) -> bool:
     """Whether the run was killed before it was done."""
     child = os.fork()
     if child == 0:
+        status = 1
         try:
             fit(data, path)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
-            os._exit(0)
+            sys.stderr.flush()
+            os._exit(status)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"a run that nobody had killed ended with status {status}")
+    return status != 0
 
 
 def main(folder: Path, kills: int, seed: int) -> None:
@@ -73,7 +82,8 @@ def main(folder: Path, kills: int, seed: int) -> None:
     duration = time.perf_counter() - begun
     draw = random.Random(seed)
     killed, kept, identical, stages, left = 0, [], 0, set(), []
-    while killed < kills:  # some are done before it comes to that
+    # Some are done before it comes to that; and on a busy machine, the first are killed before anything is saved.
+    while killed < kills or not any(kept):
         path = folder / f"run-{len(kept)}"
         for _ in range(draw.randint(1, 3)):
             killed += kill_one(data, path, draw.uniform(0.0, duration))

@@ -47,6 +47,8 @@ LEFT = "a worker process ended itself (exit code {code}) while it worked: the mo
 # Forking a process that runs threads can lock up.
 _FRESH = multiprocessing.get_context("spawn")
 _SECONDS_TO_END = 1.0
+# A process whose pipe is closed has ended, or ends at once; on a busy machine that may take a while to be told.
+_SECONDS_TO_HEAR_WHY = 30.0
 
 
 def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
@@ -137,7 +139,7 @@ class _Process:
         return answer
 
     def _why_ended(self) -> str:
-        self._process.join(_SECONDS_TO_END)
+        self._process.join(_SECONDS_TO_HEAR_WHY)
         code = self._process.exitcode or 0
         if code < 0:
             return DIED.format(signal=-code)
@@ -149,6 +151,7 @@ class _Process:
     def join(self) -> None:
         self._process.join(_SECONDS_TO_END)
         self._process.kill()
+        self._process.join()
 
 
 def _serve(pipe: Connection) -> None:

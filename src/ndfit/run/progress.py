@@ -18,6 +18,7 @@ from ndfit.problem.types import failed
 __all__ = ["Progress"]
 
 SECONDS_BEFORE_SHOWN = 1.0
+SECONDS_BETWEEN_DRAWINGS = 0.1
 
 
 class Progress:
@@ -53,7 +54,8 @@ class Progress:
 def _bar(n_fits: int) -> Any:
     from tqdm.auto import tqdm  # for those who see one
 
-    return tqdm(total=n_fits, unit="fit", unit_scale=True, delay=SECONDS_BEFORE_SHOWN, leave=False)
+    when = {"delay": SECONDS_BEFORE_SHOWN, "mininterval": SECONDS_BETWEEN_DRAWINGS}
+    return tqdm(total=n_fits, unit="fit", unit_scale=True, leave=False, **when)
 
 
 def _is_watched() -> bool:
