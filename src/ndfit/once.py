@@ -11,18 +11,27 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["LOADING", "kept"]
+__all__ = ["LOADING", "kept", "lock_across_forks"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LOADING = threading.RLock()
-"""Held by the thread that imports, compiles or loads."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=LOADING.acquire, after_in_parent=LOADING.release, after_in_child=LOADING.release)
+def lock_across_forks() -> Any:
+    """A lock, which its thread may take again, and which no other thread holds at the moment of a fork.
+
+    Forks take those made last first. So a thread that holds one may wait for those made before it, and for no other.
+    """
+    lock = threading.RLock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
+
+
+LOADING = lock_across_forks()
+"""Held by the thread that imports, compiles or loads."""
 
 
 def kept(build: Callable[P, T]) -> Callable[P, T]:

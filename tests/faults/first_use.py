@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SIZE, CHANNELS, WIDTH = 12, 30, 2.0
+CHANNELS, WIDTH = 30, 2.0
 
 
-def fit(kind: int = 0, **keywords: Any) -> None:
+def fit(kind: int = 0, size: int = 12, **keywords: Any) -> None:
     """Fit a cube with one of several models, and compare with the lines in it."""
     import numpy as np
     from astropy.modeling.models import Const1D, Gaussian1D, Linear1D, Lorentz1D, Voigt1D
@@ -28,14 +28,14 @@ def fit(kind: int = 0, **keywords: Any) -> None:
     import ndfit
 
     rng = np.random.default_rng(kind)
-    centres = 15.0 + rng.uniform(-1.0, 1.0, (SIZE, SIZE))
+    centres = 15.0 + rng.uniform(-1.0, 1.0, (size, size))
     line = (Gaussian1D(3.0, 15.0, WIDTH), Lorentz1D(3.0, 15.0, WIDTH), Voigt1D(15.0, 3.0, 1.5, 1.5))[kind % 3]
     floor = (Const1D(0.5), Linear1D(0.01, 0.5))[kind % 2]
     model = line + floor
     x = np.arange(float(CHANNELS))
-    data = np.empty((CHANNELS, SIZE, SIZE))
+    data = np.empty((CHANNELS, size, size))
     name = "x_0" if kind % 3 else "mean"
-    for place in np.ndindex(SIZE, SIZE):
+    for place in np.ndindex(size, size):
         true = line.copy()
         setattr(true, name, centres[place])
         data[(slice(None), *place)] = true(x) + floor(x)
@@ -61,7 +61,7 @@ def robust() -> None:
 
 
 def reference() -> None:
-    fit(0, engine="reference", scheduler="threads")
+    fit(0, engine="reference", scheduler="threads", size=6)
 
 
 def processes() -> None:
@@ -109,7 +109,7 @@ def forked() -> None:
     _fork_and([lambda: fit(0), lambda: fit(1)], lambda: fit(0))
 
 
-def forked_while_fitting() -> None:
+def forked_while_fitting(**keywords: Any) -> None:
     """Children of a process whose other threads load ndfit, compile and fit at that moment."""
     # What this script imports itself, and astropy for it, is beyond what ndfit can keep apart from a fork.
     import astropy.modeling.models  # noqa: F401
@@ -122,13 +122,21 @@ def forked_while_fitting() -> None:
     def go_on() -> None:
         begun.set()
         for kind in range(6):
-            fit(kind)
+            fit(kind, **keywords)
 
     def fork() -> None:
         begun.wait()
-        _fork_and([lambda kind=kind: fit(kind) for kind in range(3)], lambda: None)  # type: ignore[misc]
+        children = [lambda kind=kind: fit(kind, **keywords) for kind in range(3)]  # type: ignore[misc]
+        _fork_and(children, lambda: None)
 
     _in_threads([go_on, fork])
+
+
+def forked_while_fitting_one_by_one() -> None:
+    """The same with the reference engine, whose threads take turns."""
+    import scipy.optimize  # noqa: F401
+
+    forked_while_fitting(engine="reference", scheduler="threads", size=4, chunk_n_max=2)
 
 
 def beside_numba() -> None:
@@ -161,6 +169,7 @@ WAYS: dict[str, Callable[[], None]] = {
         in_cluster,
         forked,
         forked_while_fitting,
+        forked_while_fitting_one_by_one,
         beside_numba,
     )
 }

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-import threading
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +20,7 @@ import numpy as np
 from astropy.modeling import CompoundModel
 from astropy.modeling.fitting import FitInfoArrayContainer, LinearLSQFitter, NonFiniteValueError
 
+from ndfit.caught import recorded_warnings
 from ndfit.engine.fit_status import status_of
 from ndfit.engine.fitters import innermost
 from ndfit.engine.jacobian import covariance_of, jacobian_at, with_free
@@ -34,9 +33,6 @@ __all__ = ["ReferenceEngine"]
 
 # A sum of squares below this part of another one's belongs to another answer.
 _ANOTHER_ANSWER = 0.9
-
-# Recording warnings changes state of the whole process, so that fits of two threads take turns.
-_RECORDING = threading.Lock()
 
 
 class ReferenceEngine:
@@ -210,8 +206,7 @@ class _Worker:
             kwargs["inplace"] = True
         if scaled and isinstance(model, CompoundModel) and _accepts(self.fitter, "estimate_jacobian"):
             kwargs["estimate_jacobian"] = True  # astropy's derivative of a compound knows nothing of the factors
-        with _RECORDING, warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with recorded_warnings() as caught:
             fitted = self.fitter(model, *samples.coords, samples.data, **kwargs)
         if isinstance(fitted, tuple):  # FittingWithOutlierRemoval returns the model and the mask of outliers
             fitted = fitted[0]

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ndfit.caught import warnings_put_back
 from ndfit.graph.comparison import Comparison, Evaluator
 from ndfit.graph.ir import ModelGraph
 from ndfit.graph.probes import bounds_of, groups_of, moved_by_effect, probes, span_of, thinned, turned
@@ -75,7 +76,7 @@ def verify(
     else:
         groups = iter(())
     compared = False
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with np.errstate(all="ignore"), warnings_put_back():
         warnings.simplefilter("ignore")
         for parameters in probes(first, free, bounds, span):
             compared |= check.value(parameters)

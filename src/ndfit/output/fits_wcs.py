@@ -16,6 +16,8 @@ from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError, WCSHDO_safe
 from astropy.wcs.wcs import WCSHDO_P17, WCSHDO_SIP
 
+from ndfit.caught import warnings_put_back
+
 __all__ = ["NOT_IN_FITS", "wcs_cards", "wcs_of_header"]
 
 NOT_IN_FITS = "the WCS of the data cannot be written in a FITS header"
@@ -38,7 +40,7 @@ def wcs_cards(wcs: Any, shape: tuple[int, ...], extra_axes: int = 0) -> tuple[fi
     """
     if not isinstance(wcs, WCS):
         return fits.Header(), NOT_IN_FITS
-    with warnings.catch_warnings():
+    with warnings_put_back():
         warnings.simplefilter("ignore", AstropyWarning)
         try:
             header = _header(wcs)
@@ -55,7 +57,7 @@ def wcs_of_header(header: fits.Header, shape: tuple[int, ...]) -> WCS | None:
     """WCS of a header that `wcs_cards` made, of an image of that shape; None where it has none."""
     if "CTYPE1" not in header and "CRVAL1" not in header:
         return None
-    with warnings.catch_warnings():
+    with warnings_put_back():
         warnings.simplefilter("ignore", AstropyWarning)
         wcs = WCS(header, naxis=len(shape))
     wcs.array_shape = shape

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
+from ndfit.caught import warnings_put_back
 from ndfit.problem.types import FloatArray
 
 __all__ = ["WorldAxis", "world_axes"]
@@ -40,7 +41,7 @@ def world_axes(wcs: Any, shape: tuple[int, ...]) -> tuple[WorldAxis, ...]:
     """Coordinates of every position, in the order of the world axes; none without a WCS."""
     if wcs is None or 0 in shape:
         return ()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings_put_back(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", u.UnitsWarning)
         world = wcs.pixel_to_world_values(*np.indices(shape, dtype=float)[::-1])
         units = [u.Unit(text) if text else None for text in wcs.world_axis_units]

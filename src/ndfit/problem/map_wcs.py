@@ -22,6 +22,7 @@ from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS, SlicedLowLevelWCS
 from numpy.typing import NDArray
 
+from ndfit.caught import warnings_put_back
 from ndfit.problem.types import Axes
 
 __all__ = ["low_level", "wcs_of_maps"]
@@ -55,7 +56,7 @@ def wcs_of_maps(wcs: BaseLowLevelWCS | None, axes: Axes) -> tuple[BaseLowLevelWC
         return None, NO_WCS
     if not axes.iterating:
         return None, NO_ITERATING_AXES
-    with warnings.catch_warnings():
+    with warnings_put_back():
         warnings.simplefilter("ignore", AstropyWarning)  # repairs of the header were reported when it was read
         part = _fits_part(wcs, axes) or _sliced_part(wcs, axes)
         if part is None or not _agrees(wcs, part, axes):

@@ -32,6 +32,7 @@ import numpy as np
 from astropy.wcs.wcsapi import BaseLowLevelWCS
 from numpy.typing import NDArray
 
+from ndfit.caught import warnings_put_back
 from ndfit.problem.types import Axes, FloatArray
 
 __all__ = ["from_wcs"]
@@ -166,7 +167,7 @@ def _labelled(
 
 
 def _units(wcs: BaseLowLevelWCS) -> tuple[str, ...]:
-    with warnings.catch_warnings():
+    with warnings_put_back():
         # astropy writes the units of a FITS WCS as VOUnits, and warns that those deprecate the angstrom.
         warnings.simplefilter("ignore", u.UnitsWarning)
         return tuple(wcs.world_axis_units)

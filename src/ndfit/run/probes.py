@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.caught import warnings_put_back
 from ndfit.output.values import number
 from ndfit.problem.arrange import cut, take_map
 from ndfit.problem.types import FitProblem, FloatArray
@@ -40,7 +41,7 @@ _SEED = 20261128
 
 def computed_values(problem: FitProblem) -> Values:
     """Values of the model, of its own derivatives and of its ties, and the coordinates that they are computed at."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with np.errstate(all="ignore"), warnings_put_back():
         warnings.simplefilter("ignore")
         first, again = (_computed(problem, islice(_probes(problem), 1)) for _ in range(2))
         if not all(same_values(first[where], again[where]) for where in first):
