@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ndfit.caught import warnings_put_back
 from ndfit.graph.derive import differentiate
 from ndfit.graph.differences import Differences, central, confirmed, contradicted, informative
 from ndfit.graph.interpret import evaluate, tied_values
@@ -84,7 +85,7 @@ class Comparison:
     def difference(self, parameters: FloatArray, coords: tuple[FloatArray, ...]) -> str | None:
         """How model and evaluator differ at some parameters and coordinates; None where they agree."""
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
+            with np.errstate(all="ignore"), warnings_put_back():
                 warnings.simplefilter("ignore")
                 self.at(coords).value(parameters)
         except Mismatch as reason:
