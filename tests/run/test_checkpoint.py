@@ -376,6 +376,7 @@ def test_the_last_digit_of_another_processor_is_no_difference(tmp_path: Path) ->
 
 REFINED = {
     "model": Gaussian1D(3.0, np.where(np.arange(90).reshape(SHAPE) % 7, 20.0, 2.0), 3.0) + Const1D(0.0),
+    "guess": None,  # so that something is left to refine
     "refine": "neighbours",
     "bootstrap": 3,
     "starts": 2,
