@@ -263,3 +263,8 @@ def test_the_drop_in_finds_it_too_and_says_so_where_there_is_no_other_engine(tmp
         ndfit.fit(start, data, loss="huber", **call)
     with pytest.raises(ndfit.CheckpointError, match="engine='reference'"):
         ndfit.fit(start, data, checkpoint=tmp_path / "run", **call)
+
+
+def test_no_positions_have_no_residuals() -> None:
+    result = ndfit.fit(Gaussian1D(4, 5, 1), line_data()[:, :0], fitting_axes=0, world=(X,))
+    assert result.residual().shape == result.evaluate().shape == (40, 0)

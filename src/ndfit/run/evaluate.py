@@ -88,6 +88,8 @@ def evaluate_everywhere(problem: FitProblem, maps: Maps, values: Values, checked
     n_most = min(_FITS_PER_CHUNK, _SAMPLES_PER_CHUNK // max(axes.n_samples, 1))
     plan = plan_regions(problem, n_most=n_most, n_workers=1)
     grid = tuple(len(axis) for axis in plan.pieces)
+    if 0 in grid:  # no positions at all
+        return da.full(axes.shape, np.nan)
     blocks = np.empty(grid, dtype=object)
     for index, region in zip(np.ndindex(grid), plan.regions, strict=True):
         shape = axes.fitting_shape + tuple(where.stop - where.start for where in region)
