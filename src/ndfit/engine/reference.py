@@ -2,37 +2,35 @@
 
 Flows in: a Block, and the fitter as the caller made it. Flows out: a BlockResult with the parameters it found.
 
-Each call works on copies of the fitter and of the model, so that calls in several threads share nothing. Where
-residuals are far from the order of one, they and the parameters are scaled by powers of two (`ndfit.engine.scaling`),
-and what the fitter reports is scaled back.
+The fitter's word that it converged is not taken for it. Each answer gets a certificate, the estimated distance to the
+minimum (`ndfit.engine.certificate`), by derivatives at the answer, whatever the fitter went by. Where that is too
+large, the fitter goes on from there: from the minimum that the derivatives point to, if the cost is lower there, with
+parameters counted anew (`ndfit.engine.calling`), until it is at a minimum, finds nothing lower, or has made as many
+evaluations as the caller allows. What is then still not at a minimum is STALLED.
+
+A parameter that stopped just off a bound, as interior points do, is put on it where the cost is not higher there.
+
+What minimises something else than the sum of squares (a subclass, an object with the protocol of a fitter) is believed.
 """
 
 from __future__ import annotations
 
-import copy
-import inspect
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from astropy.modeling import CompoundModel
-from astropy.modeling.fitting import FitInfoArrayContainer, LinearLSQFitter, NonFiniteValueError
+from astropy.modeling.fitting import NonFiniteValueError
 
-from ndfit.caught import recorded_warnings
-from ndfit.engine.fit_status import status_of
-from ndfit.engine.fitters import innermost
-from ndfit.engine.jacobian import covariance_of, jacobian_at, with_free
-from ndfit.engine.report import scaled_back
-from ndfit.engine.scaling import column_scales, count_parameters_in, residual_scale
+from ndfit.engine.answer import Answer, answer_of
+from ndfit.engine.calling import Caller
+from ndfit.engine.certificate import CONVERGED_EDM, status_with_certificate
+from ndfit.engine.jacobian import FreeParameters, covariance_of
+from ndfit.engine.objective import Objective
 from ndfit.engine.stepwise import search_start
 from ndfit.problem.types import STATUS, Block, BlockResult, FloatArray, SolveOptions, Status
 
 __all__ = ["ReferenceEngine"]
-
-# A sum of squares below this part of another one's belongs to another answer.
-_ANOTHER_ANSWER = 0.9
 
 
 class ReferenceEngine:
@@ -93,175 +91,102 @@ class ReferenceEngine:
         return np.stack(rows)
 
 
-@dataclass(frozen=True)
-class _Samples:
-    """One fit: coordinates and data with the left-out samples gone, weights with the scale, the scale."""
-
-    coords: tuple[FloatArray, ...]
-    data: FloatArray
-    weights: FloatArray | None
-    scale: float
-    caller_weights: FloatArray | None
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What one call of the fitter returned: parameters, what they were counted in, its report and its warnings."""
-
-    values: FloatArray
-    factors: FloatArray
-    info: dict[str, Any]
-    messages: tuple[str, ...]
-
-    def after(self, earlier: _Found) -> _Found:
-        """The same with the evaluations of an earlier call added."""
-        return replace(self, info=self.info | {"nfev": self.info.get("nfev", 0) + earlier.info.get("nfev", 0)})
-
-
-@dataclass
 class _Worker:
-    """Private copies of fitter and model, and the results of one block."""
+    """The results of one block."""
 
-    engine: ReferenceEngine
-    block: Block
-    options: SolveOptions
-    errors: dict[int, str] = field(default_factory=dict)
-    warned: dict[int, tuple[str, ...]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        n_fits, n_params = self.block.start.shape
-        n_free = len(self.engine.free)
-        self.fitter = _private_copy(self.engine.fitter)
-        self.model = self.engine.model.copy()
-        self.inplace = _accepts(self.engine.fitter, "inplace")
-        self.rescale = not _is_linear(self.fitter) and _accepts(self.fitter, "weights")
+    def __init__(self, engine: ReferenceEngine, block: Block, options: SolveOptions) -> None:
+        n_fits, n_params = block.start.shape
+        n_free = len(engine.free)
+        self.engine, self.block, self.options = engine, block, options
+        self.model = engine.model.copy()
+        self.free = FreeParameters(self.model, engine.free)
+        self.call = Caller(self.model, engine.fitter, engine.fitter_kwargs, engine.free)
+        self.errors: dict[int, str] = {}
+        self.warned: dict[int, tuple[str, ...]] = {}
         self.parameters = np.full((n_fits, n_params), np.nan)
-        self.status = self.block.status.copy()
+        self.status = block.status.copy()
         self.nfev = np.zeros(n_fits, dtype=np.int32)
-        self.cost = np.full(n_fits, np.nan)
-        self.covariance = np.full((n_fits, n_free, n_free), np.nan) if self.options.covariance else None
-        self.info = np.full(n_fits, None, dtype=object) if self.engine.keep_info else None
+        self.cost, self.edm = np.full(n_fits, np.nan), np.full(n_fits, np.nan)
+        self.covariance = np.full((n_fits, n_free, n_free), np.nan) if options.covariance else None
+        self.info = np.full(n_fits, None, dtype=object) if engine.keep_info else None
 
     def results(self) -> BlockResult:
         return BlockResult(
-            self.parameters, self.status, self.nfev, self.cost, self.covariance, self.errors, self.warned, self.info
+            self.parameters,
+            status_with_certificate(self.status, self.edm),
+            self.nfev,
+            self.cost,
+            self.covariance,
+            self.errors,
+            self.warned,
+            self.info,
+            edm=self.edm,
         )
 
     def fit(self, row: int) -> None:
         """Fit one row; whatever the fitter or the model raise is kept as that row's error."""
-        samples = self._samples(row)
         try:
             with np.errstate(all="ignore"):
-                self._set_bounds(row)
-                start = self._start(row, samples)
-                messages = self._fit_from(row, start, samples)
+                objective = self._objective(row)
+                start = self._start(row, objective)
+                answer = answer_of(self.call, self.block.start[row], start, objective, self.options.absolute_sigma)
+                self._keep(row, answer)
         except NonFiniteValueError:
             self._fail(row, Status.NON_FINITE_MODEL)
         except Exception:  # the caller's model and fitter may raise anything; the other positions go on
             self._fail(row, Status.USER_ERROR)
-        else:
-            if messages:
-                self.warned[row] = messages
 
     def _fail(self, row: int, status: Status) -> None:
         self.status[row] = status
         self.errors[row] = traceback.format_exc()
         self.parameters[row] = np.nan
 
-    def _fit_from(self, row: int, start: FloatArray, samples: _Samples) -> tuple[str, ...]:
-        """Call the fitter, and keep what it found; returns its warnings.
-
-        A fit that stopped at the fitter's own limit, which nobody chose, goes on with scaled steps. What that finds is
-        kept where it is another answer: where the sum of squares falls by a tenth. Otherwise the fitter's answer
-        stands as it is.
-        """
-        found = self._attempt(start, samples, scaled=samples.scale != 1.0)
-        if status_of(found.info) == Status.EVALUATION_LIMIT and "maxiter" not in self.engine.fitter_kwargs:
-            further = self._attempt(found.values, samples, scaled=True)
-            if self._cost(further.values, samples) < _ANOTHER_ANSWER * self._cost(found.values, samples):
-                found = further.after(found)
-        self._keep(row, found, start, samples)
-        return found.messages
-
-    def _attempt(self, start: FloatArray, samples: _Samples, scaled: bool) -> _Found:
-        """One call of the fitter; `scaled` counts the parameters so that the Jacobian's columns are alike."""
-        model, factors = self.model, np.ones(start.size)
-        if scaled:
-            factors = column_scales(self._jacobian(start, samples), samples.scale, self.engine.free, start.size)
-            model = count_parameters_in(self.model, factors)
-        model.parameters = start / factors
-        fitted, messages = self._call_fitter(model, samples, scaled)
-        info = dict(getattr(self.fitter, "fit_info", None) or {})
-        return _Found(np.array(fitted.parameters, dtype=float) * factors, factors, info, messages)
-
-    def _cost(self, values: FloatArray, samples: _Samples) -> float:
-        residual = self._residual(values, samples)
-        return 0.5 * float(residual @ residual)
-
-    def _call_fitter(self, model: Any, samples: _Samples, scaled: bool) -> tuple[Any, tuple[str, ...]]:
-        kwargs = dict(self.engine.fitter_kwargs)
-        if samples.weights is not None:
-            kwargs["weights"] = samples.weights
-        if self.inplace:
-            kwargs["inplace"] = True
-        if scaled and isinstance(model, CompoundModel) and _accepts(self.fitter, "estimate_jacobian"):
-            kwargs["estimate_jacobian"] = True  # astropy's derivative of a compound knows nothing of the factors
-        with recorded_warnings() as caught:
-            fitted = self.fitter(model, *samples.coords, samples.data, **kwargs)
-        if isinstance(fitted, tuple):  # FittingWithOutlierRemoval returns the model and the mask of outliers
-            fitted = fitted[0]
-        return fitted, tuple(str(item) for item in caught)
-
-    def _keep(self, row: int, found: _Found, start: FloatArray, samples: _Samples) -> None:
-        free, values, info = list(self.engine.free), found.values, found.info
-        if not np.isfinite(values).all():
-            raise NonFiniteValueError("the fitter returned parameters that are not finite")
-        if np.array_equal(values[free], start[free]) and not np.any(self._jacobian(start, samples)):
+    def _keep(self, row: int, answer: Answer) -> None:
+        found, certificate = answer.found, answer.certificate
+        if found.messages:
+            self.warned[row] = found.messages
+        free = found.values[self.free.free]
+        if np.array_equal(free, self.block.start[row, self.free.free]) and not certificate.jacobian.any():
             self.status[row] = Status.INSENSITIVE
             self.errors[row] = f"{STATUS[Status.INSENSITIVE].meaning}\n"
             return
-        self.parameters[row] = values
-        self.nfev[row] = int(info.get("nfev") or info.get("num_function_calls") or 0)
-        self.cost[row] = self._cost(values, samples)
-        self.status[row] = status_of(info)
+        status = found.status if answer.status is None else answer.status
+        self.parameters[row], self.status[row], self.nfev[row] = found.values, status, found.nfev
+        self.cost[row] = answer.cost
+        if self.call.least_squares:
+            self.edm[row] = certificate.edm
+        if self.covariance is None and self.info is None:
+            return
+        covariance = covariance_of(certificate.jacobian, certificate.accuracy)
         if self.covariance is not None:
-            self.covariance[row] = covariance_of(self._jacobian(values, samples))
+            self.covariance[row] = covariance
         if self.info is not None:
-            degrees = samples.data.size - len(free)
-            relative = samples.scale != 1.0 and not self.engine.absolute_sigma and degrees > 0
-            variance = 2 * self.cost[row] / degrees if relative else None
-            self.info[row] = scaled_back(info, samples.scale, found.factors[free], variance)
+            degrees = answer.n_samples - free.size
+            relative = not self.engine.absolute_sigma and degrees > 0
+            variance = 2 * answer.cost / degrees if relative else None
+            report = found.report(free, variance)
+            if answer.moved:
+                _move_report(report, answer, covariance * (certificate.variance if relative else 1.0))
+            elif np.isnan(covariance).all() and report.get("param_cov") is not None:
+                report["param_cov"] = covariance  # where astropy's has zeros for what the data do not determine
+            if answer.status is not None or (STATUS[status].converged and self.edm[row] > CONVERGED_EDM):
+                report["message"] = None  # the fitter's own says something else
+            self.info[row] = report
 
-    def _jacobian(self, values: FloatArray, samples: _Samples) -> FloatArray:
-        return jacobian_at(lambda moved: self._residual(moved, samples), values, self.engine.free, self.model)
-
-    def _residual(self, values: FloatArray, samples: _Samples) -> FloatArray:
-        """Residuals with the caller's weights, flat."""
-        difference = np.asarray(self.model.evaluate(*samples.coords, *values), dtype=float) - samples.data
-        weighted = difference if samples.caller_weights is None else difference * samples.caller_weights
-        return np.broadcast_to(weighted, samples.data.shape).ravel()
-
-    def _set_bounds(self, row: int) -> None:
-        for index in self.engine.bounds_by_map:
-            low, high = (limit[row if len(limit) > 1 else 0, index] for limit in (self.block.lower, self.block.upper))
-            parameter = getattr(self.model, self.model.param_names[index])
-            parameter.bounds = (None if np.isinf(low) else low, None if np.isinf(high) else high)
-
-    def _start(self, row: int, samples: _Samples) -> FloatArray:
+    def _start(self, row: int, objective: Objective) -> FloatArray:
         """Starting values; searched for where the model has no derivative by a parameter that matters."""
-        start, free = self.block.start[row], list(self.engine.free)
+        start, free = self.block.start[row], self.free.free
         if not self.engine.stepwise:
             return start
 
         def residual(values: FloatArray) -> FloatArray:
-            return self._residual(with_free(start, values, self.engine.free, self.model), samples)
+            return objective.residual(self.free.complete(start, values))
 
-        span = max(float(np.ptp(values)) for values in samples.coords)
-        bounds = tuple(limit[row if len(limit) > 1 else 0, free] for limit in (self.block.lower, self.block.upper))
-        found = search_start(residual, start[free], self.engine.stepwise, span, (bounds[0], bounds[1]))
-        return with_free(start, found, self.engine.free, self.model)
+        span = max(float(np.ptp(values)) for values in objective.coords)
+        bounds = objective.lower, objective.upper
+        return self.free.complete(start, search_start(residual, start[free], self.engine.stepwise, span, bounds))
 
-    def _samples(self, row: int) -> _Samples:
+    def _objective(self, row: int) -> Objective:
         block = self.block
         coords = tuple(values if values.ndim == 1 else values[row] for values in block.coords)
         data = block.data[row].astype(float)
@@ -274,30 +199,31 @@ class _Worker:
         else:
             coords, data = tuple(values[use] for values in coords), data[use]
             weights = None if weights is None else weights[use]
-        scale = residual_scale(data if weights is None else data * weights) if self.rescale else 1.0
-        scaled = weights
-        if scale != 1.0:
-            scaled = np.full(data.shape, 1 / scale) if weights is None else weights / scale
-        return _Samples(coords, data, scaled, scale, weights)
+        shared = all(values.ndim == 1 for values in block.coords)
+        samples = (None if shared else row, None if use is None else use.tobytes())
+        return Objective(self.model, self.free, coords, data, weights, *self._bounds(row), samples)
+
+    def _bounds(self, row: int) -> tuple[FloatArray, FloatArray]:
+        """Of the free parameters, each (F,); the model gets those that differ between positions."""
+        lower, upper = (limit[row if len(limit) > 1 else 0] for limit in (self.block.lower, self.block.upper))
+        for index in self.engine.bounds_by_map:
+            low, high = lower[index], upper[index]
+            parameter = getattr(self.model, self.model.param_names[index])
+            parameter.bounds = (None if np.isinf(low) else low, None if np.isinf(high) else high)
+        return lower[self.free.free], upper[self.free.free]
 
 
-def _is_linear(fitter: Any) -> bool:
-    return isinstance(innermost(fitter), LinearLSQFitter)
-
-
-def _private_copy(fitter: Any) -> Any:
-    """Copy of the fitter without the results of an earlier run, which may be large."""
-    duplicate = copy.copy(fitter)
-    for name, value in vars(fitter).items():
-        if name == "fitter":
-            duplicate.fitter = _private_copy(value)
-        elif isinstance(value, FitInfoArrayContainer):
-            setattr(duplicate, name, {})
-        else:
-            setattr(duplicate, name, copy.deepcopy(value))
-    return duplicate
-
-
-def _accepts(fitter: Callable[..., Any], keyword: str) -> bool:
-    parameters = inspect.signature(fitter).parameters.values()
-    return any(p.name == keyword or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+def _move_report(report: dict[str, Any], answer: Answer, covariance: FloatArray) -> None:
+    """Put what holds where the answer is in place of what held where the fitter stopped."""
+    residual, jacobian = answer.certificate.residual, answer.certificate.jacobian
+    gradient = jacobian.T @ residual
+    here = {
+        "cost": answer.cost,
+        "fun": residual,
+        "fvec": residual,
+        "jac": jacobian,
+        "grad": gradient,
+        "optimality": float(np.max(np.abs(gradient))),
+        "param_cov": covariance,
+    }
+    report.update({name: value for name, value in here.items() if report.get(name) is not None})

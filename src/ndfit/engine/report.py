@@ -23,7 +23,6 @@ _SCALES = {
     "final_func_val": (2, 0, False),
     "jac": (1, -1, False),
     "grad": (2, -1, False),
-    "x": (0, 1, False),
     "cov_x": (-2, 1, True),
     "param_cov": (-2, 1, True),
 }
