@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from astropy.modeling.fitting import TRFLSQFitter
@@ -30,12 +29,15 @@ from ndfit.output.record import Call
 from ndfit.output.result import FitResult
 from ndfit.output.selection import CRITERIA, Selection
 from ndfit.output.summary import IN_FOLDERS, IN_THE_RESULT, report_failures
+from ndfit.problem.arguments import check_choice, check_flag, check_number, check_path
 from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import weights_of
 from ndfit.problem.types import EngineChoice, FitProblem
 from ndfit.run.evaluate import check_samples_everywhere, evaluate_everywhere, values_of_model
-from ndfit.run.inspect import look_up_fit, look_up_position
+from ndfit.run.inspect import look_up_fit, look_up_position, used_everywhere
 from ndfit.run.last_word import OwnModelDisagrees
+from ndfit.run.notices import coordinates_told, warn_of_bounds, warn_of_invalid, warn_of_no_effect
+from ndfit.run.rounding import rounding_everywhere
 from ndfit.run.solve import MEMORY_LIMIT, Schedule, solve
 from ndfit.run.work import Work
 
@@ -148,7 +150,7 @@ def parallel_fit_dask(
         bounds=bounds,
         linear=call.linear,
         filter_non_finite=call.filter_non_finite,
-        preserve_native_chunks=preserve_native_chunks,
+        preserve_native_chunks=check_flag(preserve_native_chunks, "preserve_native_chunks"),
     )
     folders = parse_diagnostics(
         diagnostics, diagnostics_path, diagnostics_callable, problem.axes.iterating_shape, dict(fitter_kwargs or {})
@@ -161,6 +163,7 @@ def parallel_fit_dask(
         clip = clip_beside(choice, call, len(problem.params.free))
         return Work.of(problem, choice.engine, options, clip=clip)
 
+    warn_of_bounds(problem)
     choice, _, maps = _solved(
         problem,
         choice,
@@ -172,7 +175,14 @@ def parallel_fit_dask(
     )
     if keep_info:
         fitter.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
-    report_failures(maps, masked=problem.mask is not None or problem.weights is not None, see=IN_FOLDERS)
+    warn_of_invalid(maps)
+    report_failures(
+        maps,
+        masked=problem.mask is not None or problem.weights is not None,
+        see=IN_FOLDERS,
+        coordinates=partial(coordinates_told, problem),
+    )
+    warn_of_no_effect(problem, maps)
     covariance = maps.scaled_covariance(problem.absolute_sigma) if call.calc_uncertainties else None
     return fitted_model(problem, maps, None if covariance is None else error_maps(problem, maps, covariance))
 
@@ -287,6 +297,8 @@ def fit(
         Once, with the counts by status, if fits failed or did not converge.
     """
     asked = dict(locals())
+    covariance = check_flag(covariance, "covariance")
+    absolute_sigma = None if absolute_sigma is None else check_flag(absolute_sigma, "absolute_sigma")
     call = parse_fitter(TRFLSQFitter() if fitter is None else fitter, fitter_kwargs)
     problem = normalize(
         model=model,
@@ -332,8 +344,16 @@ def fit(
         memory_limit=memory_limit,
     )
     otherwise = partial(select_reference, problem, call, engine, (), objective)
+    warn_of_bounds(problem)
     choice, work, maps = _solved(problem, choice, work_of, schedule, otherwise, refine=parse_refine(refine))
-    report_failures(maps, masked=problem.mask is not None or problem.weights is not None, see=IN_THE_RESULT)
+    warn_of_invalid(maps)
+    report_failures(
+        maps,
+        masked=problem.mask is not None or problem.weights is not None,
+        see=IN_THE_RESULT,
+        coordinates=partial(coordinates_told, problem),
+    )
+    warn_of_no_effect(problem, maps)
     values = values_of_model(problem, choice.engine, maps)
     # Other losses are likelihoods of their own, with nothing to scale.
     final = known or objective.name != SQUARE
@@ -348,6 +368,7 @@ def fit(
         Call.of(asked | {"fitter": call.fitter}),
         _reported=tied_uncertainties(problem, maps, final),
         _check=partial(check_samples_everywhere, problem, maps),
+        _samples_used=partial(used_everywhere, problem, maps, work),
     )
 
 
@@ -382,18 +403,17 @@ def select(
     candidates = tuple(models)
     if not candidates:
         raise ValueError("select needs at least one model to choose from, got none")
-    if criterion not in CRITERIA:
-        raise ValueError(f"criterion should be one of {', '.join(CRITERIA)}, got {criterion!r}")
-    if not margin >= 0.0:
-        raise ValueError(f"margin should be a number that is not negative, got {margin!r}")
+    check_choice(criterion, "criterion", CRITERIA)
+    check_number(margin, "margin", "a number that is not negative")
     clip, fitter = keywords.get("clip"), keywords.get("fitter")
     if clip is not None or fitter is not innermost(fitter):
         name = "the fitter" if clip is None else "clip"
         raise ValueError(
             f"{name} leaves out other samples for other models, which cannot be compared: mask them instead"
         )
-    results = (fit(model, data, **_of_candidate(number, keywords)) for number, model in enumerate(candidates))
-    return Selection(tuple(results), criterion, margin)
+    results = tuple(fit(model, data, **_of_candidate(number, keywords)) for number, model in enumerate(candidates))
+    first = results[0]
+    return Selection(results, criterion, margin, 0.0 if first._absolute_sigma else rounding_everywhere(first._problem))
 
 
 def _solved(
@@ -428,13 +448,17 @@ def _solved(
 def _of_candidate(number: int, keywords: Mapping[str, Any]) -> dict[str, Any]:
     if keywords.get("checkpoint") is None:
         return dict(keywords)
-    return {**keywords, "checkpoint": Path(keywords["checkpoint"]) / f"model-{number}"}
+    folder = check_path(keywords["checkpoint"], "checkpoint")
+    return {**keywords, "checkpoint": folder and folder / f"model-{number}"}
 
 
 def _parse_fit_info(fit_info: Any) -> tuple[str, ...] | None:
     """Names to keep: none for False, None for all."""
     if fit_info is True:
         return None
-    if not fit_info:
+    if fit_info is None or fit_info is False:
         return ()
-    return (fit_info,) if isinstance(fit_info, str) else tuple(fit_info)
+    names = (fit_info,) if isinstance(fit_info, str) else fit_info
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"fit_info should be True, False, a name or names, got {fit_info!r}")
+    return tuple(names)

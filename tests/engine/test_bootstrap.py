@@ -210,7 +210,7 @@ def test_what_is_drawn_follows_from_what_is_known() -> None:
         (1, None, "linear", "bootstrap should be the number of fits"),
         (-5, None, "linear", "bootstrap should be the number of fits"),
         (2.5, None, "linear", "bootstrap should be the number of fits"),
-        (10, "cases", "linear", "resample should be None, 'parametric' or 'residual'"),
+        (10, "cases", "linear", "resample should be one of None, parametric, residual"),
         (10, "residual", "cash", "counts have no residuals"),
         (10, "parametric", "huber", "are not normal"),
     ],

@@ -112,6 +112,19 @@ def test_samples_from_whole_arrays_are_those_of_single_fits(make: Any) -> None:
         assert_array_equal(np.broadcast_to(everywhere.sigma, one_by_one.sigma.shape), one_by_one.sigma)
 
 
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_samples_that_were_clipped_are_not_shown_as_used(engine: str) -> None:
+    x = np.linspace(-5.0, 5.0, 41)
+    data = 2.0 * np.exp(-0.5 * x**2) + 0.05 * np.random.default_rng(2).normal(size=(3, 41))
+    data[1, 7], data[2, 30] = 3.0, -4.0
+    result = ndfit.fit(Gaussian1D(1.5, 0.1, 1.2), data, world=(x,), fitting_axes=1, clip=4.0, engine=engine)
+    found = samples_everywhere(result)
+    assert not found.used[1, 7]
+    assert not found.used[2, 30]
+    assert_array_equal(found.used.sum(axis=1), result.n_samples)
+    assert_array_equal(found.used, samples_of(result, [(0,), (1,), (2,)]).used)
+
+
 def test_coordinates_and_weights_that_differ_from_position_to_position() -> None:
     world = np.linspace(-5.0, 5.0, 21)[:, None] + np.array([0.0, 0.1, 0.2])
     data = 2.0 * np.exp(-0.5 * world**2) + 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,22 @@ def test_equals_are_decided_by_simplicity_then_order() -> None:
 def test_what_cannot_be_compared_is_refused(models: list[Any], keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ndfit.select(models, np.ones((2, X.size)), fitting_axes=1, **keywords)
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic"])
+@pytest.mark.parametrize("level", [0.0, 1.0, 3.7e-20, 1e15])
+def test_a_line_explains_nothing_of_spectra_that_are_constant(criterion: str, level: float) -> None:
+    """Of what rounding leaves, some candidate is always the best."""
+    data = np.full((5, 60), level)
+    models = [Const1D(1.0), Linear1D(0.1, 1.0), Gaussian1D(1.0, 30.0, 4.0) + Const1D(1.0)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        chosen = ndfit.select(models, data, fitting_axes=1, criterion=criterion)
+    assert_array_equal(chosen.choice, 0)
+
+
+def test_lines_without_noise_are_found() -> None:
+    x = np.arange(60.0)
+    data = 1e-18 * (Gaussian1D(1.0, 30.0, 4.0)(x) + np.array([[1.0], [100.0]]))
+    models = [Const1D(1e-18), Gaussian1D(1e-18, 29.0, 3.0) + Const1D(1e-18)]
+    assert_array_equal(ndfit.select(models, data, fitting_axes=1).choice, 1)

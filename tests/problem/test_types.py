@@ -74,6 +74,8 @@ def test_flags_are_bits_with_a_row_each() -> None:
         "OUT_OF_RANGE": 16,
         "AT_ZERO": 32,
         "AMBIGUOUS": 64,
+        "NONLINEAR_AT_BOUND": 128,
+        "NO_FREEDOM": 256,
     }
     assert {row.flag.name: code for code, row in FLAGS.items()} == {
         "AT_BOUND": 1,
@@ -83,6 +85,8 @@ def test_flags_are_bits_with_a_row_each() -> None:
         "OUT_OF_RANGE": 16,
         "AT_ZERO": 32,
         "AMBIGUOUS": 64,
+        "NONLINEAR_AT_BOUND": 128,
+        "NO_FREEDOM": 256,
     }
     assert "bounds" in FLAGS[Flag.AT_BOUND].meaning
     assert "singular" in FLAGS[Flag.SINGULAR].meaning

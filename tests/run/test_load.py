@@ -86,14 +86,15 @@ def test_start_outside_its_bounds_moves_to_the_bound() -> None:
     assert_array_equal(block_of(np.ones((M, 3)), model=model).start[:, 1], [1.0, 5.0, 2.0])
 
 
-def test_weights_that_are_zero_or_not_finite_leave_samples_out() -> None:
+def test_weights_that_are_zero_negative_or_not_finite_leave_samples_out() -> None:
     weights = np.full((M, 2), 2.0)
     weights[0, 0], weights[1, 0], weights[2, 0], weights[3, 0] = 0.0, np.inf, np.nan, -3.0
     block = block_of(np.ones((M, 2)), weights=weights)
     assert block.valid is not None
     assert block.weights is not None
-    assert_array_equal(block.valid[0], [False, False, False, True, True, True])
-    assert_array_equal(block.weights[0], [0, 0, 0, 3, 2, 2])
+    assert_array_equal(block.valid[0], [False, False, False, False, True, True])
+    assert_array_equal(block.weights[0], [0, 0, 0, 0, 2, 2])
+    assert_array_equal(block.n_invalid, [2, 0])  # infinite and negative
 
 
 def test_coordinates_are_shared_or_one_set_a_fit() -> None:

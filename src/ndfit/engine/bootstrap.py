@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ndfit.engine import draws
 from ndfit.engine.draws import uniform
 from ndfit.engine.loss import CASH, SQUARE
+from ndfit.problem.arguments import check_choice
 from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status, usable
 
 __all__ = ["Bootstrap", "parse_bootstrap"]
@@ -92,7 +93,10 @@ class Bootstrap:
             parameters = drawn.parameters[:, list(self.free)].reshape(len(numbers), block.n_fits, -1)
             for own, answered in zip(parameters, known, strict=True):
                 spread.add(own, answered)
-        return replace(result, covariance=spread.covariance())
+        covariance = spread.covariance()
+        if result.covariance is not None:  # what has no error at the solution gets none from draws around it
+            covariance[np.isnan(result.covariance)] = np.nan
+        return replace(result, covariance=covariance)
 
     def _drawer(
         self, values: Values, block: Block, options: SolveOptions, result: BlockResult
@@ -199,8 +203,7 @@ def parse_bootstrap(count: Any, resample: Any, seed: int, free: tuple[int, ...],
     """
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0 or count == 1:
         raise ValueError(f"bootstrap should be the number of fits a position, 0 or at least 2, got {count!r}")
-    if resample not in (None, PARAMETRIC, RESIDUAL):
-        raise ValueError(f"resample should be None, '{PARAMETRIC}' or '{RESIDUAL}', got {resample!r}")
+    check_choice(resample, "resample", (None, PARAMETRIC, RESIDUAL))
     if loss == CASH and resample == RESIDUAL:
         raise ValueError(f"counts have no residuals to draw from: with statistic='cash' use resample='{PARAMETRIC}'")
     if loss not in (SQUARE, CASH) and resample == PARAMETRIC:

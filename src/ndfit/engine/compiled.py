@@ -74,6 +74,9 @@ class ModelCode(Protocol):
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
 
+    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        """Derivatives by the free parameters in the order of the model, shape (N, F, M); else as `values`."""
+
     def set_tied(self, parameters: FloatArray) -> None:
         """Set the columns of tied parameters, given (N, P) values with the others in place."""
 
@@ -125,6 +128,9 @@ class CompiledEngine:
 
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         return self.model.values(parameters, coords)
+
+    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        return self.model.derivatives(parameters, coords)
 
     def _known_noise(self, options: SolveOptions) -> bool:
         """Whether a weighted residual has a variance of one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from astropy.modeling.fitting import (
     SimplexLSQFitter,
     SLSQPLSQFitter,
 )
+
+from ndfit.problem.arguments import check_flag, check_mapping, check_number, check_whole
 
 __all__ = ["FitterCall", "innermost", "parse_fitter"]
 
@@ -32,6 +34,31 @@ _HANDED_ON = {
 
 # SLSQP prints a report of every fit unless told not to.
 _DEFAULTS: dict[type, dict[str, Any]] = {SLSQPLSQFitter: {"verblevel": 0}}
+
+
+def _check_maxiter(value: Any) -> int:
+    return check_whole(value, "fitter_kwargs['maxiter']", "a positive whole number of evaluations")
+
+
+def _check_acc(value: Any) -> float:
+    return check_number(value, "fitter_kwargs['acc']", "a relative accuracy, from 0 to 1", most=1.0)
+
+
+def _check_epsilon(value: Any) -> float:
+    return check_number(value, "fitter_kwargs['epsilon']", "a step for derivatives, a number that is not negative")
+
+
+def _check_estimate_jacobian(value: Any) -> bool:
+    return check_flag(value, "fitter_kwargs['estimate_jacobian']")
+
+
+# Of astropy's fitters, whose keywords mean the same in each.
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "maxiter": _check_maxiter,
+    "acc": _check_acc,
+    "epsilon": _check_epsilon,
+    "estimate_jacobian": _check_estimate_jacobian,
+}
 
 
 @dataclass(frozen=True)
@@ -59,19 +86,20 @@ def parse_fitter(fitter: Any, fitter_kwargs: Mapping[str, Any] | None) -> Fitter
 
     Raises
     ------
-    TypeError
-        The fitter cannot be called, or does not know a keyword.
+    TypeError, ValueError
+        The fitter cannot be called, does not know a keyword, or cannot use its value.
     """
     if isinstance(fitter, type) or not callable(fitter):
         raise TypeError(f"fitter should be an instance of an astropy fitter, such as TRFLSQFitter(), got {fitter!r}")
-    kwargs = dict(fitter_kwargs or {})
-    filter_non_finite = bool(kwargs.pop("filter_non_finite", False))
+    kwargs = check_mapping(fitter_kwargs, "fitter_kwargs", "a dict of keywords of the fitter")
+    filter_non_finite = check_flag(kwargs.pop("filter_non_finite", False), "fitter_kwargs['filter_non_finite']")
     inner = innermost(fitter)
     known = _known_keywords(inner)
     if known is not None:
         for name in kwargs:
             if name not in known:
                 raise TypeError(_unknown(name, inner, known))
+        kwargs |= {name: _CHECKS[name](value) for name, value in kwargs.items() if name in _CHECKS}
     return FitterCall(
         fitter=fitter,
         kwargs=_DEFAULTS.get(type(inner), {}) | kwargs,

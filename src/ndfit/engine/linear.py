@@ -80,6 +80,9 @@ class LinearEngine:
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         return self.model.values(parameters, coords)
 
+    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        return self.model.design(parameters, coords)[1].swapaxes(1, 2)
+
     def _groups(self, block: Block) -> Iterator[tuple[NDArray[np.intp], bool]]:
         """Fits to solve at once, and whether one factorisation serves them all."""
         ready = np.flatnonzero(block.status == Status.READY)

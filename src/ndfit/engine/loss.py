@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.problem.arguments import check_choice
 from ndfit.problem.types import FloatArray
 
 __all__ = ["CASH", "SQUARE", "Loss", "huber_factor", "parse_loss"]
@@ -98,11 +99,8 @@ def parse_loss(loss: Any, f_scale: Any, statistic: Any, *, weighted: bool, absol
     ValueError
         A name that is not known, a scale that is no positive number, or arguments that contradict each other.
     """
-    names = (SQUARE, *_PSI)
-    if loss not in names:
-        raise ValueError(f"loss should be one of {', '.join(names)}, got {loss!r}")
-    if statistic not in STATISTICS:
-        raise ValueError(f"statistic should be one of {', '.join(STATISTICS)}, got {statistic!r}")
+    check_choice(loss, "loss", (SQUARE, *_PSI))
+    check_choice(statistic, "statistic", STATISTICS)
     if isinstance(f_scale, bool) or not isinstance(f_scale, (int, float, np.number)) or not 0.0 < f_scale < np.inf:
         raise ValueError(f"f_scale should be a positive number, got {f_scale!r}; it is in units of weighted residuals")
     chosen = Loss(loss, float(f_scale)) if statistic != CASH else Loss(CASH)

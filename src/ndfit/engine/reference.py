@@ -90,6 +90,17 @@ class ReferenceEngine:
             rows.append(np.broadcast_to(np.asarray(values, dtype=float), shape).ravel())
         return np.stack(rows)
 
+    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        model, rows = self.model.copy(), []
+        for row, own in enumerate(parameters):
+            places = [axis if axis.ndim == 1 else axis[row] for axis in coords]
+
+            def values(moved: FloatArray, places: Sequence[FloatArray] = places) -> FloatArray:
+                return np.broadcast_to(np.asarray(model.evaluate(*places, *moved), dtype=float), places[0].shape)
+
+            rows.append(jacobian_at(values, own, self.free, model).T)
+        return np.stack(rows)
+
 
 class _Worker:
     """The results of one block."""

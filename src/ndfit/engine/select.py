@@ -36,6 +36,7 @@ from ndfit.graph.ir import ModelGraph
 from ndfit.graph.reasons import NotCompilable
 from ndfit.graph.trace import trace
 from ndfit.graph.verify import verify
+from ndfit.problem.arguments import check_choice
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import EngineChoice, FitProblem, FloatArray, ParamTable, SolveOptions
 
@@ -63,7 +64,7 @@ A subclass may do anything else, and is not in the table.
 _KEYWORDS = {"maxiter": "max_nfev", "acc": "xtol", "epsilon": None, "estimate_jacobian": None}
 
 # What the compiled engine can say of each fit.
-_KNOWN_INFO = frozenset({"status", "success", "message", "nfev", "cost", "edm", "param_cov"})
+_KNOWN_INFO = frozenset({"status", "success", "message", "nfev", "cost", "edm", "flags", "param_cov"})
 
 _COMPILES = "the model compiles, and agrees with the caller's"
 
@@ -91,8 +92,7 @@ def select_engine(
     ValueError
         `engine` is not one of ENGINES, or the problem needs the compiled engine and cannot be compiled.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine should be one of {', '.join(ENGINES)}, got {engine!r}")
+    check_choice(engine, "engine", ENGINES)
     choice = _choose(problem, call, engine, wanted, loss)
     _log.info("engine %s: %s", choice.engine.name, choice.reason)
     return choice

@@ -5,7 +5,7 @@ Flows in: an engine, a Block, and tables of starting values. Flows out: one Bloc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from ndfit.problem.types import Block, BlockResult, Engine, FloatArray, SolveOptions, Status, usable
 
-__all__ = ["best_of", "better", "from_start", "take_rows"]
+__all__ = ["Watched", "best_of", "better", "from_start", "take_rows"]
 
+Solve = Callable[[Block, SolveOptions], BlockResult]
 _STARTABLE = [Status.READY, Status.NON_FINITE_START]
 
 
-def best_of(engine: Engine, block: Block, options: SolveOptions, starts: Iterable[FloatArray]) -> BlockResult:
+def best_of(engine: Solve, block: Block, options: SolveOptions, starts: Iterable[FloatArray]) -> BlockResult:
     """Fit from each start, and keep for each position the fit of the lowest cost, the first of equals.
 
     Parameters
@@ -33,9 +34,31 @@ def best_of(engine: Engine, block: Block, options: SolveOptions, starts: Iterabl
     return best
 
 
-def from_start(engine: Engine, block: Block, options: SolveOptions, table: FloatArray) -> BlockResult:
+def from_start(engine: Solve, block: Block, options: SolveOptions, table: FloatArray) -> BlockResult:
     """Fit from one table of starting values."""
     return engine(_started(block, table), options)
+
+
+class Watched:
+    """An engine of which it is known where free parameters did not move, or came out as zero, in any of its calls.
+
+    Where there is no covariance to tell, a parameter without effect is one of these.
+    """
+
+    def __init__(self, engine: Engine, free: tuple[int, ...]) -> None:
+        self._engine, self._free = engine, list(free)
+        self.unmoved: NDArray[np.bool_] | None = None
+
+    def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
+        result = self._engine(block, options)
+        if not options.covariance:
+            values = result.parameters[:, self._free]
+            unmoved = (values == block.start[:, self._free]) | (values == 0.0)
+            self.unmoved = unmoved if self.unmoved is None else self.unmoved | unmoved
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
 
 def _started(block: Block, start: FloatArray) -> Block:

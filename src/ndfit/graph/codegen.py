@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit import vmath
-from ndfit.graph.derive import input_free
+from ndfit.graph.derive import differentiate, input_free
 from ndfit.graph.dimensions import Dimensions, dimensions
-from ndfit.graph.interpret import tied_values, values_of
+from ndfit.graph.interpret import derivatives_of, tied_values, values_of
 from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 from ndfit.graph.separate import separate
@@ -88,6 +88,12 @@ class ModelCode:
     def values(self, parameters: NDArray[np.float64], coords: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
         return values_of(self.graph, parameters, coords)
+
+    def derivatives(
+        self, parameters: NDArray[np.float64], coords: Sequence[NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """Derivatives by the free parameters in the order of the model, shape (N, F, M); else as `values`."""
+        return derivatives_of(differentiate(self.graph, tuple(sorted(self.free))), parameters, coords)
 
     def set_tied(self, parameters: NDArray[np.float64]) -> None:
         """Set the columns of tied parameters, given (N, P) values with the others in place."""

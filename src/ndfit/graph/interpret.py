@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 
-__all__ = ["evaluate", "node_values", "tied_values", "values_of"]
+__all__ = ["derivatives_of", "evaluate", "node_values", "tied_values", "values_of"]
 
 
 def evaluate(
@@ -42,6 +42,14 @@ def values_of(
 ) -> NDArray[np.float64]:
     """Values of N fits, shape (N, M), given (N, P) parameters and K coordinates of shape (M,) or (N, M)."""
     return evaluate(graph, [column[:, np.newaxis] for column in parameters.T], coords)[0]
+
+
+def derivatives_of(
+    graph: ModelGraph, parameters: NDArray[np.float64], coords: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Every output but the first of a graph that was differentiated, shape (N, outputs - 1, M); else as `values_of`."""
+    _, *slopes = evaluate(graph, [column[:, np.newaxis] for column in parameters.T], coords)
+    return np.stack(slopes, axis=1)
 
 
 def tied_values(graph: ModelGraph, parameters: Sequence[ArrayLike]) -> dict[int, Any]:

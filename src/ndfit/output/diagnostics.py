@@ -6,6 +6,7 @@ the position, with `error.log`, `warn.log` and whatever the caller's callable wr
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -115,10 +116,12 @@ def parse_diagnostics(
     TypeError
         The callable cannot be called.
     """
-    if level not in LEVELS:
+    if not (level is None or isinstance(level, str)) or level not in LEVELS:
         raise ValueError(f"diagnostics should be None, 'error', 'error+warn', or 'all', got {level!r}")
     if function is not None and not callable(function):
         raise TypeError(f"diagnostics_callable should be callable, got {function!r}")
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"diagnostics_path should be a path, got {path!r}")
     if level is None:
         return None
     if path is None:

@@ -3,8 +3,9 @@
 Flows in: FitProblem, Maps and the scaled covariance of the free parameters. Flows out: one map a parameter.
 
 A fixed parameter has no error. A tied one, t(p) of the free ones, has the variance g^T C g with g = dt/dp, taken by
-central differences of the tie: over whole maps where that gives the same as position by position. Ties are the caller's
-functions, which may give something else later: whoever keeps a result has their errors computed when the run ends.
+central differences of the tie: over whole maps where that gives the same as position by position. A free parameter at
+its bound counts as fixed there. Ties are the caller's functions, which may give something else later: whoever keeps a
+result has their errors computed when the run ends.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ndfit.output.layers import Uncertainties
 from ndfit.output.maps import Maps
@@ -52,22 +52,23 @@ def error_maps(problem: FitProblem, maps: Maps, covariance: FloatArray) -> dict[
 
 
 def _tied_errors(problem: FitProblem, maps: Maps, covariance: FloatArray) -> dict[int, FloatArray]:
-    """Maps of the tied parameters' errors, by index; NaN where the data do not determine the free ones."""
+    """Maps of the tied parameters' errors, by index; NaN where a tie depends on what the data do not determine."""
     tied = [index for index, is_tied in enumerate(problem.params.tied) if is_tied]
     if not tied:
         return {}
-    known = np.where(_held(maps, covariance), 0.0, covariance)
     slopes = np.stack([_slopes(problem, maps, tied, k) for k in problem.params.free], axis=-1)
+    if maps.parameter_flags is not None:
+        slopes[:, np.moveaxis(maps.parameter_flags & Flag.AT_BOUND, 0, -1) != 0] = 0.0
     with np.errstate(invalid="ignore"):
-        variances = np.einsum("t...i,...ij,t...j->t...", slopes, known, slopes)
-        return dict(zip(tied, np.sqrt(variances), strict=True))
+        errors = [np.sqrt(_variance(own, covariance)) for own in slopes]
+    return {index: np.where(maps.usable, error, np.nan) for index, error in zip(tied, errors, strict=True)}
 
 
-def _held(maps: Maps, covariance: FloatArray) -> NDArray[np.bool_]:
-    """Entries of free parameters at their bounds, which count as fixed there: NaN as those of singular matrices are."""
-    at_bound = ((maps.flags & Flag.AT_BOUND) != 0) & ((maps.flags & Flag.SINGULAR) == 0)
-    unscaled = covariance if maps.covariance is None else maps.covariance
-    return np.isnan(unscaled) & (at_bound & maps.usable)[..., np.newaxis, np.newaxis]
+def _variance(slopes: FloatArray, covariance: FloatArray) -> FloatArray:
+    """g^T C g, shape B, in which elements of C do not count that g leaves out, be they NaN."""
+    depends = slopes != 0.0
+    known = np.where(depends[..., :, np.newaxis] & depends[..., np.newaxis, :], covariance, 0.0)
+    return np.asarray(np.einsum("...i,...ij,...j->...", slopes, known, slopes))
 
 
 def _slopes(problem: FitProblem, maps: Maps, tied: list[int], k: int) -> FloatArray:

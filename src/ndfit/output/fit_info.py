@@ -68,6 +68,7 @@ def _own_columns(maps: Maps, absolute_sigma: bool) -> dict[str, NDArray[Any]]:
         "nfev": maps.nfev,
         "cost": maps.cost,
         "edm": maps.edm,
+        "flags": maps.flags,
     }
     covariance = maps.scaled_covariance(absolute_sigma)
     return columns if covariance is None else columns | {"param_cov": covariance}

@@ -112,6 +112,14 @@ def _covariance(_: FitProblem, __: Maps, uncertainties: Uncertainties) -> _Rows:
         yield "", np.moveaxis(uncertainties.covariance, (-2, -1), (0, 1)), None
 
 
+def _parameter_flags(problem: FitProblem, maps: Maps, _: Uncertainties) -> _Rows:
+    """Of those parameters that have flags anywhere."""
+    if maps.parameter_flags is not None:
+        for index, flags in zip(problem.params.free, maps.parameter_flags, strict=True):
+            if flags.any():
+                yield problem.params.names[index], flags, None
+
+
 def _map(name: str) -> Callable[[FitProblem, Maps, Uncertainties], _Rows]:
     def rows(_: FitProblem, maps: Maps, __: Uncertainties) -> _Rows:
         yield "", getattr(maps, name), None
@@ -150,6 +158,7 @@ KINDS: Mapping[str, _Kind] = {
     "chi_square": _Kind("chi_square", "sum of the squared weighted residuals, or of their losses", _chi_square),
     "status": _Kind("status", "how the fit ended, see the table of statuses", _map("status")),
     "flags": _Kind("flags", "what else is to be known of it, see the table of flags", _map("flags")),
+    "parameter_flags": _Kind("{}_flags", "those of the flags that are about the parameter", _parameter_flags),
     "edm": _Kind("edm", "estimated distance to the minimum, in units of the noise variance", _map("edm")),
     "n_samples": _Kind("n_samples", "samples used", _map("n_samples")),
     "nfev": _Kind("nfev", "evaluations of the model", _map("nfev")),
@@ -171,8 +180,9 @@ def layers_of(problem: FitProblem, maps: Maps, uncertainties: Uncertainties) -> 
     return {layer.key: layer for layer in layers}
 
 
-def maps_of(contents: Contents, names: tuple[str, ...]) -> tuple[Maps, Uncertainties]:
+def maps_of(contents: Contents, params: ParamTable) -> tuple[Maps, Uncertainties]:
     """Maps of a file, and the uncertainties in it."""
+    names = params.names
     arrays = {key: layer.values for key, layer in contents.layers.items()}
     errors = {name: arrays["error", name] for name in names if ("error", name) in arrays}
     covariance = arrays.get(("covariance", ""))
@@ -187,7 +197,24 @@ def maps_of(contents: Contents, names: tuple[str, ...]) -> tuple[Maps, Uncertain
         edm=arrays["edm", ""] if ("edm", "") in arrays else np.full(status.shape, np.nan),
         covariance=None,
         info=None,
+        parameter_flags=_parameter_flags_of(arrays, params, status.shape),
         messages=dict(contents.messages),
     )
     reported = None if covariance is None else np.moveaxis(covariance, (0, 1), (-2, -1))
     return maps, Uncertainties(errors or None, reported)
+
+
+def _parameter_flags_of(
+    arrays: Mapping[Key, NDArray[Any]], params: ParamTable, shape: tuple[int, ...]
+) -> NDArray[np.uint32] | None:
+    found = {
+        place: arrays[key]
+        for place, index in enumerate(params.free)
+        if (key := ("parameter_flags", params.names[index])) in arrays
+    }
+    if not found:
+        return None
+    flags = np.zeros((len(params.free), *shape), dtype=np.uint32)
+    for place, values in found.items():
+        flags[place] = values
+    return flags

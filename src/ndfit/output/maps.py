@@ -35,6 +35,7 @@ class Maps:
     cost : shape B
     n_samples : shape B, int32, samples used
     flags : shape B, uint32, see FLAGS
+    parameter_flags : shape (F, *B), uint32, flags that are about one free parameter; None where there are none
     edm : shape B, estimated distance to the minimum, see BlockResult; NaN where it is not known
     covariance : shape (*B, F, F), or None
     info : shape B, objects, or None
@@ -42,6 +43,7 @@ class Maps:
         nothing is looked up later
     absolute : the covariance is what it is, and never scaled
     messages : position -> what went wrong, for the first failures
+    n_invalid, n_with_invalid : samples left out because their uncertainty is none, and positions that have some
     """
 
     parameters: FloatArray
@@ -54,8 +56,11 @@ class Maps:
     covariance: FloatArray | None
     info: NDArray[np.object_] | None
     sample_digests: NDArray[np.uint64] | None = None
+    parameter_flags: NDArray[np.uint32] | None = None
     messages: dict[tuple[int, ...], str] = field(default_factory=dict)
     absolute: bool = False
+    n_invalid: int = 0
+    n_with_invalid: int = 0
 
     @classmethod
     def empty(
@@ -80,10 +85,14 @@ class Maps:
     def store(self, region: tuple[slice, ...], result: BlockResult) -> None:
         """Put the results of one region in their place."""
         shape = self.status[region].shape
-        for target, values in self._places(region, result):
+        self._make_room(result)
+        for target, values, _ in self._places(region, result):
             target[...] = values
         if self.covariance is not None and result.covariance is None:
             self.covariance[region] = np.nan
+        if result.n_invalid is not None:
+            self.n_invalid += int(result.n_invalid.sum())
+            self.n_with_invalid += int(np.count_nonzero(result.n_invalid))
         for row, message in result.errors.items():
             if len(self.messages) < N_MESSAGES:
                 self.messages[position_of(region, shape, row)] = message
@@ -109,19 +118,25 @@ class Maps:
     def take(self, region: tuple[slice, ...], result: BlockResult, taken: NDArray[np.bool_]) -> None:
         """Put some positions of a region's results in their place, and count the evaluations of all."""
         shape = self.status[region].shape
+        self._make_room(result)
         nfev = self.nfev[region] + result.nfev.reshape(shape)
-        for target, values in self._places(region, result):
-            # Of the covariance the positions are the first axes, of the parameters the last.
-            inner = 0 if values.shape[-len(shape) :] == shape else target.ndim - len(shape)
+        for target, values, inner in self._places(region, result):
             np.copyto(target, values, where=taken.reshape(shape + (1,) * inner))
         self.nfev[region] = nfev
 
-    def _places(self, region: tuple[slice, ...], result: BlockResult) -> Iterator[tuple[Any, Any]]:
-        """Views of the region in each map, and the results that belong there."""
+    def _places(self, region: tuple[slice, ...], result: BlockResult) -> Iterator[tuple[Any, Any, int]]:
+        """Views of the region in each map, the results that belong there, and how many axes come after the positions.
+
+        Of the covariance the positions are the first axes, of the parameters the last.
+        """
         where: Any = (*region, ...)
         shape = self.status[where].shape
-        yield self.parameters[(slice(None), *where)], result.parameters.T.reshape(-1, *shape)
-        for target, values in (
+        yield self.parameters[(slice(None), *where)], result.parameters.T.reshape(-1, *shape), 0
+        if self.parameter_flags is not None:
+            target: Any = self.parameter_flags[(slice(None), *where)]
+            found = result.parameter_flags
+            yield target, np.zeros(target.shape, np.uint32) if found is None else found.T.reshape(target.shape), 0
+        maps: tuple[tuple[Any, Any], ...] = (
             (self.status, result.status),
             (self.nfev, result.nfev),
             (self.cost, result.cost),
@@ -131,9 +146,16 @@ class Maps:
             (self.covariance, result.covariance),
             (self.info, result.info),
             (self.sample_digests, result.sample_digests),
-        ):
+        )
+        for target, values in maps:
             if target is not None and values is not None:
-                yield target[where], values.reshape(shape + values.shape[1:])
+                yield target[where], values.reshape(shape + values.shape[1:]), values.ndim - 1
+
+    def _make_room(self, result: BlockResult) -> None:
+        """Maps of flags for each parameter, once there is one."""
+        if self.parameter_flags is None and result.parameter_flags is not None and result.parameter_flags.any():
+            n_free = result.parameter_flags.shape[1]
+            self.parameter_flags = np.zeros((n_free, *self.status.shape), dtype=np.uint32)
 
     def clear_unfitted(self) -> None:
         """NaN where nothing was stored."""

@@ -91,6 +91,6 @@ class _EvaluateEverywhere:
     def _spread(self, values: Any) -> Any:
         """Add one axis of length one for each iterating axis to coordinates of the fitting axes alone."""
         array = values if isinstance(values, u.Quantity) else np.asanyarray(values)
-        if not 1 <= array.ndim <= self.model.n_inputs or array.shape == self.shape:
+        if not 1 <= array.ndim <= self.model.n_inputs:
             return values
         return array.reshape(array.shape + (1,) * len(self.shape))

@@ -88,6 +88,7 @@ class FitResult:
     _call: Call = field(default_factory=Call)
     _reported: Uncertainties | None = None
     _check: Callable[[], None] = lambda: None
+    _samples_used: Callable[[], NDArray[np.bool_]] | None = None
 
     def __post_init__(self) -> None:
         self._maps.seal()
@@ -109,6 +110,25 @@ class FitResult:
     @property
     def flags(self) -> NDArray[np.uint32]:
         return self._maps.flags
+
+    @cached_property
+    def parameter_flags(self) -> Mapping[str, NDArray[np.uint32]]:
+        """Name -> map of those flags that are about the parameter: which of them ended at a bound, has no effect.
+
+        Returns
+        -------
+        mapping of str to array of uint32
+            One map of the iterating shape for each free parameter, with the bits of `ndfit.FLAGS`.
+
+        See Also
+        --------
+        flags : all flags of each fit.
+        ndfit.decode_flags : names of flags.
+        """
+        maps = self._maps.parameter_flags
+        if maps is None:
+            maps = np.zeros((len(self.free_names), *self.shape), dtype=np.uint32)
+        return dict(zip(self.free_names, maps, strict=True))
 
     @property
     def edm(self) -> FloatArray:
@@ -253,24 +273,28 @@ class FitResult:
     @property
     def aic(self) -> FloatArray:
         """Akaike's information criterion, see `ndfit.output.result`."""
-        return self._deviance + 2.0 * self._n_estimated
+        return self._criterion("aic")
 
     @property
     def bic(self) -> FloatArray:
         """Schwarz's Bayesian information criterion, see `ndfit.output.result`."""
+        return self._criterion("bic")
+
+    def _criterion(self, name: str, least: FloatArray | float = 0.0) -> FloatArray:
+        """'aic' or 'bic', with chi-square not taken for less than `least`, which rounding alone makes of it."""
         with np.errstate(divide="ignore"):
-            return self._deviance + self._n_estimated * np.log(self.n_samples)
+            penalty = 2.0 if name == "aic" else np.log(self.n_samples)
+        return np.asarray(self._deviance(np.maximum(self.chi_square, least)) + self._n_estimated * penalty)
 
     @property
     def _n_estimated(self) -> int:
         return len(self._problem.params.free) + (not self._absolute_sigma)
 
-    @property
-    def _deviance(self) -> FloatArray:
+    def _deviance(self, chi_square: FloatArray) -> FloatArray:
         if self._absolute_sigma:
-            return self.chi_square
+            return chi_square
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.n_samples * np.log(self.chi_square / self.n_samples), dtype=float)
+            return np.asarray(self.n_samples * np.log(chi_square / self.n_samples), dtype=float)
 
     @cached_property
     def model(self) -> Any:
@@ -447,7 +471,8 @@ class FitResult:
 
     def summary(self) -> str:
         """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""
-        return summary_text(self._maps, self.parameters, f"{self.engine} engine: {self.reason}")
+        title = f"{self.engine} engine: {self.reason}"
+        return summary_text(self._maps, self.parameters, self.free_names, title)
 
     def __repr__(self) -> str:
         fitted = int(self.success.sum())

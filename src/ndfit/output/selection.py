@@ -8,7 +8,8 @@ is chosen, the first of equals. A margin is needed because a line may be anywher
 parameters that the data determine, but where there is no line, its place is free to be wherever noise is highest, and
 BIC alone finds lines in 8 % of spectra of noise. A difference of 6 is strong evidence (R. E. Kass & A. E. Raftery, J.
 Am. Stat. Assoc. 90 (1995) 773, section 3.2). The criteria are defined in `ndfit.output.result`; candidates without an
-answer at a position are not chosen there.
+answer at a position are not chosen there. Chi-square is not taken for less than rounding makes of it: of spectra that
+are constant, or zero, a line explains nothing.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ class Selection:
     results: Sequence[FitResult]
     criterion: str
     margin: float
+    _least: FloatArray | float = 0.0
 
     @cached_property
     def values(self) -> FloatArray:
         """The criterion of each candidate, shape `(candidates, *B)`; NaN where it has no answer."""
-        values = [getattr(result, self.criterion) for result in self.results]
+        values = [result._criterion(self.criterion, self._least) for result in self.results]
         usable = [np.isfinite(result.chi_square) for result in self.results]
         return np.where(usable, values, np.nan)
 

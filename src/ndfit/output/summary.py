@@ -7,7 +7,7 @@ some did not, AllFitsFailed where none did for one cause.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ IN_FOLDERS = "diagnostics='error' with a diagnostics_path writes a folder for ea
 IN_THE_RESULT = "diagnostics() of the result says where, and why"
 
 
-def report_failures(maps: Maps, *, masked: bool, see: str) -> None:
+def report_failures(maps: Maps, *, masked: bool, see: str, coordinates: Callable[[], str]) -> None:
     """Raise or warn, once for the whole run.
 
     Parameters
@@ -30,6 +30,7 @@ def report_failures(maps: Maps, *, masked: bool, see: str) -> None:
     maps : of the run
     see : where there is more to see
     masked : the caller gave a mask or weights; a run in which these leave nothing is a mistake
+    coordinates : tells what they are, where models that do not react make one wonder
 
     Raises
     ------
@@ -43,7 +44,8 @@ def report_failures(maps: Maps, *, masked: bool, see: str) -> None:
         raise AllFitsFailed("the mask and weights leave no sample at any position (mask is True = ignore)")
     if len(counted) == 1 and failed and not next(iter(failed)).usable:
         row = next(iter(failed))
-        raise AllFitsFailed(f"all {failed[row]} fits failed: {row.meaning}. {row.remedy}{_first(maps.messages)}")
+        where = f" ({coordinates()})" if row.status == Status.INSENSITIVE else ""
+        raise AllFitsFailed(f"all {failed[row]} fits failed: {row.meaning}. {row.remedy}{where}{_first(maps.messages)}")
     if failed:
         parts = "; ".join(f"{count} {row.meaning} ({row.remedy})" for row, count in failed.items())
         warnings.warn(
@@ -53,12 +55,13 @@ def report_failures(maps: Maps, *, masked: bool, see: str) -> None:
         )
 
 
-def summary_text(maps: Maps, parameters: Mapping[str, Any], title: str) -> str:
+def summary_text(maps: Maps, parameters: Mapping[str, Any], free: Sequence[str], title: str) -> str:
     """What happened to how many positions, and where the parameters lie, for people.
 
     Parameters
     ----------
     parameters : name -> map
+    free : names of the free parameters
     title : first line
     """
     size = maps.status.size
@@ -67,13 +70,22 @@ def summary_text(maps: Maps, parameters: Mapping[str, Any], title: str) -> str:
         lines += _count_line(count, size, STATUS[code].meaning, STATUS[code].remedy)
     for flag, row in FLAGS.items():
         count = int(np.count_nonzero(maps.flags & flag))
-        lines += _count_line(count, size, row.meaning, row.remedy) if count else []
+        lines += [*_count_line(count, size, row.meaning, row.remedy), *_flagged_line(maps, free, flag)] if count else []
     return "\n".join([*lines, *_distribution_lines(parameters)])
 
 
 def _count_line(count: int, total: int, meaning: str, remedy: str) -> list[str]:
     advice = [] if remedy == NOTHING_TO_DO else [f"{'':>19}-> {remedy}"]
     return [f"{count:>9} {100 * count / total:6.2f} %  {meaning}", *advice]
+
+
+def _flagged_line(maps: Maps, free: Sequence[str], flag: int) -> list[str]:
+    """Which parameters a flag is about, and at how many positions."""
+    if maps.parameter_flags is None:
+        return []
+    counts = {name: int(np.count_nonzero(own & flag)) for name, own in zip(free, maps.parameter_flags, strict=True)}
+    told = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    return [f"{'':>22}{told}"] if told else []
 
 
 def _distribution_lines(parameters: Mapping[str, Any]) -> list[str]:

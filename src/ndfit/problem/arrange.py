@@ -35,15 +35,37 @@ def take_map(values: FloatArray, axes: Axes, region: Region) -> FloatArray:
 
 
 def sample_coordinates(coords: tuple[Any, ...], axes: Axes, n_most: int) -> tuple[FloatArray, ...]:
-    """A few coordinates of the first position, spread over its samples; non-finite ones left out."""
-    first = tuple(slice(0, 1) for _ in axes.iterating)
+    """A few coordinates of a position, spread over its samples; non-finite ones left out.
+
+    The position is the first, or where none of its samples that are looked at has coordinates the first that has some.
+    """
+    picked = _picked(coords, axes, (0,) * len(axes.iterating), n_most)
+    if not picked.size and axes.n_samples:
+        finite = _position_with_coordinates(coords, axes)
+        picked = picked if finite is None else _picked(coords, axes, finite, axes.n_samples)[:, :n_most]
+    return tuple(picked)
+
+
+def _picked(coords: tuple[Any, ...], axes: Axes, position: tuple[int, ...], n_most: int) -> FloatArray:
+    """Finite coordinates of some samples of a position, shape (K, at most n_most)."""
+    where = tuple(slice(index, index + 1) for index in position)
     flat = [
-        np.broadcast_to(np.asarray(cut(values, axes, first)), (1,) * len(first) + axes.fitting_shape).ravel()
+        np.broadcast_to(np.asarray(cut(values, axes, where)), (1,) * len(where) + axes.fitting_shape).ravel()
         for values in coords
     ]
     chosen = np.unique(np.linspace(0, axes.n_samples - 1, min(n_most, axes.n_samples)).astype(int))
     picked = np.stack([values[chosen].astype(float) for values in flat])
-    return tuple(picked[:, np.isfinite(picked).all(axis=0)])
+    return picked[:, np.isfinite(picked).all(axis=0)]
+
+
+def _position_with_coordinates(coords: tuple[Any, ...], axes: Axes) -> tuple[int, ...] | None:
+    """The first position of which a sample has all coordinates."""
+    finite: Any = True
+    for values in coords:
+        finite = finite & np.isfinite(np.asarray(values).transpose(axes.iterating + axes.fitting))
+    n_iterating = len(axes.iterating)
+    found = np.argwhere(np.any(finite, axis=tuple(range(n_iterating, np.ndim(finite)))))
+    return tuple(int(index) for index in found[0]) if len(found) else None
 
 
 def coordinates_at(coords: tuple[Any, ...], axes: Axes, number: int) -> tuple[FloatArray, ...]:

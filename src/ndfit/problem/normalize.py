@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from astropy.modeling import Model
 from astropy.wcs import WCS
 
+from ndfit.problem.arguments import check_mapping
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.axes import parse_axes
 from ndfit.problem.basis import set_linear_basis
@@ -55,8 +57,11 @@ def normalize(
         Each says what was expected, what arrived and what to do.
     """
     _check_model(model)
+    equivalencies = _check_equivalencies(equivalencies, model)
     raw = unpack(data, data_unit, weights, mask, world, fitting_axes)
     axes = parse_axes(fitting_axes, tuple(raw.data.shape), model.n_inputs)
+    if not axes.n_samples:
+        raise ValueError(f"there is nothing to fit: data of shape {axes.shape} have no sample along {axes.fitting}")
     if preserve_native_chunks:
         _check_native_chunks(raw.data, raw.weights, axes)
     samples = place_samples(raw, axes)
@@ -64,11 +69,14 @@ def normalize(
     scalar = scalar_model(model)
     coords = convert_coordinates(coordinates(raw.world, axes), scalar, equivalencies, has_units)
     plan = plan_units(scalar, coords, raw.unit, has_units)
-    limits = parse_bounds(scalar, bounds or {}, plan)
+    limits = parse_bounds(scalar, check_mapping(bounds, "bounds", "a dict of pairs, name -> (lower, upper)"), plan)
     bare = bare_model(scalar, plan, limits)
     values = tuple(coordinate.values for coordinate in coords)
     transform = set_linear_basis(bare, values) if linear else None
-    params = parameter_table(model, bare, plan, limits, axes, sample_coordinates(values, axes, _N_TRIED))
+    sample = sample_coordinates(values, axes, _N_TRIED)
+    if not sample[0].size:
+        _check_coordinates(values)
+    params = parameter_table(model, bare, plan, limits, axes, sample)
     wcs = low_level(raw.world)
     if isinstance(wcs, WCS):  # which a caller may change later
         wcs = wcs.deepcopy()
@@ -109,6 +117,24 @@ def _check_native_chunks(data: Any, weights: Any, axes: Axes) -> None:
             "When using preserve_native_chunks=True, the weights should have the same chunk size as the data: "
             f"got {weights.chunksize} and {data.chunksize}"
         )
+
+
+def _check_equivalencies(equivalencies: Any, model: Any) -> dict[str, Any] | None:
+    what = "a dict of lists of astropy's equivalencies, by the name of the model's input"
+    given = check_mapping(equivalencies, "equivalencies", what)
+    for name, rows in given.items():
+        if name not in model.inputs:
+            raise ValueError(f"equivalencies name the input '{name}', and the model has {', '.join(model.inputs)}")
+        if not isinstance(rows, (list, tuple)) or not all(isinstance(row, tuple) for row in rows):
+            raise TypeError(f"equivalencies should be {what}, got {rows!r} for '{name}'")
+    return given or None
+
+
+def _check_coordinates(coords: tuple[Any, ...]) -> None:
+    """Some position has to have a coordinate; which have none is told position by position."""
+    for number, values in enumerate(coords):
+        if not np.isfinite(values).any():
+            raise ValueError(f"every coordinate of world[{number}] is NaN or infinite: the samples are nowhere")
 
 
 def _check_model(model: Any) -> None:

@@ -109,7 +109,8 @@ def place_samples(raw: RawSamples, axes: Axes) -> Samples:
     TypeError
         A mask that is not boolean, weights that are not real numbers, an uncertainty of unknown kind.
     """
-    weights = None if raw.weights is None else place(_parse_weights(raw.weights, raw.unit), axes, "weights")
+    name = "uncertainty" if isinstance(raw.weights, NDUncertainty) else "weights"
+    weights = None if raw.weights is None else place(_parse_weights(raw.weights, raw.unit, name), axes, name)
     masks = [place(_parse_mask(mask), axes, "mask") for mask in raw.masks]
     return Samples(raw.data, weights, _join(masks) if masks else None)
 
@@ -148,6 +149,8 @@ def _parse_unit(unit: Any) -> u.UnitBase | None:
     if unit is None:
         return None
     try:
+        if isinstance(unit, (bool, int, float)):
+            raise TypeError("it is a number")
         return u.Unit(unit)
     except (ValueError, TypeError) as error:
         raise ValueError(f"data_unit should be a unit that astropy.units can read, got {unit!r}: {error}") from None
@@ -174,7 +177,7 @@ def _check_array(data: Any) -> Any:
     return data
 
 
-def _parse_weights(weights: Any, unit: u.UnitBase | None) -> Any:
+def _parse_weights(weights: Any, unit: u.UnitBase | None, name: str) -> Any:
     """1/sigma in the data's unit. Masked weights weigh nothing."""
     convert: Callable[[Any], Any] | None = None
     if isinstance(weights, NDUncertainty):
@@ -184,8 +187,8 @@ def _parse_weights(weights: Any, unit: u.UnitBase | None) -> Any:
     weights, own_mask = _split_mask(weights)
     if not is_lazy(weights):
         weights = np.asarray(weights)
-    if weights.dtype.kind not in "biuf":
-        raise TypeError(f"weights should be real numbers, got dtype {weights.dtype}")
+    if weights.dtype.kind not in "biuf" or (weights.dtype.kind == "b" and (convert is not None or weights.ndim == 0)):
+        raise TypeError(f"{name} should be real numbers, got dtype {weights.dtype}")
     if own_mask is not None:
         return _elementwise(functools.partial(_weigh_nothing, convert), float, weights, own_mask)
     return weights if convert is None else _elementwise(convert, float, weights)
@@ -216,11 +219,13 @@ def _from_uncertainty(uncertainty: NDUncertainty, unit: u.UnitBase | None) -> Ca
 
 
 def _inverse_deviation(kind: type[NDUncertainty], scale: float, array: Any) -> Any:
-    """1/sigma; a sigma of zero gives infinity, which leaves the sample out later."""
+    """1/sigma: infinite where sigma is zero, negative where the uncertainty is. Neither is an uncertainty, and
+    `ndfit.run.load` leaves these samples out.
+    """
     values = np.asarray(array, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         if not issubclass(kind, StdDevUncertainty):  # whose own conversion takes the square of it first
-            values = kind(values, copy=False).represent_as(StdDevUncertainty).array
+            values = np.copysign(kind(np.abs(values), copy=False).represent_as(StdDevUncertainty).array, values)
         return 1.0 / (values * scale)
 
 

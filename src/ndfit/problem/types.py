@@ -241,13 +241,15 @@ class Flag(IntFlag):
     OUT_OF_RANGE = 16
     AT_ZERO = 32
     AMBIGUOUS = 64
+    NONLINEAR_AT_BOUND = 128
+    NO_FREEDOM = 256
 
 
 class FlagRow(NamedTuple):
     """One row of the FLAGS table.
 
-    `disqualifies`: values and errors of such a fit are not to be believed as they stand. (A linear parameter at its
-    bound is the exception to AT_BOUND: an amplitude of zero is an answer.)
+    `disqualifies`: values and errors of such a fit are not to be believed as they stand. An amplitude that ended at its
+    bound of zero is an answer; a width that did so is none.
     """
 
     flag: Flag
@@ -261,20 +263,20 @@ FLAGS: Mapping[int, FlagRow] = {
     for row in (
         FlagRow(
             Flag.AT_BOUND,
-            True,
+            False,
             "a parameter ended at one of its bounds; it has no standard error, and the others' hold for it fixed there",
             "widen the bound if the data may decide, or fix the parameter",
         ),
         FlagRow(
             Flag.SINGULAR,
             True,
-            "the data do not determine every parameter: the covariance is singular",
+            "the data do not determine every parameter: changes of some cancel, and the covariance is singular",
             "fix or tie parameters, or use a simpler model here",
         ),
         FlagRow(
             Flag.NO_EFFECT,
             True,
-            "the derivative of the model by a free parameter is zero at every sample: the parameter kept its start",
+            "a free parameter has no effect: the derivative of the model by it is zero at every sample",
             "check that starting values, bounds and coordinates are in the same unit and range, or fix the parameter",
         ),
         FlagRow(
@@ -300,6 +302,18 @@ FLAGS: Mapping[int, FlagRow] = {
             True,
             "the guess and the caller's start lead to different minima whose chi-squares differ by less than 4",
             "bound or fix what tells them apart, or compare both by eye",
+        ),
+        FlagRow(
+            Flag.NONLINEAR_AT_BOUND,
+            True,
+            "a parameter that ended at its bound is one that the model is not linear in, such as a centre or a width",
+            "widen the bound if the data may decide, or fix the parameter",
+        ),
+        FlagRow(
+            Flag.NO_FREEDOM,
+            True,
+            "there are as many free parameters as samples: no residual is left to tell the size of the errors",
+            "give uncertainties, fix parameters, or mask fewer samples",
         ),
     )
 }
@@ -443,6 +457,7 @@ class Block:
     fitting_shape : shape of the fitting axes, product M.
     positions : shape (N,) int64, the number of each fit among all fits of the problem, in the order of the iterating
         axes; random numbers are drawn by it.
+    n_invalid : shape (N,) int32, samples left out because their uncertainty is negative or zero; None where none are.
     """
 
     data: FloatArray | NDArray[np.float32]
@@ -455,6 +470,7 @@ class Block:
     status: NDArray[np.int16]
     fitting_shape: tuple[int, ...]
     positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    n_invalid: NDArray[np.int32] | None = None
 
     @property
     def n_fits(self) -> int:
@@ -483,6 +499,8 @@ class BlockResult:
         that no bound holds, in units of the noise variance (F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343);
         NaN where there is no answer. None where an engine knows none.
     sample_digests : shape (N,) uint64, see `ndfit.run.sample_digest`; None where nobody asked for them.
+    parameter_flags : shape (N, F) uint32, those of the flags that are about one free parameter. Engines leave it None.
+    n_invalid : as of the Block. Engines leave it None.
     """
 
     parameters: FloatArray
@@ -497,6 +515,8 @@ class BlockResult:
     flags: NDArray[np.uint32] | None = None
     edm: FloatArray | None = None
     sample_digests: NDArray[np.uint64] | None = None
+    parameter_flags: NDArray[np.uint32] | None = None
+    n_invalid: NDArray[np.int32] | None = None
 
 
 class Engine(Protocol):
@@ -528,6 +548,9 @@ class Engine(Protocol):
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult: ...
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
+
+    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        """Derivatives of these by the free parameters, shape (N, F, M), tied parameters following."""
 
 
 @dataclass(frozen=True)

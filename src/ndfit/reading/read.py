@@ -30,7 +30,7 @@ from ndfit.problem.types import FitProblem
 from ndfit.reading.given import with_data
 from ndfit.reading.rebuild import problem_of
 from ndfit.run.evaluate import Values, evaluate_everywhere, values_of_model
-from ndfit.run.inspect import look_up_fit
+from ndfit.run.inspect import look_up_fit, used_everywhere
 
 __all__ = ["read"]
 
@@ -84,7 +84,7 @@ def read(
     if evaluable:
         given = {"data_unit": data_unit, "world": world, "mask": mask, "equivalencies": equivalencies}
         problem = with_data(problem, contents.record, data, given | {"weights": weights_of(uncertainty, weights, data)})
-    maps, uncertainties = maps_of(contents, problem.params.names)
+    maps, uncertainties = maps_of(contents, problem.params)
     engine = contents.record["engine"]
     together = engine["name"] != ReferenceEngine.name
     values = values_of_model(problem, None, together=together) if evaluable else _NeedsData(path.name)
@@ -98,6 +98,7 @@ def read(
         partial(evaluate_everywhere, problem, maps, values) if evaluable else _NeedsData(path.name),
         _call=Call.read(contents.record),
         _reported=uncertainties,
+        _samples_used=partial(used_everywhere, problem, maps) if evaluable else None,
     )
 
 

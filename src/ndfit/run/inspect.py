@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ndfit.output.diagnostics import PositionData
 from ndfit.output.maps import Maps
@@ -17,9 +18,12 @@ from ndfit.output.result import OneFit
 from ndfit.problem.types import STATUS, BlockResult, FitProblem
 from ndfit.run.evaluate import Values, check_samples
 from ndfit.run.load import Inputs, inputs_of, load
+from ndfit.run.plan import plan_regions
 from ndfit.run.work import Work, samples_used
 
-__all__ = ["look_up_fit", "look_up_position"]
+__all__ = ["look_up_fit", "look_up_position", "used_everywhere"]
+
+_SAMPLES_AT_ONCE = 2**22
 
 
 def look_up_position(problem: FitProblem, position: tuple[int, ...], result: BlockResult, row: int) -> PositionData:
@@ -86,6 +90,27 @@ def look_up_fit(
         flags=int(maps.flags[position]),
         edm=float(maps.edm[position]),
     )
+
+
+def used_everywhere(problem: FitProblem, maps: Maps, work: Work | None = None) -> NDArray[np.bool_]:
+    """Which samples entered the fits, shape (positions, M), in the order of the maps.
+
+    Parameters
+    ----------
+    maps : with the parameters that are reported
+    work : that made the fits, where it may have left outliers out
+    """
+    axes = problem.axes
+    used = np.empty((*axes.iterating_shape, axes.n_samples), dtype=bool)
+    solutions = maps.parameters
+    if problem.transform is not None:
+        solutions = np.einsum("jk,k...->j...", np.linalg.inv(problem.transform), solutions)
+    n_most = max(1, _SAMPLES_AT_ONCE // axes.n_samples)
+    for region in plan_regions(problem, n_most=n_most, n_workers=1).regions:
+        everywhere: Any = (slice(None), *region)
+        inputs = replace(load(inputs_of(problem, region)), trials=solutions[everywhere][np.newaxis])
+        used[region] = samples_used(inputs, work).reshape(used[region].shape)
+    return used.reshape(-1, axes.n_samples)
 
 
 def _load_position(problem: FitProblem, position: tuple[int, ...]) -> Inputs:

@@ -149,7 +149,7 @@ def make_block(inputs: Inputs) -> Block:
     """Block of inputs that are in memory."""
     data = _flatten(inputs.data, inputs)
     coords = tuple(_flatten_coordinate(values, inputs) for values in inputs.coords)
-    wanted, weights = _wanted_samples(inputs)
+    wanted, weights, invalid = _wanted_samples(inputs)
     for values in coords:
         wanted = wanted & np.isfinite(values)
     # Maps are clipped before they are spread: most are one number.
@@ -173,6 +173,7 @@ def make_block(inputs: Inputs) -> Block:
         status=status,
         fitting_shape=inputs.fitting_shape,
         positions=inputs.positions,
+        n_invalid=None if invalid is None else _count_invalid(invalid, data, inputs),
     )
 
 
@@ -206,19 +207,32 @@ def _flatten_coordinate(values: Any, inputs: Inputs) -> FloatArray:
     return spread
 
 
-def _wanted_samples(inputs: Inputs) -> tuple[NDArray[np.bool_], FloatArray | None]:
-    """Samples that neither the mask nor the weights leave out, broadcastable to (N, M), and the weights."""
+def _wanted_samples(inputs: Inputs) -> tuple[NDArray[np.bool_], FloatArray | None, NDArray[np.bool_] | None]:
+    """Samples that neither the mask nor the weights leave out, broadcastable to (N, M), and the weights.
+
+    Third, the samples whose uncertainty is none: negative, or zero, which makes the weight infinite; None where there
+    are none. A weight of zero says that a sample is to be left out.
+    """
     wanted = np.ones((1, 1), dtype=bool)
     if inputs.mask is not None:
         wanted = ~_spread(inputs.mask, inputs)
     if inputs.weights is None:
-        return wanted, None
+        return wanted, None, None
     weights = _spread(inputs.weights, inputs).astype(float, copy=False)
     if weights.min(initial=np.inf) > 0.0 and _all_finite(weights):  # as most are; the rest takes five times as long
-        return wanted, weights
-    weights = np.abs(weights)
+        return wanted, weights, None
     usable = np.isfinite(weights) & (weights > 0)
-    return wanted & usable, np.where(usable, weights, 0.0)
+    invalid = wanted & ((weights < 0) | np.isinf(weights))
+    return wanted & usable, np.where(usable, weights, 0.0), invalid if invalid.any() else None
+
+
+def _count_invalid(
+    invalid: NDArray[np.bool_], data: FloatArray | NDArray[np.float32], inputs: Inputs
+) -> NDArray[np.int32]:
+    """How many samples of each fit are left out by their uncertainty alone."""
+    for values in inputs.coords:
+        invalid = invalid & np.isfinite(_spread(values, inputs))
+    return np.sum(invalid & np.isfinite(data), axis=1, dtype=np.int32)
 
 
 def _table(maps: tuple[FloatArray, ...], inputs: Inputs) -> FloatArray:

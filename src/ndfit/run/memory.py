@@ -61,7 +61,7 @@ def parse_memory(limit: Any) -> int:
     """
     try:
         size = 0 if isinstance(limit, bool) else int(parse_bytes(limit))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         size = 0
     if size < 1:
         raise ValueError(f"memory_limit should be a number of bytes, or text such as '512 MB', got {limit!r}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import Any
 
+from ndfit.problem.arguments import check_whole
 from ndfit.problem.arrange import Region
 from ndfit.problem.types import Axes, FitProblem
 
@@ -78,9 +79,8 @@ def plan_regions(
 def _limits(axes: Axes, n_most: int, n_workers: int, chunk_n_max: int | None) -> tuple[int, int]:
     """Fits that a chunk should hold, and those that it may hold."""
     if chunk_n_max is not None:
-        if not isinstance(chunk_n_max, int) or chunk_n_max < 1:
-            raise ValueError(f"chunk_n_max should be a positive whole number of fits, got {chunk_n_max!r}")
-        return chunk_n_max, chunk_n_max
+        most = check_whole(chunk_n_max, "chunk_n_max", "a positive whole number of fits")
+        return most, most
     if n_workers == 1:
         return n_most, n_most
     share = axes.n_fits / n_workers

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ndfit.errors import FitWarning
 from ndfit.output.maps import Maps
+from ndfit.problem.arguments import check_path
 from ndfit.problem.arrange import Region
 from ndfit.problem.types import BlockResult, EngineChoice, FitProblem
 from ndfit.run.checkpoint import open_checkpoint
@@ -97,11 +97,12 @@ def solve(
         chunk_n_max=schedule.chunk_n_max,
         guided=not workers.is_cluster,
     )
-    if schedule.checkpoint is None:
+    folder = check_path(schedule.checkpoint, "checkpoint")
+    if folder is None:
         maps = _run(problem, work, plan, Afresh(workers), schedule, refine, keep_info, on_region)
     else:
         identity = identity_of(problem, work, refine)
-        with open_checkpoint(Path(schedule.checkpoint), identity, plan) as checkpoint:
+        with open_checkpoint(folder, identity, plan) as checkpoint:
             stages = Resuming(workers, checkpoint)
             maps = _run(problem, work, checkpoint.plan, stages, schedule, refine, keep_info, on_region)
     if choice.difference is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from ndfit.engine.bootstrap import Bootstrap
 from ndfit.engine.clipping import Clip
 from ndfit.engine.finish import finish
+from ndfit.engine.flags import FlagRules, flag_rules
 from ndfit.engine.loss import SQUARE
 from ndfit.engine.signs import Canonical
 from ndfit.engine.starting import Starting
 from ndfit.engine.symmetries import symmetries_of
-from ndfit.engine.trials import best_of
+from ndfit.engine.trials import Watched, best_of
 from ndfit.once import LOADING
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import (
@@ -50,6 +52,7 @@ class Work:
     ----------
     params : without starting values and bounds
     canonical : of the parameters that give the same model, chooses those that are reported
+    flags : what flags need to know of the model
     clip : leave outliers out
     bootstrap : the covariance comes from fits of drawn data
     digests : tell which samples were fitted, for what is looked up later
@@ -61,6 +64,7 @@ class Work:
     filter_non_finite: bool
     starting: Starting
     canonical: Canonical
+    flags: FlagRules
     clip: Clip | None = None
     bootstrap: Bootstrap | None = None
     digests: bool = False
@@ -82,11 +86,11 @@ class Work:
         finite = problem.filter_non_finite
         # Maps come with each region; here they would travel to every worker.
         params = replace(problem.params, start=(), lower=(), upper=())
-        symmetries = symmetries_of(
-            problem.model, params.free, sample_coordinates(problem.coords, problem.axes, _N_TRIED)
-        )
+        sample = sample_coordinates(problem.coords, problem.axes, _N_TRIED)
+        symmetries = symmetries_of(problem.model, params.free, sample)
         canonical = Canonical(params, problem.model, symmetries)
-        return cls(engine, options, params, finite, starting, canonical, clip, bootstrap, digests)
+        flags = flag_rules(problem.model, problem.params, symmetries, sample)
+        return cls(engine, options, params, finite, starting, canonical, flags, clip, bootstrap, digests)
 
     @property
     def bare(self) -> Work:
@@ -108,14 +112,16 @@ class Work:
 
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
+        engine: Any = Watched(self.engine, self.flags.free)
         if inputs.trials is None:
-            best = self.starting.fit(self.engine, block, self.options)
+            best = self.starting.fit(engine, block, self.options)
         else:
-            best = best_of(self.engine, block, self.options, self._trials(block, inputs.trials))
+            best = best_of(engine, block, self.options, self._trials(block, inputs.trials))
         clipped, result = self._clipped(block, best)
         result = self.canonical(result, block)
         known = result.flags
-        result = replace(finish(result, clipped, self.params), warnings=_with_limits(result))
+        finished = finish(result, clipped, self.options, self.engine, self.flags, engine.unmoved)
+        result = replace(finished, warnings=_with_limits(result), n_invalid=block.n_invalid)
         result = _with_flags(result, known)
         if self.bootstrap is not None:
             result = self.bootstrap(self._refit, self.engine.values, clipped, self.options, result)

@@ -80,7 +80,7 @@ def _draw_samples(axes: Any, one: OneFit, values: Any, text: str) -> None:
     axes.step(x, np.where(used, values, np.nan), where="mid", color=SAMPLES, linewidth=0.7, alpha=0.6)
     style = {"fmt": "o", "markersize": 3, "linewidth": 0.7, "color": SAMPLES}
     if used.any():
-        bars = None if one.weights is None else 1.0 / np.abs(one.weights[used])
+        bars = None if one.weights is None else 1.0 / one.weights[used]
         axes.errorbar(x[used], values[used], bars, label=text, **style)
     if out.any():
         axes.errorbar(x[out], values[out], label=f"{text}, left out", markerfacecolor="none", **style)

@@ -43,6 +43,11 @@ def page_content(result: FitResult, grid: Grid, examples: Mapping[str, list[int]
         "maps": maps,
         "status": arrays.add(result.status.ravel()[rows]),
         "flags": arrays.add(result.flags.ravel()[rows]),
+        "parameterFlags": [
+            {"name": name, "values": arrays.add(flags.ravel()[rows])}
+            for name, flags in result.parameter_flags.items()
+            if flags.any()
+        ],
         "edm": arrays.add(result.edm.ravel()[rows]),
         "nfev": arrays.add(result.nfev.ravel()[rows]),
         "used": arrays.add(result.n_samples.ravel()[rows]),
@@ -127,7 +132,7 @@ def _samples(result: FitResult, rows: NDArray[np.int64], extra: list[int], array
     problem = result._problem
     if problem.data is None or len(problem.coords) > 2:
         return None
-    everywhere = fits_into_page(problem)
+    everywhere = fits_into_page(problem) and result._samples_used is not None
     if everywhere:
         samples = samples_everywhere(result)
     elif extra:

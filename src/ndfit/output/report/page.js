@@ -34,11 +34,17 @@ function showFit(position) {
   const title = [placeText(position), ...sky].join(", ");
   document.getElementById("fit-title").textContent = title.charAt(0).toUpperCase() + title.slice(1);
   const flags = Object.keys(content.flagRows).filter((bit) => arrayOf(content.flags)[row] & bit);
-  const notes = [status.meaning, ...flags.map((bit) => content.flagRows[bit])];
+  const notes = [status.meaning, ...flags.map((bit) => content.flagRows[bit] + flaggedNames(bit, row))];
   if (status.kind !== "converged") notes.push(status.remedy);
   document.getElementById("fit-status").textContent = `${notes.join("; ")}.`;
   document.getElementById("fit-drawing").replaceChildren(drawFit(position, false) ?? missingDrawing());
   showNumbers(row);
+}
+
+// Names of the parameters that a flag is about, in parentheses.
+function flaggedNames(bit, row) {
+  const flagged = content.parameterFlags.filter((entry) => arrayOf(entry.values)[row] & bit);
+  return flagged.length > 0 ? ` (${flagged.map((entry) => entry.name).join(", ")})` : "";
 }
 
 function missingDrawing() {

@@ -59,16 +59,9 @@ def samples_everywhere(result: FitResult) -> Samples:
     result._check()
     data = _rows(problem.data, axes)
     coords = tuple(_rows(values, axes) for values in problem.coords)
-    used = np.isfinite(data)
-    for values in coords:
-        used &= np.isfinite(values)
-    if problem.mask is not None:
-        used &= ~_rows(problem.mask, axes).astype(bool)
-    sigma = None
-    if problem.weights is not None:
-        weights = np.abs(_rows(problem.weights, axes).astype(float))
-        used &= np.isfinite(weights) & (weights > 0)
-        sigma = _sigma(weights)
+    assert result._samples_used is not None
+    used = result._samples_used()
+    sigma = None if problem.weights is None else _sigma(_rows(problem.weights, axes).astype(float))
     return Samples(_float32(data), _float32(_rows(result.evaluate(), axes)), used, sigma, coords)
 
 
@@ -81,7 +74,7 @@ def samples_of(result: FitResult, positions: Sequence[tuple[int, ...]]) -> Sampl
         data=_float32(_stack([one.data for one in fits])),
         model=_float32(_stack(values)),
         used=_stack([one.used for one in fits]),
-        sigma=_sigma(np.abs(_stack([one.weights for one in fits]))) if has_weights else None,
+        sigma=_sigma(_stack([one.weights for one in fits])) if has_weights else None,
         coords=tuple(_stack([one.world[axis] for one in fits]) for axis in range(len(result._problem.coords))),
     )
 
@@ -108,6 +101,6 @@ def _float32(values: Any) -> NDArray[np.float32]:
 
 
 def _sigma(weights: Any) -> NDArray[np.float32]:
-    """One over the weights; infinite weights and zero leave the sample out, and have none."""
+    """One over the weights; weights that leave their sample out (zero, negative, infinite) have none."""
     known = np.isfinite(weights) & (weights > 0)
     return _float32(np.divide(1.0, weights, out=np.full(np.shape(weights), np.nan), where=known))

@@ -1,0 +1,238 @@
+"""Which flags a fit gets: one function a flag.
+
+Flows in: a Block, the answers to it, and the FlagRules of the model. Flows out: for each free parameter the flags that
+are about it, (N, F), and for each fit those that are about no free parameter, (N,).
+
+============  =========================================================================================================
+UNDERSAMPLED  FWHM / 2.355 of a line, or of the image of a point, is below 0.6 of the distance of the samples at its
+              centre: the mean of a Gaussian over one sample then differs from its value at the middle, and the width
+              that is fitted, by more than a few per cent
+OUT_OF_RANGE  a centre is more than one range of the samples outside of them, or FWHM is more than five ranges
+AT_ZERO       a width whose sign has no meaning is below a thousandth of the distance of the samples or of FWHM, or
+              below a tenth of its own standard error: near zero the model depends on its square alone
+============  =========================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.engine.components import components_of
+from ndfit.engine.linearity import linear_columns
+from ndfit.engine.sampling import mean_step, range_of, spacing_at, spacing_bound
+from ndfit.engine.shapes import PER_SIGMA, SHAPES, Shape
+from ndfit.engine.symmetries import Symmetries
+from ndfit.problem.types import Block, Flag, FloatArray, ParamTable
+
+__all__ = ["Answers", "FlagRules", "flag_rules", "flags_of_lines", "flags_of_parameters"]
+
+_RESOLVED = 0.6  # standard deviations of a line over the distance of its samples
+_RANGES_OUTSIDE, _RANGES_WIDE = 1.0, 5.0
+_NO_WIDTH = 1e-3
+_ERRORS = 0.1
+
+Flags = NDArray[np.uint32]
+
+
+class Widths(NamedTuple):
+    """FWHM of a line along each of its axes, the least, and the greatest, each of shape (N,)."""
+
+    each: tuple[FloatArray, ...]
+    least: FloatArray
+    greatest: FloatArray
+
+
+@dataclass(frozen=True)
+class Line:
+    """A part of a model that has a place and a width.
+
+    Attributes
+    ----------
+    kind : key of SHAPES
+    columns : places of its parameters among the model's
+    """
+
+    kind: str
+    columns: tuple[int, ...]
+
+    @property
+    def shape(self) -> Shape:
+        return SHAPES[self.kind]
+
+    @property
+    def centre(self) -> list[int]:
+        return [self.columns[place] for place in self.shape.centre]
+
+    @property
+    def widths(self) -> list[int]:
+        return [self.columns[place] for place in self.shape.widths]
+
+    def fwhm(self, parameters: FloatArray) -> Widths:
+        """Of N fits, given (N, P) parameters."""
+        widths = self.shape.fwhm([parameters[:, column] for column in self.columns])
+        if len(widths) == 1:
+            return Widths(widths, *widths, *widths)
+        return Widths(widths, np.minimum(*widths), np.maximum(*widths))
+
+
+@dataclass(frozen=True)
+class FlagRules:
+    """What flags need to know of a model.
+
+    Attributes
+    ----------
+    free : places of the free parameters
+    lines : its lines that are evaluated at the coordinates of the samples
+    sign_symmetric : places of the free parameters whose sign has no meaning
+    linear : places of those parameters with bounds that the model is linear in
+    """
+
+    free: tuple[int, ...]
+    lines: tuple[Line, ...] = ()
+    sign_symmetric: tuple[int, ...] = ()
+    linear: tuple[int, ...] = ()
+
+
+def flag_rules(model: Any, params: ParamTable, symmetries: Symmetries, sample: tuple[FloatArray, ...]) -> FlagRules:
+    """The rules of a model.
+
+    Parameters
+    ----------
+    model : bare model
+    params : with its bounds
+    symmetries : of the model
+    sample : K arrays of coordinates, of one shape
+    """
+    lines = tuple(
+        Line(part.kind, part.columns) for part in components_of(model) if part.kind in SHAPES and part.at_coordinates
+    )
+    widths = {column for line in lines for column in line.widths}
+    turning = {column for turn in symmetries.turns for column in turn.negative if column in widths}
+    bounded = tuple(i for i in params.free if np.isfinite(params.lower[i]).any() or np.isfinite(params.upper[i]).any())
+    return FlagRules(
+        free=params.free,
+        lines=lines,
+        sign_symmetric=tuple(i for i in params.free if params.even[i] or i in turning),
+        linear=linear_columns(model, bounded, sample),
+    )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to a block, as flags look at them.
+
+    Attributes
+    ----------
+    parameters : shape (N, P)
+    error : gives the standard errors (N,) of a parameter by its place among the free ones, NaN where there are none;
+        None where they were not computed
+    at_bound : shape (N, F), free parameters that ended at a bound
+    """
+
+    block: Block
+    rules: FlagRules
+    parameters: FloatArray
+    error: Callable[[int], FloatArray | None]
+    at_bound: NDArray[np.bool_]
+
+    @cached_property
+    def steps(self) -> tuple[FloatArray, ...]:
+        """Mean distance of the samples along each coordinate."""
+        return tuple(mean_step(self.block, axis) for axis in range(len(self.block.coords)))
+
+    @cached_property
+    def widths(self) -> dict[Line, Widths]:
+        return {line: line.fwhm(self.parameters) for line in self.rules.lines}
+
+    @cached_property
+    def spacing_bound(self) -> float:
+        return spacing_bound(self.block)
+
+
+def flags_of_parameters(answers: Answers) -> Flags:
+    """Flags that are about one free parameter, shape (N, F)."""
+    rules = answers.rules
+    flags = np.zeros((len(rules.free), len(answers.parameters)), dtype=np.uint32).T  # one parameter after another
+    for own, column in enumerate(rules.free):
+        bound_flags = Flag.AT_BOUND if column in rules.linear else Flag.AT_BOUND | Flag.NONLINEAR_AT_BOUND
+        _set(flags[:, own], answers.at_bound[:, own], bound_flags)
+    with np.errstate(all="ignore"):
+        for column in rules.sign_symmetric:
+            own = rules.free.index(column)
+            _set(flags[:, own], _at_zero(answers, column, own), Flag.AT_ZERO)
+        for line in rules.lines:
+            for column, outside in _out_of_range(answers, line):
+                _set(flags[:, rules.free.index(column)], outside, Flag.OUT_OF_RANGE)
+    return flags
+
+
+def flags_of_lines(answers: Answers) -> Flags:
+    """Flags that are about a line, whether its parameters are free or not, shape (N,)."""
+    flags = np.zeros(len(answers.parameters), dtype=np.uint32)
+    with np.errstate(all="ignore"):
+        for line in answers.rules.lines:
+            if line.shape.is_profile:
+                flags[_undersampled(answers, line)] |= np.uint32(Flag.UNDERSAMPLED)
+    return flags
+
+
+def _set(flags: Flags, where: NDArray[np.bool_], flag: Flag) -> None:
+    if where.any():
+        flags[where] |= np.uint32(flag)
+
+
+def _at_zero(answers: Answers, column: int, own: int) -> NDArray[np.bool_]:
+    """Whether a width ended at zero; `own` is its place among the free parameters."""
+    width = np.abs(answers.parameters[:, column])
+    least: FloatArray | float = 0.0
+    for line in answers.rules.lines:
+        if column in line.widths:
+            step = np.minimum.reduce(np.broadcast_arrays(*answers.steps))
+            least = _NO_WIDTH * np.maximum(answers.widths[line].least, step)
+    found = width <= least
+    error = answers.error(own)
+    if error is not None:
+        found |= width < _ERRORS * error
+    return np.asarray(found & ~answers.at_bound[:, own])
+
+
+def _out_of_range(answers: Answers, line: Line) -> list[tuple[int, NDArray[np.bool_]]]:
+    """Place of each free parameter of a line, and which fits have left the range of the samples by it."""
+    ranges = [range_of(answers.block, axis) for axis in range(len(answers.block.coords))]
+    free, found = answers.rules.free, []
+    for column, (low, high) in zip(line.centre, ranges, strict=True):
+        if column in free:
+            middle, half = 0.5 * (low + high), 0.5 * (high - low)
+            far = np.abs(answers.parameters[:, column] - middle) > (1.0 + 2.0 * _RANGES_OUTSIDE) * half
+            found.append((column, far & (half > 0.0)))
+    widths = [column for column in line.widths if column in free]
+    if widths:
+        extent = np.maximum.reduce(np.broadcast_arrays(*(high - low for low, high in ranges)))
+        wide = (answers.widths[line].greatest > _RANGES_WIDE * extent) & (extent > 0.0)
+        found += [(column, wide) for column in widths]
+    return found
+
+
+def _undersampled(answers: Answers, line: Line) -> NDArray[np.intp]:
+    """Fits whose line is narrower than the samples can show."""
+    widths = answers.widths[line]
+    # Most lines are wider than any distance of the samples, and are not looked at any closer.
+    rows = np.flatnonzero(widths.least < _RESOLVED * PER_SIGMA * answers.spacing_bound)
+    if not rows.size:
+        return rows
+    centre = [answers.parameters[rows, column] for column in line.centre]
+    along = np.zeros(rows.size)
+    if line.shape.angle is not None:
+        along = answers.parameters[rows, line.columns[line.shape.angle]]
+    spacings = spacing_at(answers.block, rows, centre, (along, along + 0.5 * np.pi))
+    axes = [width[rows] for width in widths.each] * len(spacings)  # what is round is as wide along each
+    narrow = [
+        width < _RESOLVED * PER_SIGMA * spacing for width, spacing in zip(axes[: len(spacings)], spacings, strict=True)
+    ]
+    return np.asarray(rows[np.logical_or.reduce(narrow)])
