@@ -12,7 +12,7 @@ from ndfit.once import LOADING
 
 if TYPE_CHECKING:
     from ndfit.api import fit, parallel_fit_dask, select
-    from ndfit.errors import AllFitsFailed, ChangedInputError, CheckpointError, FitWarning, LoadError
+    from ndfit.errors import AllFitsFailed, ChangedInputError, CheckpointError, FitWarning, LoadError, UnreadableFile
     from ndfit.output.flags import decode_flags, disqualified
     from ndfit.output.result import FitResult
     from ndfit.output.selection import Selection
@@ -30,6 +30,7 @@ __all__ = [
     "Flag",
     "LoadError",
     "Selection",
+    "UnreadableFile",
     "__version__",
     "decode_flags",
     "disqualified",
@@ -52,6 +53,7 @@ _HOME = {
     "Flag": "ndfit.problem.types",
     "LoadError": "ndfit.errors",
     "Selection": "ndfit.output.selection",
+    "UnreadableFile": "ndfit.errors",
     "decode_flags": "ndfit.output.flags",
     "disqualified": "ndfit.output.flags",
     "fit": "ndfit.api",

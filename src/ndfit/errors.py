@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AllFitsFailed", "ChangedInputError", "CheckpointError", "FitWarning", "LoadError"]
+__all__ = ["AllFitsFailed", "ChangedInputError", "CheckpointError", "FitWarning", "LoadError", "UnreadableFile"]
 
 
 class FitWarning(UserWarning):
@@ -23,3 +23,7 @@ class LoadError(RuntimeError):
 
 class ChangedInputError(ValueError):
     """Data, weights, mask, coordinates or model are no longer those of the fit; the message says what to do."""
+
+
+class UnreadableFile(ValueError):
+    """The file is damaged, or is none that can be read here; the message says what is wrong with it."""

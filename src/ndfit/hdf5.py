@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.images import REAL, ImageError
+from ndfit.untrusted import reading
 
 __all__ = ["Dataset", "datasets_of", "find_dataset", "is_hdf5"]
 
@@ -119,11 +120,7 @@ def _open(path: Path) -> Iterator[Any]:
         import h5py
     except ModuleNotFoundError as error:
         raise ImageError(f"{path} is an HDF5 file, and needs h5py to be read: pip install 'ndfit[io]'.") from error
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read as an HDF5 file: {error}.") from error
-    with file:
+    with reading(path, "an HDF5 file", ImageError), h5py.File(path, "r") as file:
         yield file
 
 

@@ -6,6 +6,7 @@ what is wrong.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,14 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError
 
+from ndfit.errors import UnreadableFile
+from ndfit.headers import check_headers, fault_of_file, wcs_within_limits
+from ndfit.untrusted import read_unit, reading
+
 __all__ = [
     "REAL",
     "ImageError",
+    "check_image",
     "image_hdus",
     "mirror",
     "open_fits",
@@ -32,8 +38,12 @@ __all__ = [
 
 REAL = "biuf"  # kinds of numpy dtypes that can be fitted
 
+_MOST_COMPRESSED = 10_000  # times that an image may be larger than its file
+_IMAGES = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
+_SMALL = 2**28  # bytes that any file may claim
 
-class ImageError(Exception):
+
+class ImageError(UnreadableFile):
     """The input is not what can be fitted; the message is one sentence for the person who asked."""
 
 
@@ -43,38 +53,50 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
 
     Raises
     ------
-    ImageError
+    UnreadableFile
         The file is missing or unreadable, also where that shows while it is open.
     """
     if not path.exists():
         raise ImageError(f"There is no file {path}.")
     # Headers in the wild are repaired on reading, each with a warning of its own.
-    with warnings.catch_warnings(), _readable(path):
+    with warnings.catch_warnings(), reading(path, "a FITS file", ImageError, fault_of_file):
         warnings.simplefilter("ignore", AstropyWarning)
         with fits.open(path) as hdus:
+            check_headers(hdus)
             yield hdus
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, TypeError, fits.VerifyError) as error:
-        reason = str(error).strip().splitlines()[0].partition(". ")[0].rstrip(".")  # astropy adds advice on its calls
-        raise ImageError(f"{path} cannot be read as a FITS file: {reason}.") from error
 
 
 def image_hdus(hdus: fits.HDUList) -> list[Any]:
     """The HDUs that hold an image."""
-    return [hdu for hdu in hdus if hdu.is_image and hdu.header["NAXIS"] > 0]
+    return [hdu for hdu in hdus if isinstance(hdu, _IMAGES) and len(hdu.shape) > 0]
+
+
+def check_image(hdu: Any, path: Path) -> None:
+    """Check that there is something in an image, before it is read.
+
+    Raises
+    ------
+    ImageError
+        An axis has no length, or the file is far too small for what it says that it holds.
+    """
+    name = hdu.name or "image"
+    if 0 in hdu.shape:
+        raise ImageError(f"{path}[{name}] is empty: its shape is {hdu.shape}.")
+    claimed = math.prod(hdu.shape) * abs(int(hdu.header["BITPIX"])) // 8
+    if claimed > max(_SMALL, _MOST_COMPRESSED * path.stat().st_size):
+        raise ImageError(
+            f"{path}[{name}] is damaged: it states the shape {hdu.shape}, and the file has {path.stat().st_size} bytes."
+        )
 
 
 def wcs_of(hdu: Any, hdus: fits.HDUList) -> WCS | None:
     """The WCS of an image HDU, None where the header has none that can be used."""
+    if not wcs_within_limits(hdu.header):
+        return None
     try:
         wcs = WCS(hdu.header, fobj=hdus)
         wcs.wcs.set()
-    except (WcsError, ValueError, MemoryError):  # wcslib reports some bad headers as lack of memory
+    except Exception:  # wcslib and astropy raise many kinds for headers that make no sense
         return None
     return wcs if wcs.naxis == len(hdu.shape) else None
 
@@ -104,13 +126,14 @@ def unit_of(header: fits.Header) -> u.UnitBase | None:
 
 
 def unit_called(text: str) -> u.UnitBase | None:
-    """The unit of a name, None where it is not understood."""
+    """The unit of a name, None where it is not understood, or is one of logarithms (mag, dex)."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", u.UnitsWarning)  # spellings that the standard discourages
-            return u.Unit(text)
+            unit = read_unit(text)
     except ValueError:
         return None
+    return unit if isinstance(unit, u.UnitBase) else None
 
 
 def mirror(n_axes: int, axis: int) -> int:

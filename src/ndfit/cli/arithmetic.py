@@ -9,12 +9,14 @@ converted to that of the tied parameter; a number without one is in the units of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from astropy import units as u
 
-from ndfit.cli.errors import PointedError
+from ndfit.cli.errors import BadInput, PointedError
 from ndfit.cli.quantities import Amount, parse_unit
 from ndfit.cli.scanner import Scanner
 from ndfit.output.tie_text import ExpressionTie
@@ -23,6 +25,9 @@ __all__ = ["Node", "inlined", "parse_arithmetic", "tie_of"]
 
 _OPERATORS = "+, -, *, /, **"
 _LEVELS: tuple[tuple[str, ...], ...] = (("+", "-"), ("*", "/"))
+
+_MOST_OPERANDS = 100  # of one tie as it is typed
+_MOST_NODES = 400  # of a tie in which others are put in
 
 # What joins the parts of a unit such as km/s.
 _JOINTS = ("/", ".")
@@ -56,7 +61,10 @@ def tie_of(node: Node, unit: u.UnitBase | None, name: str) -> ExpressionTie:
     unit : of the tied parameter, None where it has none
     name : of the tied parameter, for messages
     """
-    return ExpressionTie(_written(node, unit, f"A number in the tie of '{name}'"))
+    try:
+        return ExpressionTie(_written(node, unit, f"A number in the tie of '{name}'"))
+    except ValueError as error:
+        raise BadInput(f"The tie of '{name}' cannot be used: {error}.") from error
 
 
 def parse_arithmetic(text: str, names: Callable[[str, str, int], str], known: tuple[str, ...]) -> Node:
@@ -84,7 +92,12 @@ def inlined(nodes: Mapping[str, Node], texts: Mapping[str, str]) -> dict[str, No
         Parameters are tied in a circle.
     """
 
+    counts: Counter[str] = Counter()
+
     def expand(node: Node, path: tuple[str, ...]) -> Node:
+        counts[path[0]] += 1
+        if counts[path[0]] > _MOST_NODES:
+            raise PointedError(f"The tie of '{path[0]}' is too long, with what it depends on.", texts[path[0]], 0)
         match node:
             case Operation(symbol, left, right):
                 return Operation(symbol, expand(left, path), expand(right, path))
@@ -139,7 +152,10 @@ class _Parser:
                 node = self._level(0)
             scanner.close()
             return node
+        scanner.count(1, "numbers and parameters", _MOST_OPERANDS)
         number = scanner.number()
+        if number is not None and not isfinite(float(number)):
+            scanner.fail("This number is too large.", scanner.position - len(number))
         if number is not None:
             return Constant(Amount(float(number), self._unit()))
         scanner.skip_blanks()

@@ -8,6 +8,7 @@ the command line, or such a file. Options that may be given several times are ta
 from __future__ import annotations
 
 import os
+import reprlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,11 +23,15 @@ from ndfit.cli.errors import BadInput, suggestion
 from ndfit.cli.words import reason
 from ndfit.engine.starting import ALSO
 from ndfit.run.checkpoint import OPTIONS, is_unused
+from ndfit.untrusted import shortened
 
 __all__ = ["check_output", "keep_beside", "load_into", "means_what_it_meant", "options_beside", "save"]
 
 # Of the run, not of the fit.
 _NOT_SAVED = frozenset({"config", "save_config", "overwrite", "quiet"})
+
+_LARGEST = 2**16  # bytes
+_LARGEST_NUMBER = 10**30
 
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
 
@@ -46,7 +51,7 @@ def load_into(context: click.Context, parameter: click.Parameter, path: Path | N
     defaults = {}
     for key, value in _read(path).items():
         if key not in keys:
-            raise BadInput(f"{path} has the key '{key}', which is no option. {suggestion(key, keys)}")
+            raise BadInput(f"{path} has the key '{shortened(key)}', which is no option. {suggestion(key, keys)}")
         defaults[str(keys[key].name)] = _as_option(path, key, value, keys[key])
     context.default_map = defaults
 
@@ -120,11 +125,17 @@ def check_output(path: Path | None, overwrite: bool) -> None:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise BadInput(f"{path} has more than {_LARGEST} bytes, which options do not need.")
+        return tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         raise BadInput(f"There is no file {path}.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(f"{path} cannot be read as TOML: {error}.") from error
+    except RecursionError:
+        raise BadInput(f"{path} cannot be read as TOML: it is nested too deep.") from None
+    except ValueError as error:
+        raise BadInput(f"{path} cannot be read as TOML: {shortened(str(error))}.") from error
 
 
 def _as_option(path: Path, key: str, value: Any, option: click.Parameter) -> Any:
@@ -134,17 +145,19 @@ def _as_option(path: Path, key: str, value: Any, option: click.Parameter) -> Any
         return [f"{name}={_text(path, key, entry)}" for name, entry in value.items()]
     if isinstance(value, list) and several:
         return [_text(path, key, entry) for entry in value]
-    return [_text(path, key, value)] if several else _plain(path, key, value)
-
-
-def _plain(path: Path, key: str, value: Any) -> Any:
-    return value if isinstance(value, bool) else _text(path, key, value)
+    if isinstance(value, bool) and isinstance(option, click.Option) and option.is_flag:
+        return value
+    return [_text(path, key, value)] if several else _text(path, key, value)
 
 
 def _text(path: Path, key: str, value: Any) -> str:
+    if isinstance(value, str) and "\0" in value:
+        raise BadInput(f"{path}: the text of '{key}' has a null character in it.")
+    if isinstance(value, int) and abs(value) >= _LARGEST_NUMBER:
+        raise BadInput(f"{path}: the number of '{key}' is too large.")
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
-    raise BadInput(f"{path}: '{key}' should be text or a number, got {value!r}.")
+    raise BadInput(f"{path}: '{key}' should be text or a number, got {reprlib.repr(value)}.")
 
 
 def _as_toml(value: Any) -> Any:

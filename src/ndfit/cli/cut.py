@@ -18,12 +18,13 @@ from ndfit.cli.errors import BadInput, PointedError
 from ndfit.cli.quantities import Amount, parse_range
 from ndfit.cli.world import World
 from ndfit.problem.types import Axes
+from ndfit.untrusted import shortened
 
 __all__ = ["Cut", "cut_out"]
 
 _ROUNDING = 1e-12
 
-_PIXELS = re.compile(r"\s*(\d*)\s*:\s*(\d*)\s*$")
+_PIXELS = re.compile(r"\s*(\d{0,15})\s*:\s*(\d{0,15})\s*$")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def _regions(text: str, axes: Axes) -> list[slice]:
     shape = axes.iterating_shape
     if len(parts) != len(shape):
         raise BadInput(
-            f"--region expects {len(shape)} ranges of pixels, one for each axis of the positions {shape}, got '{text}'."
+            f"--region expects {len(shape)} ranges of pixels, one for each axis of the positions {shape}, got "
+            f"'{shortened(text)}'."
         )
     slices, position = [], 0
     for part, size in zip(parts, shape, strict=True):
@@ -113,7 +115,7 @@ def _regions(text: str, axes: Axes) -> list[slice]:
 def _windows(text: str, n_axes: int) -> list[tuple[Amount | None, Amount | None]]:
     parts = text.split(",")
     if len(parts) != n_axes:
-        raise BadInput(f"--window expects {n_axes} range(s), one for each input of the model, got '{text}'.")
+        raise BadInput(f"--window expects {n_axes} range(s), one for each input of the model, got '{shortened(text)}'.")
     starts = np.cumsum([0, *(len(part) + 1 for part in parts)])
     return [parse_range(part, text, int(start)) for part, start in zip(parts, starts, strict=False)]
 

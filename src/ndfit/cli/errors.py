@@ -15,6 +15,9 @@ __all__ = ["FIT_FAILED", "INTERRUPTED", "WRONG_INPUT", "BadInput", "FitFailed", 
 
 FIT_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
+_AROUND = 70  # characters of a text that are shown on either side of the one that is pointed at
+_MOST_KNOWN = 60  # names that are listed
+
 
 class BadInput(click.ClickException):
     """The input cannot be used; found before any fit starts."""
@@ -40,9 +43,12 @@ class PointedError(BadInput):
 
     def __init__(self, message: str, text: str, position: int) -> None:
         self.sentence, self.text, self.position = message, text, position
-        # A tab or line break would move the caret away from its character.
-        line = "".join(" " if character.isspace() else character for character in text)
-        super().__init__(f"{message}\n  {line}\n  {' ' * position}^")
+        begin, end = max(0, position - _AROUND), position + _AROUND
+        # A tab, a line break or an escape sequence would move the caret away from its character.
+        line = "".join(character if character.isprintable() else " " for character in text[begin:end])
+        before, after = "..." if begin else "", "..." if end < len(text) else ""
+        caret = " " * (len(before) + position - begin) + "^"
+        super().__init__(f"{message}\n  {before}{line}{after}\n  {caret}")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -52,4 +58,5 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     close = [folded[match] for match in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
     if close:
         return f"Did you mean {' or '.join(close)}?"
-    return f"There is {', '.join(known)}." if known else "There is none."
+    more = ", ..." if len(known) > _MOST_KNOWN else ""
+    return f"There is {', '.join(known[:_MOST_KNOWN])}{more}." if known else "There is none."

@@ -24,6 +24,7 @@ from ndfit.cli.errors import PointedError, suggestion
 from ndfit.cli.quantities import Amount, parse_amount
 from ndfit.cli.scanner import Scanner
 from ndfit.graph.catalogue import fittable_classes
+from ndfit.untrusted import shortened
 
 __all__ = ["Expression", "parse_expression"]
 
@@ -41,6 +42,9 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 
 # Whole numbers that polynomials are made with.
 _STRUCTURAL = ("degree", "x_degree", "y_degree")
+
+# More take astropy, and what looks at its models, longer than anybody waits before a fit.
+_MOST_MODELS, _MOST_PARAMETERS = 100, 1000
 
 _VALUE_END = re.compile(r"[,()]")
 
@@ -214,7 +218,7 @@ def _operand(scanner: Scanner) -> _Leaf | _Binary:
         scanner.position = position
         scanner.fail(f"Expected a model, found {scanner.found()}.{number}")
     if name not in _classes():
-        scanner.fail(f"There is no model '{name}'. {suggestion(name, _classes())}", position)
+        scanner.fail(f"There is no model '{shortened(name)}'. {suggestion(name, _classes())}", position)
     return _call(scanner, name, position)
 
 
@@ -239,7 +243,9 @@ def _call(scanner: Scanner, name: str, position: int) -> _Leaf:
     for key in structural:
         if key not in structure:
             scanner.fail(f"{name} needs its {key}: {name}({key}=2).", position)
+    scanner.count(1, "models", _MOST_MODELS, position)
     names = kind(**structure).param_names
+    scanner.count(len(names), "parameters", _MOST_PARAMETERS, position)
     for key, (_, at) in values.items():
         if key not in names:
             scanner.fail(f"{name} has no parameter '{key}'. {suggestion(key, names)}", at)

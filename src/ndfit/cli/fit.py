@@ -18,6 +18,7 @@ from ndfit.cli.job import prepare_job, tell
 from ndfit.cli.options import fit_options
 from ndfit.cli.outputs import check_outputs, write_outputs
 from ndfit.cli.settings import Settings
+from ndfit.cli.terminal import say
 from ndfit.cli.words import in_words_of_the_command
 
 __all__ = ["fit"]
@@ -39,7 +40,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
         save(save_config, context, settings.overwrite)
     keep_beside(settings.keywords["checkpoint"], context)
     if not settings.quiet:
-        click.echo(job.headline)
+        say(job.headline)
         tell(job.notes)
     began = time.perf_counter()
     try:
@@ -47,12 +48,12 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
         seconds = time.perf_counter() - began
         outputs = list(write_outputs(settings, result))
     except KeyboardInterrupt:
-        click.echo(f"Interrupted: {_what_is_left(settings)}", err=True)
+        say(f"Interrupted: {_what_is_left(settings)}", err=True)
         context.exit(INTERRUPTED)
     if not settings.quiet:
-        click.echo(in_words_of_the_command(result.summary()))
-        click.echo(f"Fitted in {seconds:.1f} s.")
-        click.echo("\n".join(f"Written: {path}" for path in outputs) or _NOTHING)
+        say(in_words_of_the_command(result.summary()))
+        say(f"Fitted in {seconds:.1f} s.")
+        say("\n".join(f"Written: {path}" for path in outputs) or _NOTHING)
 
 
 def _what_is_left(settings: Settings) -> str:

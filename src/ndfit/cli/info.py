@@ -13,7 +13,10 @@ from typing import Any
 import click
 
 from ndfit.cli.results import open_result
+from ndfit.cli.terminal import say
 from ndfit.cli.words import in_words_of_the_command
+from ndfit.output.units_text import unit_words
+from ndfit.untrusted import printable
 
 __all__ = ["info"]
 
@@ -24,9 +27,8 @@ def info(results: Path) -> None:
     """Say what is in RESULTS, a file that `ndfit fit --out` wrote."""
     result = open_result(results)
     record = result.record
-    click.echo("\n".join(_facts(record)))
-    click.echo("\n".join(_parameter_lines(record["parameters"])))
-    click.echo(in_words_of_the_command(result.summary()))
+    say("\n".join(map(printable, (*_facts(record), *_parameter_lines(record["parameters"])))))
+    say(in_words_of_the_command(result.summary()))
 
 
 def _facts(record: Mapping[str, Any]) -> Iterable[str]:
@@ -34,9 +36,9 @@ def _facts(record: Mapping[str, Any]) -> Iterable[str]:
     yield f"Model     {record['model']['expression']}"
     if source is not None:
         yield f"Data      {source['name']}, SHA-256 {source['sha256'][:16]}..."
-    yield f"Shape     {tuple(data['shape'])} {data['unit'] or ''}".rstrip()
+    yield f"Shape     {tuple(data['shape'])} {unit_words(data['unit'])}".rstrip()
     yield f"Fitted    along axes {record['axes']['fitting_axes']}"
-    yield f"Made      {record['date']} by ndfit {record['versions']['ndfit']}"
+    yield f"Made      {record['date']} by ndfit {record['versions'].get('ndfit', '')}".rstrip()
     yield f"Engine    {record['engine']['name']}: {record['engine']['reason']}"
     if record["map_wcs"]:
         yield f"WCS       none: {record['map_wcs']}"
@@ -50,7 +52,7 @@ def _parameter_lines(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
             constraint = f"tied: {next(iter(row['tied'].values()))}"
         else:
             constraint = f"from {_limit(row['lower'])} to {_limit(row['upper'])}"
-        yield f"  {row['name']:<16} {row['unit'] or '':<16} {constraint}".rstrip()
+        yield f"  {row['name']:<16} {unit_words(row['unit']):<16} {constraint}".rstrip()
 
 
 def _limit(recorded: float | str) -> str:

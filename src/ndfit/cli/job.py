@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import click
 from astropy import units as u
 
 import ndfit
@@ -25,6 +24,7 @@ from ndfit.cli.quantities import parse_unit
 from ndfit.cli.samples import Samples, gather
 from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, open_source
+from ndfit.cli.terminal import say
 from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
 from ndfit.engine.starting import ALSO
@@ -162,7 +162,7 @@ def _plain_note(world: World, data_unit: u.UnitBase | None) -> str:
 def tell(notes: Iterable[str]) -> None:
     """Notes on standard error."""
     for note in notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
 
 
 @contextmanager

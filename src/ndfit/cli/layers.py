@@ -22,9 +22,12 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from ndfit.cli.errors import BadInput, suggestion
+from ndfit.errors import UnreadableFile
 from ndfit.hdf5 import datasets_of, find_dataset, is_hdf5
-from ndfit.images import REAL, ImageError, image_hdus, open_fits, unit_called, wcs_of
+from ndfit.headers import readable_cards
+from ndfit.images import REAL, ImageError, check_image, image_hdus, open_fits, unit_called, wcs_of
 from ndfit.run.chunked import lazily
+from ndfit.untrusted import reading
 
 __all__ = ["Layer", "open_layer", "split_reference"]
 
@@ -32,6 +35,7 @@ _REFERENCE = re.compile(
     r"(?P<path>.+\.(?:(?:fits|fit|fts)(?:\.gz)?|h5|hdf5|hdf|he5|nc))(?:\[(?P<name>[^\]]+)\])?$", re.IGNORECASE
 )
 _MOST_TOLD = 12
+_DIGITS = 9  # of the number of an HDU
 _TABLES = (fits.BinTableHDU, fits.TableHDU)
 
 
@@ -44,14 +48,14 @@ class Layer:
     path, name : where it stands
     values : real numbers, a map of the file or a dask array where these are possible
     unit_text : unit as it is stated, empty where none is
-    header, wcs : of an image HDU; else None
+    cards, wcs : of the header of an image HDU; else None
     """
 
     path: Path
     name: str
     values: Any
     unit_text: str
-    header: fits.Header | None = None
+    cards: Mapping[str, Any] | None = None
     wcs: WCS | None = None
 
     @property
@@ -80,8 +84,8 @@ def open_layer(path: Path, name: str | None, n_axes: int) -> Layer:
     """
     try:
         layer = (_from_hdf5 if is_hdf5(path) else _from_fits)(path, name, n_axes)
-    except ImageError as error:
-        raise BadInput(str(error)) from error
+    except UnreadableFile as error:
+        raise BadInput(str(error) if str(error).endswith((".", "?")) else f"{error}.") from error
     if layer.values.dtype.kind not in REAL:
         raise BadInput(f"{path}[{layer.name}] holds {layer.values.dtype}, and real numbers are needed.")
     return layer
@@ -114,7 +118,7 @@ def _from_table(hdus: fits.HDUList, path: Path, name: str) -> Layer:
 def _hdu(hdus: fits.HDUList, name: str) -> Any:
     """The HDU of a name or number; None where there is none."""
     if name.isdecimal():
-        return hdus[int(name)] if int(name) < len(hdus) else None
+        return hdus[int(name)] if len(name) <= _DIGITS and int(name) < len(hdus) else None
     return hdus[name] if name.upper() in [hdu.name.upper() for hdu in hdus] else None
 
 
@@ -125,15 +129,16 @@ def _those_there(name: str, hdus: fits.HDUList) -> str:
 
 
 def _image(hdu: Any, hdus: fits.HDUList, path: Path) -> Layer:
-    header = hdu.header.copy()
-    unit = str(header.get("BUNIT", "")).strip()
-    return Layer(path, hdu.name or str(hdus.index(hdu)), hdu.data, unit, header, wcs_of(hdu, hdus))
+    check_image(hdu, path)
+    cards = readable_cards(hdu.header)
+    unit = str(cards.get("BUNIT", "")).strip()
+    return Layer(path, hdu.name or str(hdus.index(hdu)), hdu.data, unit, cards, wcs_of(hdu, hdus))
 
 
 def _column(hdu: Any, path: Path, table: str, name: str) -> Layer:
-    known = {column.name.lower(): column for column in hdu.columns}
+    known = {column.name.lower(): column for column in hdu.columns if column.name}
     if name.lower() not in known:
-        raise ImageError(f"The table {table} of {path} has no column '{name}'. {suggestion(name, hdu.columns.names)}")
+        raise ImageError(f"The table {table} of {path} has no column '{name}'. {suggestion(name, known)}")
     column = known[name.lower()]
     return Layer(path, f"{table}/{column.name}", hdu.data[column.name], str(column.unit or "").strip())
 
@@ -162,8 +167,11 @@ def _from_hdf5(path: Path, name: str | None, n_axes: int) -> Layer:
     dataset = find_dataset(path, name)
     if dataset is None:
         raise ImageError(_no_dataset(path, name))
+    if 0 in dataset.shape:
+        raise ImageError(f"{path}[{name}] is empty: its shape is {dataset.shape}.")
     whole = dataset.offset is not None and dataset.dtype.kind in REAL
-    values = dataset.mapped() if whole else lazily(dataset, dataset.chunks)
+    with reading(path, "an HDF5 file"):
+        values = dataset.mapped() if whole else lazily(dataset, dataset.chunks)
     return Layer(path, name, values, dataset.unit)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from ndfit import __version__
+from ndfit.cli.terminal import speaking
 
 __all__ = ["main"]
 
@@ -40,6 +41,14 @@ Exit codes: 0 all went well, 1 the fit failed, 2 the input cannot be used, 130 i
 
 class _LazyGroup(click.Group):
     """A group that imports a command when it is called for."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        with speaking():
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with speaking():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

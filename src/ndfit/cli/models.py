@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from ndfit.cli.errors import BadInput, suggestion
+from ndfit.cli.terminal import say
 from ndfit.graph.catalogue import CatalogueRow, fittable_classes, row_of
 
 __all__ = ["models"]
@@ -23,9 +24,9 @@ def models(names: tuple[str, ...]) -> None:
             raise BadInput(f"There is no model '{name}'. {suggestion(name, classes)}")
     shown = [row_of(classes[name]) for name in names or classes]
     width = max(len(row.name) for row in shown)
-    click.echo(f"{'model':<{width}}  inputs  compiles  linear parameters")
+    say(f"{'model':<{width}}  inputs  compiles  linear parameters")
     for row in shown:
-        click.echo(_line(row, width))
+        say(_line(row, width))
 
 
 def _line(row: CatalogueRow, width: int) -> str:

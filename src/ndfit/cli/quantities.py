@@ -12,6 +12,7 @@ from astropy import units as u
 
 from ndfit.cli.errors import BadInput, PointedError
 from ndfit.cli.scanner import NUMBER
+from ndfit.untrusted import read_unit, shortened
 
 __all__ = ["Amount", "parse_amount", "parse_range", "parse_unit"]
 
@@ -60,12 +61,16 @@ def parse_unit(text: str, whole: str | None = None, position: int = 0) -> u.Unit
     ----------
     whole, position : the text that it is part of, and where, for the error
     """
+    whole = text if whole is None else whole
     try:
-        return u.Unit(text)
-    except (ValueError, TypeError) as error:
+        unit = read_unit(text)
+    except ValueError as error:
         reason = re.search(r"Did you mean .*?\?", str(error))
         hint = f" {reason.group()}" if reason else ""
-        raise PointedError(f"'{text}' is not a unit.{hint}", text if whole is None else whole, position) from None
+        raise PointedError(f"'{shortened(text)}' is not a unit.{hint}", whole, position) from None
+    if not isinstance(unit, u.UnitBase):
+        raise PointedError(f"'{text}' is a logarithm, and fits are made of numbers in proportion.", whole, position)
+    return unit
 
 
 def parse_amount(text: str, whole: str | None = None, position: int = 0) -> Amount:

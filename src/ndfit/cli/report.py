@@ -15,6 +15,7 @@ from ndfit.cli.fit import fit
 from ndfit.cli.job import prepare_job
 from ndfit.cli.results import open_result
 from ndfit.cli.settings import Settings
+from ndfit.cli.terminal import say
 
 __all__ = ["report"]
 
@@ -33,7 +34,7 @@ def report(results: Path, out: Path, config: Path | None, overwrite: bool) -> No
     check_output(out, overwrite)
     given = {} if config is None else prepare_job(_settings(config)).inputs
     open_result(results, **given).report(out, overwrite=overwrite)
-    click.echo(f"Written: {out}")
+    say(f"Written: {out}")
 
 
 def _settings(config: Path) -> Settings:

@@ -7,6 +7,7 @@ the character.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -21,6 +22,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(NUMBER)
 _BLANKS = re.compile(r"\s*")
 _MAX_DEPTH = 50
+_LONGEST = 10_000
 
 
 class Scanner:
@@ -30,6 +32,9 @@ class Scanner:
         self.text = text
         self.position = 0
         self._depth = 0
+        self._counts: Counter[str] = Counter()
+        if len(text) > _LONGEST:
+            self.fail(f"A text of {len(text)} characters is not read; {_LONGEST} are the most.", _LONGEST)
 
     def fail(self, message: str, position: int | None = None) -> NoReturn:
         """Raise an error that points at `position`, or at where reading has got to."""
@@ -71,6 +76,12 @@ class Scanner:
             self.fail(f"The expression is nested more than {_MAX_DEPTH} deep.")
         yield
         self._depth -= 1
+
+    def count(self, number: int, what: str, most: int, position: int | None = None) -> None:
+        """Count what is read, which takes time later on, up to a number that no person types."""
+        self._counts[what] += number
+        if self._counts[what] > most:
+            self.fail(f"The expression has more than {most} {what}.", position)
 
     def close(self) -> None:
         """Read the closing parenthesis."""

@@ -10,22 +10,22 @@ are dropped, the last ones first, while more than two axes of positions are left
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
 from astropy.wcs import WCS
 
 from ndfit.cli.errors import BadInput, PointedError
 from ndfit.cli.layers import open_layer, split_reference
 from ndfit.cli.quantities import Amount, parse_amount
-from ndfit.images import mirror, spectral_axis, without_axis
+from ndfit.images import mirror, spectral_axis, unit_called, without_axis
 from ndfit.problem.samples import place
 from ndfit.problem.types import Axes
+from ndfit.untrusted import shortened
 
 __all__ = ["Plane", "Source", "amount_or_plane", "open_plane", "open_source", "placed"]
 
@@ -107,12 +107,12 @@ def open_source(path: Path, hdu: str | None, axes: str | None, n_inputs: int, wi
             f"{path}[{layer.name}] has {ndim} axes {layer.values.shape}, and the model needs {n_inputs} to be fitted "
             "along."
         )
-    stated = _stated_units(layer.header, ndim)
+    stated = _stated_units(layer.cards, ndim)
     source = Source(path, layer.name, layer.values, layer.unit, layer.wcs, stated)
     if layer.unit_text and layer.unit is None:
         source = source.noting(f"The data unit {layer.unit_text!r} is not understood and is left out; see --data-unit.")
     fitting, notes = _fitting_axes(source, axes, n_inputs)
-    return _without_surplus(_with_coordinates(replace(source, fitting=fitting).noting(*notes), layer.header, with_wcs))
+    return _without_surplus(_with_coordinates(replace(source, fitting=fitting).noting(*notes), layer.cards, with_wcs))
 
 
 def open_plane(reference: str, source: Source) -> Plane:
@@ -156,18 +156,10 @@ def amount_or_plane(text: str, source: Source) -> Amount | Plane:
         return open_plane(text, source)
 
 
-def _stated_units(header: fits.Header | None, ndim: int) -> tuple[u.UnitBase | None, ...]:
+def _stated_units(cards: Mapping[str, Any] | None, ndim: int) -> tuple[u.UnitBase | None, ...]:
     """Units as the header has them; a WCS changes them to SI."""
-    if header is None:
-        return (None,) * ndim
-    units = []
-    for axis in range(ndim):
-        text = str(header.get(f"CUNIT{mirror(ndim, axis) + 1}", "")).strip()
-        try:
-            units.append(u.Unit(text) if text else None)
-        except ValueError:
-            units.append(None)
-    return tuple(units)
+    texts = (str((cards or {}).get(f"CUNIT{mirror(ndim, axis) + 1}", "")).strip() for axis in range(ndim))
+    return tuple(unit_called(text) if text else None for text in texts)
 
 
 def _fitting_axes(source: Source, axes: str | None, n_inputs: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -187,7 +179,9 @@ def _typed_axes(text: str, shape: Sequence[int], n_inputs: int) -> tuple[int, ..
     try:
         axes = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise BadInput(f"--axes expects whole numbers separated by commas, such as 0 or -1,-2, got '{text}'.") from None
+        raise BadInput(
+            f"--axes expects whole numbers separated by commas, such as 0 or -1,-2, got '{shortened(text)}'."
+        ) from None
     if len(axes) != n_inputs:
         raise BadInput(f"The model has {n_inputs} inputs, and --axes names {len(axes)} axes.")
     if not all(-len(shape) <= axis < len(shape) for axis in axes):
@@ -198,16 +192,16 @@ def _typed_axes(text: str, shape: Sequence[int], n_inputs: int) -> tuple[int, ..
     return positive
 
 
-def _with_coordinates(source: Source, header: fits.Header | None, with_wcs: bool) -> Source:
+def _with_coordinates(source: Source, cards: Mapping[str, Any] | None, with_wcs: bool) -> Source:
     """Leave the WCS out where it says nothing of the fitting axes."""
     if not with_wcs:
         return replace(source, wcs=None, stated_units=(None,) * source.data.ndim)
     ndim = source.data.ndim
-    if header is None:
+    if cards is None:
         return source.noting("No coordinates come with the data: they are pixels, counted from 0; see --world.")
     if source.wcs is None:
         return source.noting("The header has no WCS that can be read: the coordinates are pixels, counted from 0.")
-    known = {key for key in header if str(header[key]).strip()}
+    known = {keyword for keyword, value in cards.items() if str(value).strip()}
     for axis in source.fitting:
         number = mirror(ndim, axis) + 1
         if not known & {f"{card}{number}" for card in _AXIS_CARDS}:

@@ -5,7 +5,7 @@ Flows in: messages that name arguments of `ndfit.fit`. Flows out: the same with 
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 __all__ = ["in_words_of_the_command", "reason", "sentence"]
 
@@ -39,5 +39,5 @@ def reason(error: Exception) -> str:
 def sentence(error: Exception) -> str:
     """An error as a sentence."""
     text = in_words_of_the_command(reason(error)).rstrip(".")
-    names_a_file = Path(text.partition(" ")[0]).exists()
+    names_a_file = os.path.exists(text.partition(" ")[0])  # pathlib raises where it is too long for a name
     return f"{text}." if names_a_file else f"{text[:1].upper()}{text[1:]}."

@@ -19,8 +19,8 @@ from ndfit.demo.cube import Cube, read_cube
 from ndfit.demo.maps import write_maps
 from ndfit.demo.start import Start, start_from_spectrum, start_of_synthetic
 from ndfit.demo.synthetic import synthetic_cube
-from ndfit.errors import AllFitsFailed, FitWarning
-from ndfit.images import ImageError
+from ndfit.errors import AllFitsFailed, FitWarning, UnreadableFile
+from ndfit.untrusted import printable
 
 try:
     from ndfit.demo.pictures import draw
@@ -46,16 +46,16 @@ def main(cube: Path | None, out: Path) -> None:
         else:
             measured = read_cube(cube)
             run(measured, start_from_spectrum(measured), out)
-    except (ImageError, AllFitsFailed, OSError) as error:
-        raise BadInput(str(error)) from error
+    except (UnreadableFile, AllFitsFailed, OSError) as error:
+        raise BadInput(f"{printable(str(error), keep=chr(10)).rstrip('.')}.") from error
 
 
 def run(cube: Cube, start: Start, out: Path) -> None:
     """Fit without and with bounds, write and draw the results, and say where they are and how long it took."""
     n_fits = cube.spectra[0].size
-    click.echo(f"{cube.name}: {cube.data.shape}, {n_fits} spectra along axis {cube.axis}")
+    click.echo(f"{printable(cube.name)}: {cube.data.shape}, {n_fits} spectra along axis {cube.axis}")
     for note in cube.notes:
-        click.echo(f"  Note: {note}")
+        click.echo(f"  Note: {printable(note)}")
     began = time.perf_counter()
     free = _fit(cube, start.model, "without bounds")
     low, high = start.bounds

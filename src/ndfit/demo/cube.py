@@ -16,7 +16,17 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from ndfit.images import ImageError, image_hdus, mirror, open_fits, spectral_axis, unit_of, wcs_of, without_axis
+from ndfit.images import (
+    ImageError,
+    check_image,
+    image_hdus,
+    mirror,
+    open_fits,
+    spectral_axis,
+    unit_of,
+    wcs_of,
+    without_axis,
+)
 
 __all__ = ["Cube", "read_cube"]
 
@@ -82,6 +92,7 @@ def _first_cube(hdus: fits.HDUList, path: Path) -> Any:
     images = image_hdus(hdus)
     for hdu in images:
         if len(hdu.shape) >= 3 and sum(length > 1 for length in hdu.shape) <= 3:
+            check_image(hdu, path)
             return hdu
     found = ", ".join(f"{hdu.name or 'image'} {hdu.shape}" for hdu in images) or "no image at all"
     raise ImageError(f"{path} is not a cube: it needs an image with three axes (others of length 1), and has {found}.")

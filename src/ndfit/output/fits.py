@@ -19,6 +19,9 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ndfit.atomic import refuse_existing, replacing
+from ndfit.errors import UnreadableFile
+from ndfit.headers import check_headers
+from ndfit.output.check import check_contents, check_layer, record_of_text
 from ndfit.output.fits_wcs import wcs_cards, wcs_of_header
 from ndfit.output.layers import KINDS, Contents, Key, Layer
 from ndfit.output.tables import flag_table, status_table
@@ -186,7 +189,7 @@ def read_fits(path: Path) -> Contents:
 
     Raises
     ------
-    ValueError
+    UnreadableFile
         A FITS file that is none of ndfit's.
 
     Warns
@@ -195,11 +198,12 @@ def read_fits(path: Path) -> Contents:
         The checksum of an image or table is not the one that was written.
     """
     with fits.open(path, memmap=False, checksum=True) as hdus:
+        check_headers(hdus)
         if "NDFITLAY" not in hdus[0].header or _RECORD not in hdus:
-            raise ValueError(f"{path} is a FITS file, but not one of ndfit's results: it has no record of a fit")
-        lines = hdus[_RECORD].data["JSON"]
-        record = json.loads("".join(lines))
+            raise UnreadableFile(f"{path} is a FITS file, but not one of ndfit's results: it has no record of a fit")
+        record = record_of_text("".join(hdus[_RECORD].data["JSON"]))
         contents = Contents(record, _read_layers(hdus, record), _read_messages(hdus))
+        check_contents(contents)
         return replace(contents, map_wcs=_read_wcs(hdus, record))
 
 
@@ -211,6 +215,7 @@ def _read_layers(hdus: fits.HDUList, record: Mapping[str, Any]) -> dict[Key, Lay
             values = np.asarray(hdu.data, dtype=hdu.data.dtype.newbyteorder("="))
             parameter = hdu.header.get(_PARAMETER, "")
             layer = Layer(hdu.header[_KIND], parameter, values[..., 0] if scalar and values.ndim == 1 else values)
+            check_layer(layer.key, layer.values.shape, layer.values.dtype, record)
             layers[layer.key] = layer
     return layers
 

@@ -17,6 +17,7 @@ from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError, WCSHDO
 from astropy.wcs.wcs import WCSHDO_P17, WCSHDO_SIP
 
 from ndfit.caught import warnings_put_back
+from ndfit.headers import wcs_within_limits
 
 __all__ = ["NOT_IN_FITS", "wcs_cards", "wcs_of_header"]
 
@@ -55,7 +56,7 @@ def wcs_cards(wcs: Any, shape: tuple[int, ...], extra_axes: int = 0) -> tuple[fi
 
 def wcs_of_header(header: fits.Header, shape: tuple[int, ...]) -> WCS | None:
     """WCS of a header that `wcs_cards` made, of an image of that shape; None where it has none."""
-    if "CTYPE1" not in header and "CRVAL1" not in header:
+    if ("CTYPE1" not in header and "CRVAL1" not in header) or not wcs_within_limits(header):
         return None
     with warnings_put_back():
         warnings.simplefilter("ignore", AstropyWarning)

@@ -35,6 +35,11 @@ _NOT_ARGUMENTS = frozenset(
     {"self", "name", "meta", "n_models", "model_set_axis", "bounds", "fixed", "tied", "cov_matrix"}
 )
 _SOURCE_LENGTH = 400
+_GIVE_IT = "give the model that was fitted, ndfit.read(path, model=...)"
+
+# Of what is made from a record: above these, astropy takes seconds, or the memory of a machine.
+_MOST_MODELS = 500  # in a tree, compounds among them
+_LARGEST_SIZE = 100  # a degree, a number of inputs
 
 
 class CannotRebuild(ValueError):
@@ -73,9 +78,8 @@ def _describe_leaf(model: Model) -> dict[str, Any]:
     if vars(models).get(cls.__name__) is not cls:
         return {"custom": cls.__name__, "module": str(cls.__module__)}
     arguments = {}
-    for name, argument in inspect.signature(cls.__init__).parameters.items():
-        is_variable = argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
-        if is_variable or name in _NOT_ARGUMENTS or name in model.param_names or not hasattr(model, name):
+    for name in _argument_names(cls):
+        if name in model.param_names or not hasattr(model, name):
             continue
         try:
             arguments[name] = exact(getattr(model, name))
@@ -121,28 +125,71 @@ def build(tree: Mapping[str, Any]) -> Model:
     Raises
     ------
     CannotRebuild
-        A class that is not astropy's, an operator that is not in the table, arguments the class does not take.
+        A class that is not astropy's, an operator that is not in the table, arguments the class does not take, more
+        models or larger numbers than a model of a person's has.
     """
+    if _count(tree) > _MOST_MODELS:
+        raise CannotRebuild(f"a compound of more than {_MOST_MODELS} models is not made from a record: {_GIVE_IT}")
+    try:
+        return _build(tree)
+    except CannotRebuild:
+        raise
+    except Exception as error:  # of a tree that was changed, or by a class of astropy's that objects to its arguments
+        raise CannotRebuild(f"the model cannot be made from the record: {type(error).__name__}: {error}") from error
+
+
+def _count(tree: Any) -> int:
+    """How many models are in a tree."""
+    count, waiting = 0, [tree]
+    while waiting:
+        node = waiting.pop()
+        count += 1
+        waiting += [node[side] for side in ("left", "right") if isinstance(node, Mapping) and side in node]
+    return count
+
+
+def _build(tree: Mapping[str, Any]) -> Model:
     if "operator" in tree:
         model = _build_compound(tree)
     else:
         cls = _class_of(tree)
-        try:
-            model = cls(**{name: parse_exact(value) for name, value in tree["arguments"].items()})
-        except (TypeError, ValueError) as error:
-            raise CannotRebuild(f"astropy's {tree['class']} cannot be made from the record: {error}") from error
+        model = cls(**{name: _argument(cls, name, value) for name, value in tree["arguments"].items()})
     if "name" in tree:
-        model.name = tree["name"]
+        model.name = str(tree["name"])
     return model
 
 
+def _argument(cls: type, name: str, value: Any) -> Any:
+    """An argument of a class that is none of its parameters; its numbers may be sizes of what it makes."""
+    if name not in _argument_names(cls):
+        raise CannotRebuild(f"astropy's {cls.__name__} has no argument {name!r} that a record could hold")
+    if isinstance(value, int) and abs(value) > _LARGEST_SIZE:
+        raise CannotRebuild(
+            f"{name}={value} of {cls.__name__} is beyond {_LARGEST_SIZE}, and not made from a record: {_GIVE_IT}"
+        )
+    return parse_exact(value)
+
+
+def _argument_names(cls: type) -> tuple[str, ...]:
+    """What a class takes beside its parameters, and beside what every model takes."""
+    parameters = getattr(cls, "param_names", ())
+    own = parameters if isinstance(parameters, tuple) else ()
+    return tuple(
+        name
+        for name, argument in inspect.signature(cls.__init__).parameters.items()  # type: ignore[misc]
+        if argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+        and name not in _NOT_ARGUMENTS
+        and name not in own
+    )
+
+
 def _build_compound(tree: Mapping[str, Any]) -> Model:
-    left = build(tree["left"])
+    left = _build(tree["left"])
     if tree["operator"] == "fix_inputs":
         return fix_inputs(left, {parse_exact(key): parse_exact(value) for key, value in tree["inputs"]})
     if tree["operator"] not in _OPERATORS:
         raise CannotRebuild(f"the record has an operator {tree['operator']!r} that is not one of astropy's")
-    return _OPERATORS[tree["operator"]](left, build(tree["right"]))
+    return _OPERATORS[tree["operator"]](left, _build(tree["right"]))
 
 
 def _class_of(tree: Mapping[str, Any]) -> type:
@@ -169,7 +216,7 @@ def why_not_rebuilt(model: Model, tree: Mapping[str, Any]) -> str:
         return str(reason)
     same_names = again.param_names == model.param_names and again.n_inputs == model.n_inputs
     if not same_names or not np.array_equal(_sample(model, model), _sample(again, model), equal_nan=True):
-        return "the model made from the record differs: give the model that was fitted, ndfit.read(path, model=...)"
+        return f"the model made from the record differs: {_GIVE_IT}"
     return ""
 
 

@@ -59,14 +59,15 @@ class Call:
     versions : package -> version
     date : when the fit was made
     source : of the data, None where it was not told
-    data : of a result that was read from a file, what the file says of the data
+    read : of a result that was read from a file, what the file says of data, model and parameters; a file may hold
+        neither data nor model
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
     source: Mapping[str, Any] | None = None
-    data: Mapping[str, Any] | None = None
+    read: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Call:
@@ -75,9 +76,10 @@ class Call:
         return cls(options, _versions(), datetime.now(UTC).isoformat(timespec="seconds"))
 
     @classmethod
-    def read(cls, record: Mapping[str, Any]) -> Call:
+    def of_record(cls, record: Mapping[str, Any]) -> Call:
         """The call that a record tells of."""
-        return cls(*(record[name] for name in ("options", "versions", "date", "source", "data")))
+        read = {name: record[name] for name in ("data", "model", "parameters")}
+        return cls(record["options"], record["versions"], record["date"], record["source"], read)
 
     def with_source(self, path: Any) -> Call:
         """The same with the file that the data came from; None leaves what is known."""
@@ -93,7 +95,7 @@ def record_of(
     ----------
     unchanged : the data are still those that were fitted, so that their checksums are those of the fit
     """
-    tree = describe(problem.original)
+    described = call.read or _describe(problem, unchanged)
     return {
         "layout": LAYOUT,
         "engine": {"name": engine, "reason": reason},
@@ -101,20 +103,26 @@ def record_of(
         "versions": dict(call.versions),
         "date": call.date,
         "source": call.source,
-        "data": _describe_data(problem, unchanged) if call.data is None else call.data,
+        "data": described["data"],
         "axes": {"fitting_axes": list(problem.axes.fitting), "maps": list(problem.axes.iterating_shape)},
         "absolute_sigma": absolute_sigma,
         "filter_non_finite": problem.filter_non_finite,
-        "model": {
-            "expression": expression(tree),
-            "tree": tree,
-            "not_rebuilt": why_not_rebuilt(problem.original, tree),
-            "domains": _domains(problem),
-            "transform": exact(problem.transform),
-        },
-        "parameters": _parameters(problem),
+        "model": described["model"],
+        "parameters": described["parameters"],
         "map_wcs": problem.map_wcs_note,
     }
+
+
+def _describe(problem: FitProblem, unchanged: bool) -> dict[str, Any]:
+    tree = describe(problem.original)
+    model = {
+        "expression": expression(tree),
+        "tree": tree,
+        "not_rebuilt": why_not_rebuilt(problem.original, tree),
+        "domains": _domains(problem),
+        "transform": exact(problem.transform),
+    }
+    return {"data": _describe_data(problem, unchanged), "model": model, "parameters": _parameters(problem)}
 
 
 def _parameters(problem: FitProblem) -> list[dict[str, Any]]:

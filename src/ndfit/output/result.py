@@ -185,7 +185,7 @@ class FitResult:
     def _record(self, call: Call) -> dict[str, Any]:
         """The record; checksums only of data that are still those that were fitted."""
         unchanged = True
-        if call.data is None:
+        if not call.read:
             try:
                 self._check_in_memory()
             except ChangedInputError as error:

@@ -19,6 +19,8 @@ import numpy as np
 from astropy.io import fits
 
 from ndfit.atomic import bring_back, refuse_existing, replacing_folder, standing
+from ndfit.errors import UnreadableFile
+from ndfit.output.check import check_contents, check_layer, record_of_text
 from ndfit.output.fits_wcs import wcs_cards, wcs_of_header
 from ndfit.output.layers import KINDS, Contents, Key, Layer
 from ndfit.output.world import world_axes
@@ -142,7 +144,7 @@ def read_zarr(path: Path) -> Contents:
 
     Raises
     ------
-    ValueError
+    UnreadableFile
         A store that is none of ndfit's.
     ModuleNotFoundError
         zarr is not installed.
@@ -172,25 +174,28 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 
 def _read_store(path: Path) -> Contents:
     path = standing(path)
-    group = _import("zarr").open_group(path, mode="r")
+    group = _import("zarr").open_group(path, mode="r", zarr_format=3)  # format 2 may hold pickles
     if _RECORD not in group.attrs:
-        raise ValueError(f"{path} is a zarr store, but not one of ndfit's results: it has no record of a fit")
-    record = json.loads(group.attrs[_RECORD])
+        raise UnreadableFile(f"{path} is a zarr store, but not one of ndfit's results: it has no record of a fit")
+    record = record_of_text(group.attrs[_RECORD])
     header = fits.Header.fromstring(group.attrs[_WCS], sep="\n")
-    return Contents(
+    contents = Contents(
         record,
-        _read_layers(group),
-        {tuple(position): text for position, text in json.loads(group.attrs[_MESSAGES])},
+        _read_layers(group, record),
+        {tuple(position): str(text) for position, text in json.loads(group.attrs[_MESSAGES])},
         wcs_of_header(header, tuple(record["axes"]["maps"])),
     )
+    check_contents(contents)
+    return contents
 
 
-def _read_layers(group: Any) -> dict[Key, Layer]:
+def _read_layers(group: Any, record: Mapping[str, Any]) -> dict[Key, Layer]:
     layers = {}
     for _, array in group.arrays():
         if _KIND in array.attrs:
-            layer = Layer(array.attrs[_KIND], array.attrs[_PARAMETER], np.asarray(array[...]))
-            layers[layer.key] = layer
+            key = array.attrs[_KIND], array.attrs[_PARAMETER]
+            check_layer(key, array.shape, array.dtype, record)
+            layers[key] = Layer(*key, np.asarray(array[...]))
     return layers
 
 

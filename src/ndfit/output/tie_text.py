@@ -13,7 +13,10 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
+
+from ndfit.untrusted import printable, shortened
 
 __all__ = ["ExpressionTie"]
 
@@ -24,6 +27,9 @@ _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
+_LONGEST = 20_000
+_DEEPEST = 200
+
 _UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
 
 
@@ -42,31 +48,51 @@ class ExpressionTie:
 
     def __post_init__(self) -> None:
         try:
+            if len(self.expression) > _LONGEST:
+                raise ValueError
             tree = ast.parse(self.expression, mode="eval").body
-            _check(tree)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            _check(tree, 0)
+        except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError):
             raise ValueError(
-                f"a tie should be an expression of numbers, parameters and + - * / **, got {self.expression!r}"
+                "a tie should be an expression of numbers, parameters and + - * / **, of at most "
+                f"{_LONGEST} characters and {_DEEPEST} operations within one another, got "
+                f"'{shortened(printable(self.expression))}'"
             ) from None
         object.__setattr__(self, "_tree", tree)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Parameters that occur."""
+        return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name))
 
     def __call__(self, model: Any) -> Any:
         return _evaluate(self._tree, model)
 
 
-def _check(node: ast.expr) -> None:
+def _check(node: ast.expr, depth: int) -> float | None:
+    """The value where it is one number, which has to be real and finite; None where it depends on parameters."""
+    if depth > _DEEPEST:
+        raise ValueError
     match node:
         case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
-            return
+            value: Any = float(node.value)  # type: ignore[arg-type]
         case ast.Name():
-            return
+            return None
         case ast.BinOp(left, op, right) if type(op) in _BINARY:
-            _check(left)
-            _check(right)
+            one, other = _check(left, depth + 1), _check(right, depth + 1)
+            if one is None or other is None:
+                return None
+            value = _BINARY[type(op)](one, other)
         case ast.UnaryOp(op, operand) if type(op) in _UNARY:
-            _check(operand)
+            inner = _check(operand, depth + 1)
+            if inner is None:
+                return None
+            value = _UNARY[type(op)](inner)
         case _:
             raise ValueError
+    if isinstance(value, complex) or not isfinite(value):
+        raise ValueError
+    return float(value)
 
 
 def _evaluate(node: ast.expr, model: Any) -> Any:

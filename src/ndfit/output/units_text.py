@@ -9,12 +9,18 @@ with six digits. A unit that is not known where the file is read keeps its name,
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Any
 
 from astropy import units as u
 
-__all__ = ["bunit", "parse_unit", "unit_text"]
+from ndfit.untrusted import read_unit
+
+__all__ = ["bunit", "parse_unit", "unit_text", "unit_words"]
+
+# A fraction as Python writes it; exponents, which it reads as well, may ask for more digits than there is memory.
+_POWER = re.compile(r"[+-]?[0-9]{1,40}(?:/[0-9]{1,40})?")
 
 
 def unit_text(unit: Any) -> Any:
@@ -33,18 +39,35 @@ def unit_text(unit: Any) -> Any:
 
 
 def parse_unit(value: Any) -> Any:
-    """Unit of a JSON value."""
+    """Unit of a JSON value.
+
+    Raises
+    ------
+    ValueError
+        The value is none that `unit_text` writes.
+    """
     if value is None:
         return None
     if isinstance(value, str):
-        return u.Unit(value, parse_strict="silent")
+        return read_unit(value, unknown="silent")
     try:
-        unit = u.Unit(value["scale"])
+        unit = u.Unit(float(value["scale"]))
         for base, power in zip(value["bases"], value["powers"], strict=True):
-            unit = unit * u.Unit(base) ** Fraction(power)
-    except ValueError:
-        return u.Unit(value["text"], parse_strict="silent")
-    return u.Unit(unit)
+            unit = unit * read_unit(base) ** _power(power)
+        return u.Unit(unit)
+    except (ValueError, ArithmeticError):
+        return read_unit(value["text"], unknown="silent")
+
+
+def _power(text: str) -> Fraction:
+    if not _POWER.fullmatch(text):
+        raise ValueError(f"'{text}' is no power")
+    return Fraction(text)
+
+
+def unit_words(value: Any) -> str:
+    """The unit of a JSON value, for people."""
+    return "" if value is None else value if isinstance(value, str) else str(value["text"])
 
 
 def bunit(unit: Any) -> str:

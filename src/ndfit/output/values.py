@@ -8,6 +8,7 @@ are strings ("nan", "inf", "-inf") where a number belongs, and marked as floats 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
@@ -18,6 +19,8 @@ from astropy import units as u
 from ndfit.output.units_text import parse_unit, unit_text
 
 __all__ = ["described", "exact", "number", "parse_exact"]
+
+_DTYPE = re.compile(r"[=<>|]?[biuf][0-9]{1,2}")
 
 
 def number(value: float) -> float | str:
@@ -62,6 +65,8 @@ def parse_exact(value: Any) -> Any:
         return float(value["float"])
     if "quantity" in value:
         return u.Quantity(parse_exact(value["quantity"]), parse_unit(value["unit"]))
+    if not _DTYPE.fullmatch(value["dtype"]):
+        raise ValueError(f"{value['dtype']!r} is no type of numbers that a file holds")
     numbers = [float(item) if isinstance(item, str) else item for item in value["array"]]
     return np.array(numbers, dtype=value["dtype"]).reshape(value["shape"])
 

@@ -19,10 +19,11 @@ import numpy as np
 
 from ndfit.atomic import standing
 from ndfit.engine.reference import ReferenceEngine
+from ndfit.errors import UnreadableFile
 from ndfit.output.fits import is_fits, read_fits
 from ndfit.output.layers import Contents, maps_of
 from ndfit.output.maps import Maps
-from ndfit.output.record import LAYOUT, Call
+from ndfit.output.record import Call
 from ndfit.output.result import FitResult, OneFit
 from ndfit.output.store import is_zarr, read_zarr
 from ndfit.problem.samples import weights_of
@@ -31,6 +32,7 @@ from ndfit.reading.given import with_data
 from ndfit.reading.rebuild import problem_of
 from ndfit.run.evaluate import Values, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, used_everywhere
+from ndfit.untrusted import reading
 
 __all__ = ["read"]
 
@@ -68,9 +70,11 @@ def read(
     ------
     FileNotFoundError
         There is nothing at `path`.
+    UnreadableFile
+        The file is damaged, none of ndfit's, or of a newer layout; it is a ValueError.
     ValueError
-        The file is none of ndfit's, or of a newer layout; data or model are not those of the fit by their shape, units
-        or parameters; data are given, but the model is neither in the file nor given.
+        Data or model are not those of the fit by their shape, units or parameters; data are given, but the model is
+        neither in the file nor given.
 
     Warns
     -----
@@ -96,7 +100,7 @@ def read(
         contents.record["absolute_sigma"],
         partial(_look_up, problem, maps, values) if evaluable else _NeedsData(path.name),
         partial(evaluate_everywhere, problem, maps, values) if evaluable else _NeedsData(path.name),
-        _call=Call.read(contents.record),
+        _call=Call.of_record(contents.record),
         _reported=uncertainties,
         _samples_used=partial(used_everywhere, problem, maps) if evaluable else None,
     )
@@ -132,13 +136,6 @@ def _read_contents(path: Path) -> Contents:
         raise FileNotFoundError(f"there is nothing at {path}: expected a FITS file or a zarr store written by ndfit")
     for matches, read_format in _FORMATS:
         if matches(path):
-            contents = read_format(path)
-            break
-    else:
-        raise ValueError(f"{path} is neither a FITS file nor a zarr store: ndfit reads the results it has written")
-    layout = contents.record["layout"]
-    if layout > LAYOUT:
-        raise ValueError(
-            f"{path} has layout {layout}, of a newer ndfit, and this one reads up to {LAYOUT}: update ndfit"
-        )
-    return contents
+            with reading(path, "results of ndfit"):
+                return read_format(path)
+    raise UnreadableFile(f"{path} is neither a FITS file nor a zarr store: ndfit reads the results it has written")

@@ -109,6 +109,8 @@ def _original(contents: Contents, model: Any, names: tuple[str, ...]) -> Any:
         if reason:
             return _NoModel(reason)
         model = build(contents.record["model"]["tree"])
+        if tuple(model.param_names) != names:
+            raise CannotRebuild("the parameters of the model in the record are not those that were fitted")
     elif not isinstance(model, Model) or tuple(model.param_names) != names:
         raise ValueError(
             f"model should be the one that was fitted, with the parameters {', '.join(names)}; got {model!r}"
@@ -123,18 +125,25 @@ def _original(contents: Contents, model: Any, names: tuple[str, ...]) -> Any:
         quantities[name] = start if unit is None else u.Quantity(start, unit)
         parameter.fixed = row["fixed"]
         parameter.bounds = (None, None)
-        parameter.tied = _tie(name, row["tied"], parameter.tied)
+        parameter.tied = _tie(name, row["tied"], parameter.tied, names)
     original._reset_parameters(**quantities)
     original.sync_constraints = True
     return original
 
 
-def _tie(name: str, recorded: Mapping[str, str] | None, given: Any) -> Any:
+def _tie(name: str, recorded: Mapping[str, str] | None, given: Any, names: tuple[str, ...]) -> Any:
     if recorded is None:
         return False
     if given:
         return given
-    return ExpressionTie(recorded["expression"]) if "expression" in recorded else LostTie(name, recorded["python"])
+    if "expression" not in recorded:
+        return LostTie(name, recorded["python"])
+    tie = ExpressionTie(recorded["expression"])
+    if not tie.names <= set(names):
+        raise ValueError(
+            f"the tie of '{name}' in the record is not of the model's parameters: {recorded['expression']}"
+        )
+    return tie
 
 
 def _bare(original: Model, plan: UnitPlan, limits: Limits, record: Mapping[str, Any]) -> Model:

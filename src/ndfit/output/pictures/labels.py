@@ -10,8 +10,9 @@ from typing import Any
 from astropy import units as u
 
 from ndfit.problem.types import FitProblem
+from ndfit.untrusted import printable
 
-__all__ = ["coordinate_names", "coordinate_units", "label", "sky_name", "spoken"]
+__all__ = ["coordinate_names", "coordinate_units", "in_picture", "label", "sky_name", "spoken"]
 
 # Physical type of a unit -> what a coordinate with that unit is.
 KINDS = {"speed": "velocity", "frequency": "frequency", "energy": "energy"}
@@ -23,11 +24,18 @@ SKY_NAMES = {"pos.eq.ra": "RA", "pos.eq.dec": "Dec", "pos.galactic.lon": "l", "p
 
 def label(text: str, unit: Any, power: int = 0) -> str:
     """Text and unit, for an axis or a colour bar; `power` of ten that the numbers are to be multiplied by."""
-    factor = f"10^{{{power}}}" if power else ""
+    text, factor = in_picture(text), f"10^{{{power}}}" if power else ""
     if _is_bare(unit):
         return f"{text} [${factor}$]" if factor else text
+    if any(isinstance(base, u.UnrecognizedUnit) for base in getattr(unit, "bases", ())):
+        return f"{text} [{f'${factor}$ ' if factor else ''}{in_picture(str(unit))}]"
     latex = unit.to_string("latex_inline").replace(_ONE_TIMES, _BEGINNING + "10", 1)
     return f"{text} [{latex.replace(_BEGINNING, _BEGINNING + factor + _SPACE, 1) if factor else latex}]"
+
+
+def in_picture(text: str) -> str:
+    """Text from a file, or a name, as matplotlib shows it: a dollar sign begins no formula."""
+    return printable(text).replace("$", r"\$")
 
 
 def spoken(unit: Any) -> str:

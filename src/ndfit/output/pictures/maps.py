@@ -13,7 +13,7 @@ import numpy as np
 
 from ndfit.output.pictures.bar import draw_bar
 from ndfit.output.pictures.figure import given_axes, new_figure
-from ndfit.output.pictures.labels import label, sky_name
+from ndfit.output.pictures.labels import in_picture, label, sky_name
 from ndfit.output.pictures.scale import CLIPPED_PERCENT, MISSING, Scale, plain, scale_of, scale_of_errors
 from ndfit.problem.types import FloatArray
 
@@ -147,7 +147,7 @@ def _add_axes(figure: Any, place: tuple[int, int, int], wcs: Any, is_first: bool
 def label_sky(axes: Any, wcs: Any, is_first: bool) -> None:
     """Name the axes of the sky, briefly."""
     for coordinate, kind, name in zip(axes.coords, wcs.world_axis_physical_types, wcs.world_axis_names, strict=True):
-        coordinate.set_axislabel(sky_name(kind, name))
+        coordinate.set_axislabel(in_picture(sky_name(kind, name)))
         coordinate.set_ticklabel(exclude_overlapping=True)
     if not is_first:
         axes.coords[1].set_auto_axislabel(False)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ndfit.output.model import reported_model
 from ndfit.output.pictures.figure import given_axes, new_figure
-from ndfit.output.pictures.labels import coordinate_names, coordinate_units, label
+from ndfit.output.pictures.labels import coordinate_names, coordinate_units, in_picture, label
 from ndfit.output.pictures.maps import draw_map
 from ndfit.output.pictures.scale import whole_scale
 from ndfit.output.terms import terms_of
@@ -103,7 +103,8 @@ def _draw_model(axes: Any, problem: FitProblem, one: OneFit, values: FloatArray)
             for number, term in enumerate(terms):
                 part = np.broadcast_to(term.evaluate((fine,), values), fine.shape)
                 colour = COMPONENTS[number % len(COMPONENTS)]
-                axes.plot(fine, part, color=colour, linewidth=1.0, linestyle="--", label=f"{term.name} {number}")
+                name = in_picture(f"{term.name} {number}")
+                axes.plot(fine, part, color=colour, linewidth=1.0, linestyle="--", label=name)
         whole = np.broadcast_to(model.evaluate(fine, *values), fine.shape)
     axes.plot(fine, whole, color=MODEL, linewidth=1.6, label="model")
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.untrusted import printable
+
 __all__ = ["Arrays", "json_element"]
 
 # numpy's type -> the typed array that reads it.
@@ -55,5 +57,14 @@ class Arrays:
 
 def json_element(identifier: str, content: Mapping[str, Any]) -> str:
     """A script element with JSON, in which no text can end the element."""
-    text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
+    text = json.dumps(_printable(content), allow_nan=False).replace("<", "\\u003c")
     return f'<script type="application/json" id="{identifier}">{text}</script>'
+
+
+def _printable(content: Any) -> Any:
+    """JSON whose texts have no character that does anything but being shown."""
+    if isinstance(content, str):
+        return printable(content)
+    if isinstance(content, Mapping):
+        return {printable(key): _printable(value) for key, value in content.items()}
+    return [_printable(value) for value in content] if isinstance(content, list | tuple) else content

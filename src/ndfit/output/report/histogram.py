@@ -5,12 +5,10 @@ Flows in: the numbers of one map. Flows out: SVG, with its text alternative.
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 
 from ndfit.output.pictures.scale import plain
-from ndfit.output.report.html import number
+from ndfit.output.report.html import escape, number
 from ndfit.problem.types import FloatArray
 
 __all__ = ["histogram"]

@@ -5,11 +5,18 @@ Flows in: text and numbers. Flows out: HTML in which all text is escaped.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
-__all__ = ["definitions", "number", "table"]
+from ndfit.untrusted import printable
+
+__all__ = ["definitions", "escape", "number", "table"]
+
+
+def escape(text: str) -> str:
+    """Text as HTML, in which no character does anything but being shown."""
+    return html.escape(printable(text, keep="\n"))
 
 
 def number(value: float, digits: int = 6) -> str:

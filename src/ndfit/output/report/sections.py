@@ -15,6 +15,7 @@ from ndfit.output.pictures.scale import plain
 from ndfit.output.report.histogram import histogram
 from ndfit.output.report.html import definitions, number, table
 from ndfit.output.tables import flag_table, status_table
+from ndfit.output.units_text import unit_words
 from ndfit.problem.types import NOTHING_TO_DO
 
 if TYPE_CHECKING:
@@ -63,14 +64,14 @@ def _parameter_table(result: FitResult, record: Mapping[str, Any]) -> str:
     rows = []
     for parameter in record["parameters"]:
         start, lower, upper = (_text(parameter[key]) for key in ("start", "lower", "upper"))
-        unit = parameter["start_unit"] or ""
+        unit = unit_words(parameter["start_unit"])
         rows.append(
             (
                 parameter["name"],
                 f"{start} {unit}".strip(),
                 lower,
                 upper,
-                parameter["unit"] or "",
+                unit_words(parameter["unit"]),
                 _constraint(parameter),
             )
         )
@@ -138,5 +139,6 @@ def _shape(shape: Any) -> str:
     return " \N{MULTIPLICATION SIGN} ".join(str(size) for size in shape)
 
 
-def _in_unit(unit: str | None) -> str:
+def _in_unit(recorded: Any) -> str:
+    unit = unit_words(recorded)
     return f" in {unit}" if unit else ""

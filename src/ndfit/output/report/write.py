@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -19,6 +18,7 @@ from ndfit.atomic import refuse_existing, replacing
 from ndfit.output.report.arrays import Arrays, json_element
 from ndfit.output.report.choice import choose_examples, grid_of
 from ndfit.output.report.content import page_content
+from ndfit.output.report.html import escape
 from ndfit.output.report.samples import MOST_BYTES, MOST_POSITIONS
 from ndfit.output.report.sections import distributions_section, fitted_section, outcome_section
 

@@ -1,0 +1,50 @@
+"""What reaches the terminal.
+
+Flows in: lines of which any part may come from a file. Flows out: the same on standard output or error, without
+characters that would do something else there than being shown.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from ndfit.cli.errors import BadInput, FitFailed
+from ndfit.untrusted import printable, shortened
+
+__all__ = ["say", "speaking"]
+
+_LONGEST_LINE = 2000
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print lines."""
+    click.echo(_shown(text), err=err)
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Within the context, errors that end a command are such as may be shown, those of the system too."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a terminal may lack characters
+            reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = _shown(error.message)  # type: ignore[misc]  # click means it for good, and shows it
+        raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = "" if error.filename is None else f": {shortened(str(error.filename))}"
+        raise BadInput(_shown(f"{error.strerror or error}{where}.")) from error
+    except MemoryError as error:
+        raise FitFailed(_shown(f"There is not enough memory. {error}".strip())) from error
+
+
+def _shown(text: str) -> str:
+    return "\n".join(printable(shortened(line, _LONGEST_LINE)) for line in text.split("\n"))
