@@ -45,8 +45,8 @@ ALIKE = 4.0
 
 _SAME = 0.1
 _TO_DEVIATION = 1.4826
-# Fits whose model values are in memory together.
-_FITS_AT_ONCE = 5000
+# Numbers of an array in memory together.
+_NUMBERS = 2**15
 
 
 def caller_or_guess(
@@ -103,7 +103,7 @@ class _Pair:
         """The same with no residual beyond the limit, in robust standard deviations of the better fit."""
         found = (np.full(self.block.n_fits, np.inf), np.full(self.block.n_fits, np.inf))
         answered = [usable(result.status) for result in (self.caller, self.guessed)]
-        for part in _parts(np.flatnonzero(answered[0] | answered[1])):
+        for part in self._parts(np.flatnonzero(answered[0] | answered[1])):
             sizes = [np.abs(self._weighted(part, self.block.data[part] - values)) for values in self._values(part)]
             sizes = [np.where(fits[part, None], size, np.inf) for size, fits in zip(sizes, answered, strict=True)]
             used = np.ones((1, 1), bool) if self.block.valid is None else self.block.valid[part]
@@ -118,7 +118,7 @@ class _Pair:
         """d^2 of some rows."""
         variance = self._variance(rows, n_free)
         squares = [np.zeros(0)]
-        for part in _parts(rows):
+        for part in self._parts(rows):
             values, others = self._values(part)
             apart = self._weighted(part, values - others, values)
             squares.append(np.einsum("nm,nm->n", apart, apart))
@@ -132,9 +132,12 @@ class _Pair:
         """Of the noise of a weighted residual; that of the better fit where it is not known."""
         block = self.block
         known = self.options.absolute_sigma or self.options.loss == CASH
-        weighted = self._weighted(rows, np.asarray(block.data[rows], dtype=float))
-        with np.errstate(over="ignore"):
-            power = np.einsum("nm,nm->n", weighted, weighted)
+        squares = [np.zeros(0)]
+        for part in self._parts(rows):
+            weighted = self._weighted(part, np.asarray(block.data[part], dtype=float))
+            with np.errstate(over="ignore"):
+                squares.append(np.einsum("nm,nm->n", weighted, weighted))
+        power = np.concatenate(squares)
         n_samples = block.data.shape[1] if block.valid is None else block.valid[rows].sum(axis=1)
         return noise_variance(np.minimum(*self._costs())[rows], n_samples, n_free, power, known)
 
@@ -157,7 +160,7 @@ class _Pair:
                 values = values * self.block.weights[rows]
         return values if self.block.valid is None else np.where(self.block.valid[rows], values, 0.0)
 
-
-def _parts(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    for first in range(0, rows.size, _FITS_AT_ONCE):
-        yield rows[first : first + _FITS_AT_ONCE]
+    def _parts(self, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+        size = max(1, _NUMBERS // max(1, self.block.data.shape[1]))
+        for first in range(0, rows.size, size):
+            yield rows[first : first + size]

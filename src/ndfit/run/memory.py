@@ -12,11 +12,12 @@ from typing import Any
 
 from dask.utils import parse_bytes
 
+from ndfit.engine.guess.tile import TILE_NUMBERS
 from ndfit.engine.loss import SQUARE
 from ndfit.problem.types import Axes, FitProblem
 from ndfit.run.work import Work
 
-__all__ = ["bytes_per_fit", "parse_memory"]
+__all__ = ["bytes_per_fit", "fits_within", "parse_memory"]
 
 _DOUBLE = 8
 # The data as doubles, and again with what is left out replaced; which samples are wanted, finite, valid.
@@ -27,6 +28,8 @@ _COORDINATE = 2 * _DOUBLE
 _LOSS = 6 * _DOUBLE
 _CLIP = 8 * _DOUBLE
 _BOOTSTRAP = 8 * _DOUBLE
+# Arrays of a tile, and more for each parameter.
+_GUESS, _GUESS_OF_PARAMETER = 18, 1.5
 # Arrays of the size of parameters and of covariances.
 _PARAMETERS, _COVARIANCES = 8, 4
 
@@ -49,6 +52,20 @@ def bytes_per_fit(problem: FitProblem, work: Work) -> int:
     a_sample += _COORDINATE * sum(_varies(values, axes) for values in problem.coords)
     n_params, n_free = len(params.names), len(params.free)
     return axes.n_samples * a_sample + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)
+
+
+def fits_within(memory: int, problem: FitProblem, work: Work) -> int:
+    """How many fits at once take no more than some bytes; guesses are made for a tile of them at a time."""
+    a_fit = bytes_per_fit(problem, work)
+    if work.starting.guess is None:
+        return memory // a_fit
+    n_params, n_free = len(problem.params.names), len(problem.params.free)
+    a_fit += _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)  # tables of starts, and another result
+    n_samples = max(problem.axes.n_samples, 1)
+    tile = max(1, TILE_NUMBERS // n_samples)
+    guess = int(_DOUBLE * n_samples * (_GUESS + _GUESS_OF_PARAMETER * n_params))
+    few = memory // (a_fit + guess)
+    return few if few < tile else max(tile, (memory - guess * tile) // a_fit)
 
 
 def parse_memory(limit: Any) -> int:

@@ -25,7 +25,7 @@ from ndfit.run.estimate import expected_seconds, seconds_per_fit
 from ndfit.run.identity import identity_of
 from ndfit.run.last_word import check_with_own_model
 from ndfit.run.load import inputs_of
-from ndfit.run.memory import bytes_per_fit, parse_memory
+from ndfit.run.memory import fits_within, parse_memory
 from ndfit.run.plan import Plan, plan_regions
 from ndfit.run.progress import Progress
 from ndfit.run.refine import from_solutions, refine_from_neighbours
@@ -149,7 +149,7 @@ def _seconds_per_fit(choice: EngineChoice, work: Work, problem: FitProblem) -> f
 
 def _most_fits(work: Work, problem: FitProblem, workers: Workers, seconds: float, memory: int) -> int:
     """Fits in a chunk that the engine makes good use of, in the time and memory that a chunk may take."""
-    by_memory = memory // (workers.count * bytes_per_fit(problem, work))
+    by_memory = fits_within(memory // workers.count, problem, work)
     by_time = int(SECONDS_PER_CHUNK / max(seconds, 1e-9))
     limits = [by_memory, by_time]
     if not workers.is_cluster:  # where each region costs the scheduler more than it gains the engine

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from ndfit.problem.types import Block, FloatArray
 
-__all__ = ["Tile", "median", "tiles", "total"]
+__all__ = ["TILE_NUMBERS", "Tile", "median", "tiles", "total"]
 
-# Arrays of one tile stay in the processor's cache.
-_NUMBERS = 2**15
+TILE_NUMBERS = 2**15
+"""Numbers in an array of one tile, which stay in the processor's cache."""
+
 # No sample weighs more than _HEAVY times the median, nor than _LARGEST of all of them together: to find a line, the
 # background has to be seen, and one sample with a far smaller error than the others holds any model to itself.
 _HEAVY = 100.0
@@ -59,7 +60,7 @@ class Tile:
 def tiles(block: Block) -> Iterator[tuple[slice, Tile]]:
     """Cut a block; rows of each tile, and the tile."""
     n_fits, n_samples = block.data.shape
-    size = max(1, _NUMBERS // max(n_samples, 1))
+    size = max(1, TILE_NUMBERS // max(n_samples, 1))
     for first in range(0, n_fits, size):
         rows = slice(first, min(first + size, n_fits))
         yield rows, _in_order(_cut(block, rows))
