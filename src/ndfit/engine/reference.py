@@ -25,7 +25,7 @@ from astropy.modeling.fitting import NonFiniteValueError
 from ndfit.engine.answer import Answer, answer_of
 from ndfit.engine.calling import Caller
 from ndfit.engine.certificate import CONVERGED_EDM, status_with_certificate
-from ndfit.engine.jacobian import FreeParameters, covariance_of
+from ndfit.engine.jacobian import FreeParameters, covariance_of, jacobian_at
 from ndfit.engine.objective import Objective
 from ndfit.engine.stepwise import search_start
 from ndfit.problem.types import STATUS, Block, BlockResult, FloatArray, SolveOptions, Status
