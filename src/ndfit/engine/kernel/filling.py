@@ -58,6 +58,8 @@ COST_ROUNDING = 4.0 * 2.0**-52
 CERTIFIED = 1e-3
 # The largest EDM with which a fit ends by itself, in units of the noise variance.
 LARGEST = 1e-8
+# A point that is evaluated again may take so many evaluations beyond the limit.
+MORE_EVALUATIONS = 10.0
 # So many evaluations that together gain less than this part of the noise variance are enough.
 PATIENCE, WORTH = 10.0, 0.005
 
@@ -196,7 +198,8 @@ def conclude(
     by_step = (move <= (xtol * xtol * xtol * xtol) * size) & (left < INFINITY)
     certain = left <= CERTIFIED * noise
     # From the least to the most important.
-    code = choose(nfev >= max_nfev, choose(cost < HUGE, EVALUATION_LIMIT, STALLED), READY)
+    code = choose((nfev >= max_nfev) & (cost < HUGE), EVALUATION_LIMIT, READY)
+    code = choose(nfev >= max_nfev + MORE_EVALUATIONS, STALLED, code)
     code = choose(stagnant(workspace, group, noise, nfev), choose(certain, FTOL, STALLED), code)
     code = choose((move <= ROUNDING * size) & (left < INFINITY), STALLED, code)
     code = choose(by_step & certain, XTOL, code)
@@ -235,7 +238,8 @@ def arrive(structure: Any, workspace: Any, group: Any, move: Any, least_edm: Any
     undamped = load(at_group(workspace, Field.DAMPING, group), 0) == 0.0
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     settled = (length * length * CAUTION <= least * former) & (length * FASTEST <= former)
-    settled = settled & (length <= least * LONGEST) & (move <= length * VALLEY) & undamped
+    certain = undamped & (load(at_group(workspace, Field.EDM, group), 0) <= least_edm * LONGEST)
+    settled = settled & (length <= least * LONGEST) & (move <= length * VALLEY) & certain
     gained = load(at_group(workspace, Field.PREDICTED, group), 0)
     reached = load(cost, 0) - gained
     store(cost, 0, choose(settled, choose(reached > 0.0, reached, 0.0), load(cost, 0)))

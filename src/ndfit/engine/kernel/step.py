@@ -41,8 +41,9 @@ LEAST_RADIUS2 = 0.01
 FORGET = 0.25
 # The change of the gradient over a step is used where the step gained between these multiples of what was predicted,
 LEAST_GAIN, MOST_GAIN = 0.25, 2.0
-# and where it shows at least this part of the curvature of J^T J.
-LEAST_CURVATURE = 0.03
+# and where it shows at least this part of the curvature of J^T J, and along no parameter more than this: where linear
+# parameters change by orders of magnitude, it is not that of where they are now.
+LEAST_CURVATURE, MOST_CURVATURE = 0.03, 30.0
 # A step that gained what was predicted, within this part of it, says how far the next will be from the minimum.
 SURPRISE = 0.3
 
@@ -69,6 +70,11 @@ def learn(structure: Any, workspace: Any, group: Any, good: Any) -> None:
         straight += total.value * own
         real += change * own
     good = good & (real.value > LEAST_CURVATURE * straight.value) & (straight.value > 0.0)
+    excess = Local(Lanes.of(0.0))
+    with loop(n_free) as i:
+        most = MOST_CURVATURE * real.value * load(normal, entry(i, i))
+        excess += choose(load(turn, i) * load(turn, i) > most, 1.0, 0.0)
+    good = good & (excess.value == 0.0)
     by_chord, by_turn = choose(good, 1.0 / root(straight.value), 0.0), choose(good, 1.0 / root(real.value), 0.0)
     with loop(n_free) as i:
         store(chord, i, choose(good, load(chord, i) * by_chord, 0.0))
