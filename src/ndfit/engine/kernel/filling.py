@@ -58,10 +58,10 @@ COST_ROUNDING = 4.0 * 2.0**-52
 CERTIFIED = 1e-3
 # The largest EDM with which a fit ends by itself, in units of the noise variance.
 LARGEST = 1e-8
-# A point that is evaluated again may take so many evaluations beyond the limit.
+# A point that is evaluated again may take so many evaluations beyond the limit; it is finite, as it was before.
 MORE_EVALUATIONS = 10.0
 # So many evaluations that together gain less than this part of the noise variance are enough.
-PATIENCE, WORTH = 10.0, 0.005
+PATIENCE, WORTH = 12.0, 0.005
 
 
 def sample_weight(views: Any, fit: Any, sample: Any) -> Any:
@@ -199,7 +199,6 @@ def conclude(
     certain = left <= CERTIFIED * noise
     # From the least to the most important.
     code = choose((nfev >= max_nfev) & (cost < HUGE), EVALUATION_LIMIT, READY)
-    code = choose(nfev >= max_nfev + MORE_EVALUATIONS, STALLED, code)
     code = choose(stagnant(workspace, group, noise, nfev), choose(certain, FTOL, STALLED), code)
     code = choose((move <= ROUNDING * size) & (left < INFINITY), STALLED, code)
     code = choose(by_step & certain, XTOL, code)
@@ -210,7 +209,8 @@ def conclude(
     code = choose((nfev == 1.0) & (load(effect, 0) == 0.0), INSENSITIVE, code)
     code = choose(cost < INFINITY, code, NON_FINITE_MODEL)
     held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
-    code = choose(held, READY, code)
+    asked = held | ((cost >= HUGE) & (cost < INFINITY))
+    code = choose(asked, choose(nfev >= max_nfev + MORE_EVALUATIONS, NON_FINITE_MODEL, READY), code)
     store(at_group(workspace, Field.CODE, group), 0, code)
     store(at_group(workspace, Field.NFEV, group), 0, nfev)
     store(edm, 0, choose(exact, 0.0, choose(by_cost & (left > least), least, left)))

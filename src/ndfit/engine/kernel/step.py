@@ -34,7 +34,7 @@ START_DAMPING, SECOND_DAMPING = 0.3, 1.0
 # A step is good, or poor, where it gains more, or less, than this part of what was predicted. The next may be so many
 # times as long, squared, as a good one, a poor one, and one that was rejected.
 GOOD, POOR = 0.75, 0.25
-EXPAND2, SHRINK2, REJECTED2 = 6.0, 0.25, 0.1
+EXPAND2, SHRINK2, REJECTED2 = 4.0, 0.25, 0.25
 LEAST_REJECTED = 0.1
 # After a good step the next may gain this part of the cost, whatever the length of the last.
 LEAST_RADIUS2 = 0.01
