@@ -43,9 +43,8 @@ def finish_counts(structure: Any, workspace: Any, n_samples: Any, lane: Any) -> 
     pseudo, final = at(workspace, Field.PSEUDO), at(workspace, Field.FINAL)
     codes, count = at(workspace, Field.CODE), Local(-1.0)
     cost, edm, known = at(workspace, Field.COST), at(workspace, Field.EDM), at(workspace, Field.FINAL_EDM)
-    with when(
-        (codes[lane] != READY) & (cost[lane] >= HUGE) & (cost[lane] < INFINITY)
-    ):  # the best point is at the edge itself
+    # The best point is at the edge itself, where pseudo-counts cost without limit.
+    with when((codes[lane] < READY) & (cost[lane] >= HUGE) & (cost[lane] < INFINITY)):
         final[lane] = STALLED
         known[lane] = INFINITY
     with when(final[lane] != READY):
