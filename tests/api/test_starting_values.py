@@ -273,6 +273,7 @@ def line_elsewhere(n_fits: int = 60) -> tuple[Any, np.ndarray, np.ndarray]:
     return Gaussian1D(10, 40, 3) + Const1D(1), data, centres
 
 
+@pytest.mark.filterwarnings("ignore:.*did not converge:ndfit.errors.FitWarning")  # from the model's values alone
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_both_starts_are_the_default(engine: str) -> None:
     model, data, centres = line_elsewhere(20)
@@ -341,10 +342,10 @@ def test_outliers_that_will_be_clipped_do_not_attract_the_guess() -> None:
 
 def test_models_that_cannot_be_guessed_or_need_not_start_from_the_callers_values_alone() -> None:
     rng = np.random.default_rng(25)
-    data = 3.0 + rng.normal(size=(80, 3))
+    data = 9.0 * np.exp(-0.5 * ((X[:, None] - 41.0) / 4.0) ** 2) + 0.3 * rng.normal(size=(80, 3))
     shaped = Gaussian1D(1, 40, 5, fixed={"mean": True, "stddev": True}) + Const1D(1)
     for model in (Gaussian1D(1, 40, 5) * Const1D(1, fixed={"amplitude": True}), shaped, Const1D(1)):
-        one, other = (ndfit.fit(model, np.abs(data), fitting_axes=0, guess=guess) for guess in (None, "also"))
+        one, other = (ndfit.fit(model, data, fitting_axes=0, guess=guess) for guess in (None, "also"))
         assert_array_equal(one.nfev, other.nfev)
         for name in model.param_names:
             assert_array_equal(one.parameters[name], other.parameters[name])
