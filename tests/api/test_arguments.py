@@ -17,21 +17,31 @@ import ndfit
 X = np.arange(20.0)
 DATA = Gaussian1D(5.0, 9.0, 2.0)(X) + 0.1 * np.random.default_rng(0).normal(size=(3, X.size))
 MODEL = Gaussian1D(4.0, 8.5, 2.5)
-NOTHING_OF_THESE = ("x", 1.5, -1, math.nan, {}, [], object(), np.array([1, 2]))
+
+
+class Anything:
+    """Of no type that an argument may have; its name is the same in every process that collects the tests."""
+
+    def __repr__(self) -> str:
+        return "anything"
+
+
+ANYTHING = Anything()
+NOTHING_OF_THESE = ("x", 1.5, -1, math.nan, {}, [], ANYTHING, np.array([1, 2]))
 
 BOTH = {
-    "equivalencies": ("x", True, 1.5, [], object(), np.array([1, 2]), {"y": []}, {"x": "doppler"}, {1: []}),
-    "bounds": ("x", True, 1.5, [], object(), np.array([1, 2])),
-    "fitter_kwargs": ("x", True, 1.5, [], object(), np.array([1, 2]), (1, 2, 3)),
+    "equivalencies": ("x", True, 1.5, [], ANYTHING, np.array([1, 2]), {"y": []}, {"x": "doppler"}, {1: []}),
+    "bounds": ("x", True, 1.5, [], ANYTHING, np.array([1, 2])),
+    "fitter_kwargs": ("x", True, 1.5, [], ANYTHING, np.array([1, 2]), (1, 2, 3)),
     "chunk_n_max": ("x", True, 1.5, 0, -1, math.nan, math.inf),
     "engine": (None, *NOTHING_OF_THESE),
     "data_unit": (True, 1.5, math.nan, np.array([1, 2])),
-    "weights": ("x", True, object()),
+    "weights": ("x", True, ANYTHING),
 }
 FIT = {
     "covariance": (None, *NOTHING_OF_THESE),
     "absolute_sigma": NOTHING_OF_THESE,
-    "checkpoint": (True, 1.5, object(), np.array([1, 2])),
+    "checkpoint": (True, 1.5, ANYTHING, np.array([1, 2])),
     "memory_limit": (math.inf, math.nan, -1, "x", True),
     "loss": (None, *NOTHING_OF_THESE),
     "statistic": (None, *NOTHING_OF_THESE),
@@ -40,9 +50,9 @@ FIT = {
 }
 DROP_IN = {
     "preserve_native_chunks": (None, *NOTHING_OF_THESE),
-    "fit_info": (1.5, -1, object(), np.array([1, 2]), (1, 2)),
+    "fit_info": (1.5, -1, ANYTHING, np.array([1, 2]), (1, 2)),
     "diagnostics": NOTHING_OF_THESE,
-    "diagnostics_path": (True, 1.5, object()),
+    "diagnostics_path": (True, 1.5, ANYTHING),
 }
 
 
