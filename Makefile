@@ -1,18 +1,19 @@
 # One environment for everything, made on first use; it is installed anew only when pyproject.toml changes.
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= demo-output
 WORKERS ?= 2
 # Share of the faults that `pytest -m long` does, which takes some three minutes.
 FAULT_SHARE ?= 0.1
 OLDEST ?= .venv-oldest
+DEVELOPMENT ?= .venv-development
 # Old releases use what newer ones deprecate.
 OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/parity/test_returned_model.py tests/problem \
   tests/output/test_result.py tests/output/test_fits.py tests/graph/test_trace.py
 
-.PHONY: demo test test-faults coverage test-oldest lint docs bench bench-smoke clean
+.PHONY: demo test test-faults coverage test-oldest test-development lint docs bench bench-smoke dist clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
@@ -26,6 +27,10 @@ test-faults: $(VENV)/.installed-test
 # With the oldest releases that pyproject.toml allows, and the newest of what these bring with them.
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest $(OLDEST_ARGS)
+
+# With the development versions of astropy and dask, and the pre-releases of everything else.
+test-development: $(DEVELOPMENT)/.installed
+	$(DEVELOPMENT)/bin/python -m pytest -n $(WORKERS) $(ARGS)
 
 coverage: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered $(ARGS)
@@ -45,8 +50,12 @@ bench: $(VENV)/.installed-bench
 bench-smoke: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks --smoke $(ARGS)
 
+# The wheel and the source archive.
+dist: $(VENV)/.installed-test
+	$(BIN)/python -m hatchling build --directory dist
+
 clean:
-	rm -rf $(VENV) $(OLDEST) $(OUT) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(DEVELOPMENT) $(OUT) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # .installed-EXTRA: the package, editable, with that extra of pyproject.toml.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
@@ -60,6 +69,15 @@ $(OLDEST)/.installed: pyproject.toml tools/oldest.py
 	@$(PYTHON) tools/oldest.py > $(OLDEST)/constraints.txt
 	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --constraint $(OLDEST)/constraints.txt --editable ".[test]"
+	@touch $@
+
+$(DEVELOPMENT)/.installed: pyproject.toml
+	@echo "Installing development versions into $(DEVELOPMENT) ..."
+	@$(PYTHON) -m venv --clear $(DEVELOPMENT)
+	@$(DEVELOPMENT)/bin/python -m pip install --quiet --disable-pip-version-check --pre --editable ".[test]"
+	@$(DEVELOPMENT)/bin/python -m pip install --quiet --disable-pip-version-check --pre --upgrade \
+	  git+https://github.com/astropy/astropy.git git+https://github.com/dask/dask.git \
+	  git+https://github.com/dask/distributed.git
 	@touch $@
 
 # The peers, beside what the tests need.

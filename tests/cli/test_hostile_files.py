@@ -222,7 +222,7 @@ def _deep(record: dict[str, Any]) -> None:
         (_tie("9.0**9.0**9.0**9.0"), "tie should be an expression of numbers"),
         (_tie("-" * 30_000 + "1"), "tie should be an expression of numbers"),
         (_tie("(-8)**0.5"), "tie should be an expression of numbers"),
-        (_tie("__class__"), "in the record is not of parameters of the model"),
+        (_tie("__class__"), "in the record is not of the model's parameters: __class__"),
         (_model({"class": "Identity", "arguments": {"n_inputs": 10**9}}), "is beyond 100"),
         (_model({"class": "Gaussian1D", "arguments": {"n_models": 10**9}}), "has no argument 'n_models'"),
         (_model({"class": "Const1D", "arguments": {}}), "are not those that were fitted"),
@@ -322,9 +322,9 @@ def test_configurations(text: str, part: str, cube: Path, tmp_path: Path) -> Non
         (("--data-unit", "10**999999999 Jy"), "is not a unit."),
         (("--data-unit", "GHz,1e5"), "is not a unit."),
         (("--data-unit", "mag(AB)"), "'mag(AB)' is a logarithm"),
-        (("--out", "a" * 5000 + ".fits"), "Error: File name too long: aaa"),
-        (("--mask", "a" * 5000 + ".fits"), "Error: File name too long: aaa"),
-        (("--config", "a" * 5000), "Error: File name too long: aaa"),
+        (("--out", "a" * 5000 + ".fits"), "File name too long"),
+        (("--mask", "a" * 5000 + ".fits"), "File name too long"),
+        (("--config", "a" * 5000), "File name too long"),
     ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="Windows says other things of long names")

@@ -47,4 +47,9 @@ def speaking() -> Iterator[None]:
 
 
 def _shown(text: str) -> str:
-    return "\n".join(printable(shortened(line, _LONGEST_LINE)) for line in text.split("\n"))
+    return "\n".join(printable(_fitting(line)) for line in text.split("\n"))
+
+
+def _fitting(line: str) -> str:
+    """The line, or its beginning and its end: what is wrong stands there, and the name of a file before it."""
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE // 2]}...{line[-_LONGEST_LINE // 2 :]}"
