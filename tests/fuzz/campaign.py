@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.fuzz.due import due
+from tests.fuzz.due import SINGULAR_BELOW, due
 from tests.fuzz.judge import Judge, Verdict
 from tests.fuzz.setups import Setup, draw
 
@@ -27,6 +27,9 @@ FloatArray = NDArray[np.float64]
 
 OTHERS = 4
 """Of the answers that do not claim to be right, one in so many is judged."""
+
+FEW = 3.0
+"""Of the changes of a parameter that matter: with larger errors than that a minimum is hardly one."""
 
 WRONG_ERRORS = 0.1
 """Logarithm of the factor by which a standard error may differ from that of the derivatives."""
@@ -71,6 +74,7 @@ class Outcome:
     undue : those of them that their definitions do not call for
     drop : how many variances of the noise scipy lowers the cost by
     misreported : chi-square is not that of the parameters
+    determined : the data tell every parameter to within a few of the changes of it that matter
     errors_off : largest factor, as a logarithm, between standard errors and those of the derivatives at a minimum
     kinds : of the set-up
     """
@@ -86,6 +90,7 @@ class Outcome:
     nfev: int
     drop: float
     misreported: bool
+    determined: bool
     errors_off: float
     kinds: Mapping[str, str]
 
@@ -160,6 +165,7 @@ def judged(
                 int(answers.nfev[position]),
                 0.0 if verdict is None else float(verdict.drop),
                 verdict is not None and _misreported(float(answers.chi_square[position]), verdict),
+                verdict is not None and _determined(setup, verdict),
                 0.0 if verdict is None else _errors_off(setup, answers.errors[position], verdict),
                 {**setup.kinds, "engine": answers.engine},
             ),
@@ -172,11 +178,18 @@ def _misreported(chi_square: float, verdict: Verdict) -> bool:
     return not abs(chi_square - 2.0 * verdict.cost) <= 1e-6 * abs(chi_square) + rounding
 
 
+def _determined(setup: Setup, verdict: Verdict) -> bool:
+    within = verdict.errors <= FEW * setup.unit[setup.free]
+    return bool(verdict.weakest > SINGULAR_BELOW and within.all())
+
+
 def _errors_off(setup: Setup, told: FloatArray, verdict: Verdict) -> float:
     """Of least squares whose derivatives determine every parameter."""
     told = told[setup.free]
     both = np.isfinite(told) & np.isfinite(verdict.errors) & (verdict.errors > 0.0)
-    if setup.kinds["loss"] != "linear" or verdict.weakest < 1e-4 or not verdict.minimum or not both.any():
+    # Where residuals are rounding and nothing else, so are the errors that are found from them.
+    noisy = verdict.cost > 100.0 * verdict.floor
+    if setup.kinds["loss"] != "linear" or verdict.weakest < 1e-4 or not (verdict.minimum and noisy and both.any()):
         return 0.0
     with np.errstate(divide="ignore"):
         return float(np.abs(np.log(told[both] / verdict.errors[both])).max())
@@ -206,11 +219,18 @@ def summary(outcomes: list[Outcome]) -> str:
         f"{len(plain)} unflagged answers, {len(wrong)} no minimum: {_share(len(wrong), len(plain))}",
         f"{n_minima} that scipy cannot improve, {n_careful} not converged or with a flag that is not due: "
         f"{_share(n_careful, n_minima)} {dict(reasons.most_common(6))}",
+        f"of those that the data determine: {_careful_of([each for each in minima if each.determined])}; "
+        f"of the others: {_careful_of([each for each in minima if not each.determined])}",
         f"{sum(each.misreported for each in plain)} unflagged with a chi-square that is another's; "
         f"{sum(each.errors_off > WRONG_ERRORS for each in plain)} with standard errors off by more than a tenth",
         f"{len(none)} without an answer: {dict(Counter(outcome.status for outcome in none).most_common())}",
     ]
     return "\n".join(lines)
+
+
+def _careful_of(minima: list[Outcome]) -> str:
+    every, careful = (sum(each.stands_for for each in some) for some in (minima, [o for o in minima if o.careful]))
+    return f"{careful} of {every}, {_share(careful, every)}"
 
 
 def table(outcomes: list[Outcome], least: int = 2, rows: int = 12) -> str:

@@ -13,7 +13,7 @@ from tests.fuzz.setups import Setup
 
 from ndfit.problem.types import Flag
 
-__all__ = ["due"]
+__all__ = ["SINGULAR_BELOW", "due"]
 
 FloatArray = NDArray[np.float64]
 
@@ -28,18 +28,23 @@ def due(setup: Setup, answer: FloatArray, verdict: Verdict, n_used: int) -> int:
     roles = np.array(list(setup.assembly.roles))[free]
     value, unit = answer[free], setup.unit[free]
     near = 1e-5 * unit + 1e-9 * np.abs(value)
-    widths, places = np.abs(value[roles == "W"]), value[np.isin(roles, ["P", "Q", "B"])]
+    is_width = np.isin(roles, ["W", "K"])
+    widths, places = np.abs(value[is_width]), value[np.isin(roles, ["P", "Q", "B"])]
     spans = [axis.span for axis in setup.axes]
     spacing = max(float(np.diff(axis.values).max()) for axis in setup.axes)
     least, most = min(axis.low for axis in setup.axes), max(axis.low + axis.span for axis in setup.axes)
+    no_width = np.maximum(1e-2 * unit[is_width], 0.2 * verdict.errors[is_width])
+    at_bound = bool(((value - lower[free] <= near) | (upper[free] - value <= near)).any())
     conditions = {
-        "AT_BOUND": bool(((value - lower[free] <= near) | (upper[free] - value <= near)).any()),
+        "AT_BOUND": at_bound,
+        "NONLINEAR_AT_BOUND": at_bound,
+        "NO_FREEDOM": n_used <= len(free),
         "SINGULAR": verdict.weakest < SINGULAR_BELOW or n_used <= len(free),
         "NO_EFFECT": bool(np.isinf(verdict.errors).any()),
         "UNDERSAMPLED": bool((widths < 1.5 * spacing).any()),
         "OUT_OF_RANGE": bool(
             (places < least - max(spans)).any() or (places > most + max(spans)).any() or (widths > min(spans)).any()
         ),
-        "AT_ZERO": bool((widths < 1e-2 * unit[roles == "W"]).any()),
+        "AT_ZERO": bool((widths < np.maximum(no_width, 2e-3 * max(spacing, widths.max(initial=0.0)))).any()),
     }
     return sum(int(flag) for flag in Flag if conditions.get(str(flag.name), False))

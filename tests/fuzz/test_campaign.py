@@ -10,14 +10,14 @@ from tests.fuzz.setups import draw
 
 from ndfit.problem.types import Flag
 
-RIGHT = Outcome(1, 0, True, True, True, 2, 0, 0, 10, 0.0, False, 0.0, {"model": "Gaussian1D"})
+RIGHT = Outcome(1, 0, True, True, True, 2, 0, 0, 10, 0.0, False, True, 0.0, {"model": "Gaussian1D"})
 EVERY = [
     RIGHT,
     replace(RIGHT, minimum=False, drop=3.0),  # wrong
     replace(RIGHT, minimum=False, flags=int(Flag.SINGULAR)),  # flagged
     replace(RIGHT, converged=False, status=0),  # right, and says that it is not
     replace(RIGHT, flags=2, undue=2),  # right, with a flag that nothing calls for
-    replace(RIGHT, flags=1),  # right, with a flag that is due
+    replace(RIGHT, flags=2),  # right, with a flag that is due
     replace(RIGHT, answered=False, minimum=None, converged=False, status=-17),
 ]
 
