@@ -137,6 +137,7 @@ def test_lazy_data_that_change_are_noticed(scheduler: str, tmp_path: Path) -> No
         again[3]
 
 
+@pytest.mark.filterwarnings("ignore:.*were left out:ndfit.errors.FitWarning")
 def test_digests_do_not_depend_on_how_positions_are_divided() -> None:
     data, weights = line_data(12), np.full((X.size, 12), 10.0)
     data[3, 5], weights[4, 7], weights[5, 8] = np.nan, 0.0, -10.0

@@ -120,7 +120,7 @@ def check_output(path: Path | None, overwrite: bool) -> None:
     except FileNotFoundError:
         raise BadInput(f"The folder {path.absolute().parent} for {path.name} does not exist: make it first.") from None
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {reason(error)}.") from error
+        raise BadInput(f"{shortened(str(path))} cannot be written: {error.strerror or error}.") from error
 
 
 def _read(path: Path) -> Mapping[str, Any]:
