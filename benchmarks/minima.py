@@ -2,8 +2,8 @@
 lower one: `python -m benchmarks.minima` prints the table of docs/architecture.md.
 
 Each model is fitted to simulated positions at a peak signal-to-noise of 5 to 20, from starts that are off by one to two
-widths in place and by up to 30 % in width. "Bounded" is the same with bounds of the linear parameters that are far away:
-they should change nothing.
+widths in place and by up to 30 % in width. "Bounded" is the same with bounds of the linear parameters that are far
+away: they should change nothing.
 """
 
 from __future__ import annotations
