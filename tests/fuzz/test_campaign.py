@@ -27,8 +27,8 @@ def test_what_counts_as_wrong_and_as_careful() -> None:
     assert [outcome.careful for outcome in EVERY] == [False, False, False, True, True, False, False]
     text = summary(EVERY)
     assert "7 positions of 1 set-ups" in text
-    assert "3 unflagged answers, 1 no minimum: 33.33%" in text
-    assert "10 that scipy cannot improve, 8 not converged" in text
+    assert "2 unflagged answers, 1 no minimum: 50.00%" in text
+    assert "13 that scipy cannot improve, 8 not converged" in text
     assert "| model | Gaussian1D | 2 | 1 | 50.00% | 1 0 |" in table(EVERY, least=1)
 
 
