@@ -62,7 +62,8 @@ def test_case(name, engine):
     assert expect is not None, f"no exception; expected {accepted}"
     try:
         expect(fitted)
-    except AssertionError:
-        if (name, engine) in AS_RIGHT:
+    except AssertionError as error:
+        # Its other two spectra have to be right.
+        if (name, engine) in AS_RIGHT and "thin" in str(error):
             pytest.xfail(AS_RIGHT[name, engine])
         raise
