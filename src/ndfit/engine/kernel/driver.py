@@ -83,7 +83,7 @@ def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_
             noise = noise_of(job, structure, workspace, group)
             least = least_edm(workspace, group, noise, n_samples, ftol)
             propose(structure, workspace, group, least)
-            conclude(structure, workspace, group, noise, least, xtol, gtol, max_nfev)
+            conclude(structure, workspace, group, noise, least, ftol, xtol, gtol, max_nfev)
         with when(counts), loop(LANES) as lane, when(fits[lane] >= 0.0):
             finish_counts(structure, workspace, n_samples, lane)
         with loop(LANES) as lane, when((fits[lane] >= 0.0) & (codes[lane] != READY)):

@@ -60,8 +60,11 @@ CERTIFIED = 1e-3
 LARGEST = 1e-8
 # A point that is evaluated again may take so many evaluations beyond the limit; it is finite, as it was before.
 MORE_EVALUATIONS = 10.0
-# So many evaluations that together gain less than this part of the noise variance are enough.
-PATIENCE, WORTH = 12.0, 0.005
+# So many evaluations that together gain less than this part of the noise variance are enough, for an ftol of 1e-8 or
+# more; one who asks for less is given more.
+PATIENCE, WORTH, USUAL_FTOL = 12.0, 0.005, 1e-8
+# Then, a fit has converged if its EDM is no more than this; with what is no rounding it is below the 0.01 of an answer.
+ENOUGH = 0.009
 
 
 def sample_weight(views: Any, fit: Any, sample: Any) -> Any:
@@ -143,6 +146,7 @@ def begin(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode:
     at(workspace, Field.PSEUDO)[lane] = 0.0
     at(workspace, Field.FINAL)[lane] = READY
     at(workspace, Field.MARK_NFEV)[lane] = 0.0
+    at(workspace, Field.LATEST)[lane] = INFINITY
     at(workspace, Field.PREDICTED)[lane] = 1.0
     at(workspace, Field.LENGTH)[lane] = 0.0
     at(workspace, Field.MODE)[lane] = mode
@@ -179,6 +183,7 @@ def conclude(
     group: Any,
     noise: Any,
     least: Any,
+    ftol: Any,
     xtol: Any,
     gtol: Any,
     max_nfev: Any,
@@ -199,7 +204,8 @@ def conclude(
     certain = left <= CERTIFIED * noise
     # From the least to the most important.
     code = choose((nfev >= max_nfev) & (cost < HUGE), EVALUATION_LIMIT, READY)
-    code = choose(stagnant(workspace, group, noise, nfev), choose(certain, FTOL, STALLED), code)
+    ended = choose(left <= ENOUGH * noise, FTOL, STALLED)
+    code = choose(stagnant(workspace, group, noise, ftol, nfev, max_nfev), ended, code)
     code = choose((move <= ROUNDING * size) & (left < INFINITY), STALLED, code)
     code = choose(by_step & certain, XTOL, code)
     code = choose(by_cost, choose(by_step, FTOL_XTOL, FTOL), code)
@@ -217,14 +223,20 @@ def conclude(
     store(mode, 0, choose((load(mode, 0) == START) & ~held, ELIMINATE, load(mode, 0)))
 
 
-def stagnant(workspace: Any, group: Any, noise: Any, nfev: Any) -> Any:
-    """Whether the last PATIENCE evaluations gained less than a small part of the noise variance."""
+def stagnant(workspace: Any, group: Any, noise: Any, ftol: Any, nfev: Any, max_nfev: Any) -> Any:
+    """Whether the last PATIENCE evaluations gained less than a small part of the noise variance.
+
+    LATEST is the evaluation at which that will be so if nothing more is gained, or at which the fit ends in any case.
+    """
     mark, since = at_group(workspace, Field.MARK, group), at_group(workspace, Field.MARK_NFEV, group)
     cost = load(at_group(workspace, Field.COST, group), 0)
-    worth = cost < load(mark, 0) - WORTH * noise
+    least = WORTH * select(ftol < USUAL_FTOL, ftol / USUAL_FTOL, 1.0)
+    worth = cost < load(mark, 0) - least * noise
     store(mark, 0, choose(worth, cost, load(mark, 0)))
     store(since, 0, choose(worth, nfev, load(since, 0)))
-    return nfev - load(since, 0) >= PATIENCE
+    ends = load(since, 0) + PATIENCE
+    store(at_group(workspace, Field.LATEST, group), 0, choose(ends < max_nfev, ends, max_nfev))
+    return nfev >= ends
 
 
 def arrive(structure: Any, workspace: Any, group: Any, move: Any, least_edm: Any) -> Any:
@@ -237,9 +249,11 @@ def arrive(structure: Any, workspace: Any, group: Any, move: Any, least_edm: Any
     length, least = load(at_group(workspace, Field.LENGTH, group), 0), 2.0 * least_edm
     undamped = load(at_group(workspace, Field.DAMPING, group), 0) == 0.0
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
-    settled = (length * length * CAUTION <= least * former) & (length * FASTEST <= former)
-    certain = undamped & (load(at_group(workspace, Field.EDM, group), 0) <= least_edm * LONGEST)
-    settled = settled & (length <= least * LONGEST) & (move <= length * VALLEY) & certain
+    left = load(at_group(workspace, Field.EDM, group), 0)
+    settled = (length * length * CAUTION <= least * former) & (length <= least * LONGEST) & (move <= length * VALLEY)
+    # At the end of a valley it is the gradient that leads closer, where the cost is no longer known well enough to.
+    settled = (settled & (left <= least_edm * LONGEST)) | (left <= least_edm)
+    settled = settled & (length * FASTEST <= former) & undamped
     gained = load(at_group(workspace, Field.PREDICTED, group), 0)
     reached = load(cost, 0) - gained
     store(cost, 0, choose(settled, choose(reached > 0.0, reached, 0.0), load(cost, 0)))

@@ -47,7 +47,8 @@ LEAST_DAMPING = 1e-4
 def propose(structure: Any, workspace: Any, group: Any, least: Any) -> None:
     """Set the next trial point.
 
-    `least` is the EDM below which a fit may end: where a damped step gains less, the undamped one is asked.
+    `least` is the EDM below which a fit may end: where a damped step gains less, the undamped one is asked. So it is
+    where the fit may end with the next evaluation: its EDM is to be known.
     """
     hold(structure, workspace, group)
     turns = Local(0)
@@ -112,7 +113,8 @@ def solve_within(structure: Any, workspace: Any, group: Any, least: Any, turns: 
     allowed2 = choose((allowed2 < HUGE) | held, allowed2, norm2)  # the first step of a fit
     known = choose(mu == 0.0, 0.5 * gained, load(edm, 0))
     stuck = norm2 <= ROUNDING2 * load(at_group(workspace, Field.SIZE, group), 0)
-    unsure = (mu > 0.0) & (known == INFINITY) & ((gained <= 2.0 * least) | stuck)
+    late = load(at_group(workspace, Field.NFEV, group), 0) + 1.0 >= load(at_group(workspace, Field.LATEST, group), 0)
+    unsure = (mu > 0.0) & (known == INFINITY) & ((gained <= 2.0 * least) | stuck | late)
     too_long, too_short = norm2 > LONGEST2 * allowed2, (mu > 0.0) & (norm2 < SHORTEST2 * allowed2)
     again = (too_long | too_short | unsure) & (allowed2 > 0.0) & ~held
     store(edm, 0, known)

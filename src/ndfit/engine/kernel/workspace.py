@@ -196,6 +196,7 @@ class Field(IntEnum):
     FINAL = 63  # how the last fit to pseudo-counts ended, READY before,
     FINAL_COST = 64  # and its cost,
     FINAL_EDM = 65  # and its EDM
+    LATEST = 66  # evaluation after which the fit ends if it gains nothing
 
 
 FIRST, SECOND_SIGNED, SECOND = 0.0, 1.0, 2.0
