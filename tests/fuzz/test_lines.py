@@ -10,7 +10,7 @@ RATIOS = (2.0, 4.0, 6.0, 10.0, 20.0, 50.0)
 
 @pytest.mark.parametrize("scene", list(SCENES))
 def test_the_default_call_says_where_it_may_be_at_a_false_minimum(scene: str) -> None:
-    shares = shares_of(scene, 600, seed=11)
+    shares = shares_of(scene, 3000, seed=11)
     assert shares.false_unflagged <= 0.005
     assert shares.ambiguous <= 0.05
 

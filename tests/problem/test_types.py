@@ -12,6 +12,7 @@ CODES = {
     "EVALUATION_LIMIT": 0, "GTOL": 1, "FTOL": 2, "XTOL": 3, "FTOL_XTOL": 4, "READY": -1, "FINISHED": -10,
     "NO_DATA": -11, "ALL_MASKED": -12, "TOO_FEW_SAMPLES": -13, "NON_FINITE_DATA": -14, "NON_FINITE_START": -15,
     "NON_FINITE_MODEL": -16, "INSENSITIVE": -17, "USER_ERROR": -18, "NEGATIVE_COUNTS": -19, "STALLED": 5,
+    "SETTLED": 6,
 }  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def test_every_status_has_its_code_and_its_row() -> None:
 
 
 def test_what_a_status_says_of_a_fit() -> None:
-    converged = {"GTOL", "FTOL", "XTOL", "FTOL_XTOL", "FINISHED"}
+    converged = {"GTOL", "FTOL", "XTOL", "FTOL_XTOL", "SETTLED", "FINISHED"}
     assert names_where("converged") == converged
     assert names_where("usable") == converged | {"EVALUATION_LIMIT", "STALLED"}
     assert names_where("counted") == CODES.keys() - {"READY", "NO_DATA", "ALL_MASKED"}

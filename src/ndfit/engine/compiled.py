@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.certificate import edm_of, noise_variance, status_with_certificate
+from ndfit.engine.certificate import CONVERGED_EDM, edm_of, noise_variance, status_with_certificate
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
 from ndfit.engine.kernel.losses import compiled_loss
@@ -30,11 +30,16 @@ from ndfit.engine.kernel.workspace import (
 )
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
 from ndfit.engine.natural import natural_scales, with_least_widths
+from ndfit.engine.second_look import beside, settle
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, usable
 
 __all__ = ["CompiledEngine", "ModelCode"]
 
 FloatArray = NDArray[np.float64]
+
+
+# How often a fit that stalled is looked at again.
+_LOOKS = 3
 
 
 class ModelCode(Protocol):
@@ -114,10 +119,12 @@ class CompiledEngine:
         outcome[:, 0], outcome[:, 1] = _status_of_counts(block, options), 0.0
         call = _Call.of(self.model, block, outcome, loss=options.loss, absolute=self._known_noise(options))
         call.solve(options)
+        variance = self._noise_variance(outcome, block, options)
+        self._settle(outcome, block, options, variance)
         parameters = np.ascontiguousarray(outcome[:, OUTCOME_COLUMNS:])
         self.model.set_tied(parameters)
         covariance = self._covariance(call, block, options, parameters) if options.covariance else None
-        edm = self._edm(outcome, block, options)
+        edm = edm_of(outcome[:, 3], variance)
         status = status_with_certificate(outcome[:, 0].astype(np.int16), edm)
         without_answer = ~usable(status)
         if without_answer.any():
@@ -125,6 +132,44 @@ class CompiledEngine:
         return BlockResult(
             parameters, status, outcome[:, 1].astype(np.int32), outcome[:, 2].copy(), covariance, edm=edm
         )
+
+    def _settle(self, outcome: FloatArray, block: Block, options: SolveOptions, variance: FloatArray) -> None:
+        """Take a second look at fits that stalled, and search for something lower beside those that it finds ended."""
+        for _ in range(_LOOKS):
+            rows = np.flatnonzero(outcome[:, 0] == Status.STALLED)
+            if not rows.size:
+                break
+            parameters, left = outcome[rows, OUTCOME_COLUMNS:], options.max_nfev - outcome[rows, 1]
+            self.model.set_tied(parameters)
+            settled = settle(self.model, block, options, rows, parameters, variance[rows], left)
+            outcome[rows, OUTCOME_COLUMNS:] = settled.parameters
+            outcome[rows, 3] = np.where(settled.nfev > 0, settled.distance, outcome[rows, 3])
+            outcome[rows, 2] = np.minimum(settled.cost, outcome[rows, 2])
+            outcome[rows, 1] += settled.nfev
+            rows = rows[outcome[rows, 3] <= CONVERGED_EDM * variance[rows]]
+            if not rows.size:
+                break
+            outcome[rows, 0] = Status.SETTLED
+            self._search_beside(outcome, block, options, rows, variance[rows])
+
+    def _search_beside(
+        self, outcome: FloatArray, block: Block, options: SolveOptions, rows: NDArray[np.intp], variance: FloatArray
+    ) -> None:
+        """Start some fits again from beside their answers, and keep what is lower."""
+        parameters = outcome[rows, OUTCOME_COLUMNS:]
+        self.model.set_tied(parameters)
+        for starts in beside(self.model, block, options, rows, parameters, variance):
+            found = np.full(outcome.shape, np.nan)
+            found[:, 0], found[rows, 0], found[:, 1] = Status.NO_DATA, Status.READY, 0.0
+            tables = outcome[:, OUTCOME_COLUMNS:].copy()
+            tables[rows] = starts
+            again, known = replace(block, start=tables), self._known_noise(options)
+            _Call.of(self.model, again, found, loss=options.loss, absolute=known).solve(options)
+            with np.errstate(invalid="ignore"):
+                lower = rows[outcome[rows, 2] - found[rows, 2] > CONVERGED_EDM * variance]
+            nfev = outcome[rows, 1] + found[rows, 1]
+            outcome[lower] = found[lower]
+            outcome[rows, 1] = nfev
 
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         return self.model.values(parameters, coords)
@@ -136,12 +181,10 @@ class CompiledEngine:
         """Whether a weighted residual has a variance of one."""
         return self.absolute_sigma or options.loss == CASH
 
-    def _edm(self, outcome: FloatArray, block: Block, options: SolveOptions) -> FloatArray:
-        """In units of the noise variance."""
+    def _noise_variance(self, outcome: FloatArray, block: Block, options: SolveOptions) -> FloatArray:
         n_samples = block.data.shape[1] if block.valid is None else block.valid.sum(axis=1)
-        cost, distance, power = outcome[:, 2], outcome[:, 3], outcome[:, 4]
-        variance = noise_variance(cost, n_samples, len(self.model.free), power, self._known_noise(options))
-        return edm_of(distance, variance)
+        n_free, known = len(self.model.free), self._known_noise(options)
+        return noise_variance(outcome[:, 2], n_samples, n_free, outcome[:, 4], known)
 
     def _covariance(self, call: _Call, block: Block, options: SolveOptions, parameters: FloatArray) -> FloatArray:
         """That of the loss, see `ndfit.engine.loss`."""

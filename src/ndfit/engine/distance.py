@@ -19,7 +19,7 @@ import numpy as np
 from ndfit.engine.scaling import root_mean_square, root_mean_squares
 from ndfit.problem.types import FloatArray
 
-__all__ = ["Distance", "distance_to_minimum"]
+__all__ = ["Distance", "distance_to_minimum", "within"]
 
 _EPS = float(np.finfo(float).eps)
 # Columns of R of length one whose diagonal is above this, and that are no more, have no small singular value: the least
@@ -70,7 +70,7 @@ def distance_to_minimum(
         unit = np.where(lengths > 0.0, size / lengths, 0.0)  # steps are counted in it
         moved = step * unit
         if (moved < -below).any() or (moved > above).any():
-            step = _within(matrix, target, *(np.where(unit > 0.0, each / unit, 0.0) for each in (below, above)))
+            step = within(matrix, target, *(np.where(unit > 0.0, each / unit, 0.0) for each in (below, above)))
             rest = matrix @ step - target
             fall, moved = max(0.0, fall - 0.5 * float(rest @ rest)), step * unit
         return Distance(fall, size, moved, lengths)
@@ -91,7 +91,7 @@ def _least(matrix: FloatArray, target: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.solve(matrix, target) if square else np.linalg.lstsq(matrix, target)[0], dtype=float)
 
 
-def _within(matrix: FloatArray, target: FloatArray, below: FloatArray, above: FloatArray) -> FloatArray:
+def within(matrix: FloatArray, target: FloatArray, below: FloatArray, above: FloatArray) -> FloatArray:
     """The step s between -below and above for which |matrix s - target| is least."""
     from scipy.optimize import lsq_linear  # half a second that fits without bounds don't need
 

@@ -5,7 +5,8 @@ Flows in: a Block and two BlockResults. Flows out: one BlockResult, with the fla
 
 Chi-square is counted in units of the noise variance (`ndfit.engine.certificate`). The caller's fit is kept where its
 chi-square is at most 4 above the guess's, two standard deviations of one parameter: the caller may know what the
-samples do not tell. Where the two then are different minima, the position is ambiguous. Where outliers will be left
+samples do not tell. Where the two then are different minima, the position is ambiguous; a valley is none, and what
+SETTLED in one yields to a guess that is no worse. Where outliers will be left
 out, no residual counts for more than the limit beyond which they are: which samples they are depends on the fit.
 
 Two fits are the same minimum if the models differ by little: with f and g the model values of both and s^2 the noise
@@ -71,7 +72,7 @@ def caller_or_guess(
     with np.errstate(invalid="ignore"):  # where neither has an answer
         gain = one - other
         alike = np.abs(gain) <= ALIKE
-    ended, other_ended = converged(caller.status), converged(guessed.status)
+    ended, other_ended = (converged(each.status) & (each.status != Status.SETTLED) for each in (caller, guessed))
     unknown = (caller.status == Status.NON_FINITE_START) & ~np.isfinite(one)
     taken = (gain > ALIKE) | (alike & other_ended & ~ended & (gain >= 0.0)) | unknown
     rows = np.flatnonzero(alike & ended & other_ended)

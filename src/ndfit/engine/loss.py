@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from ndfit.problem.arguments import check_choice
 from ndfit.problem.types import FloatArray
 
-__all__ = ["CASH", "SQUARE", "Loss", "huber_factor", "parse_loss"]
+__all__ = ["CASH", "SQUARE", "Loss", "costs", "huber_factor", "parse_loss", "weights_and_residual"]
 
 SQUARE, CASH = "linear", "cash"
 
@@ -63,6 +63,47 @@ _PSI: Mapping[str, Psi] = {
     "arctan": lambda z: (1.0 / (1.0 + z**2), (1.0 - 3.0 * z**2) / (1.0 + z**2) ** 2),
 }
 """Name -> function of z that gives psi / r and psi'."""
+
+_RHO: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+    "huber": lambda z: np.where(z <= 1.0, z, 2.0 * np.sqrt(z) - 1.0),
+    "soft_l1": lambda z: 2.0 * (np.sqrt(1.0 + z) - 1.0),
+    "cauchy": np.log1p,
+    "arctan": np.arctan,
+}
+"""Name -> function of z that gives rho, of residuals in units of the scale."""
+
+
+def costs(loss: Loss, weights: FloatArray, data: FloatArray, values: FloatArray) -> FloatArray:
+    """Half of what is minimised, shape (N,), given (N, M); infinite where that is no number."""
+    if loss.name == CASH:
+        used, some = weights != 0.0, data > 0.0
+        each = values - data + np.where(some, data * np.log(np.where(some, data, 1.0) / values), 0.0)
+        each = np.where((values > 0.0) | ((values == 0.0) & ~some), each, np.inf)
+        found = np.sum(each, axis=1, where=used)
+    else:
+        residual = np.where(weights == 0.0, 0.0, weights * (values - data))
+        found = 0.5 * np.sum(residual**2 if loss.name == SQUARE else _rho(loss, residual), axis=1)
+    return np.where(np.isfinite(found), found, np.inf)
+
+
+def weights_and_residual(
+    loss: Loss, weights: FloatArray, data: FloatArray, values: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Weights and weighted residuals whose products with J are the gradient of the cost and its matrix, both (N, M)."""
+    used = weights != 0.0
+    if loss.name == CASH:
+        fisher = np.where(used & (values > 0.0), 1.0 / np.sqrt(values), 0.0)
+        return fisher, fisher * (values - data)
+    residual = np.where(used, weights * (values - data), 0.0)
+    if loss.name == SQUARE:
+        return weights, residual
+    share = np.sqrt(_PSI[loss.name]((residual / loss.scale) ** 2)[0])
+    return weights * share, residual * share
+
+
+def _rho(loss: Loss, residual: FloatArray) -> FloatArray:
+    """As `scipy.optimize.least_squares` has it."""
+    return loss.scale**2 * _RHO[loss.name]((residual / loss.scale) ** 2)
 
 
 def huber_factor(loss: Loss, residual: FloatArray, used: NDArray[np.bool_], n_free: int) -> FloatArray:

@@ -42,7 +42,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Status(IntEnum):
-    """How one fit ended. 0 to 4 mean what they mean in `scipy.optimize.least_squares`; 5 is ndfit's own."""
+    """How one fit ended. 0 to 4 mean what they mean in `scipy.optimize.least_squares`; 5 and 6 are ndfit's own."""
 
     EVALUATION_LIMIT = 0
     GTOL = 1
@@ -50,6 +50,7 @@ class Status(IntEnum):
     XTOL = 3
     FTOL_XTOL = 4
     STALLED = 5
+    SETTLED = 6
     READY = -1
     FINISHED = -10
     NO_DATA = -11
@@ -91,6 +92,14 @@ _ROWS = (
         True,
         "converged: cost and parameters change by less than ftol and xtol",
         NOTHING_TO_DO,
+    ),
+    StatusRow(
+        Status.SETTLED,
+        True,
+        True,
+        True,
+        "converged in a valley or at a kink: neither second derivatives nor fits from beside it lead lower",
+        "nothing to do; look whether the data determine every parameter here, whose errors may be too small",
     ),
     StatusRow(
         Status.FINISHED,

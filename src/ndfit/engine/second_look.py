@@ -1,0 +1,369 @@
+"""A second look at fits that stalled: Newton's method with the whole second derivative of the cost.
+
+Flows in: where some fits of a block stopped. Flows out: where they are at last, and their estimated distance to the
+minimum (EDM, `ndfit.engine.certificate`) times the noise variance.
+
+The kernel's steps and its EDM come from J^T J. That is not the second derivative H of the cost where residuals are
+large or a valley is curved, and means nothing at a kink, where derivatives jump. Here H is found by differences of the
+gradient g, over a hundredth of what moves the residuals by the noise: beside a kink it holds the jump. The step h
+minimises g^T h + h^T H h / 2 within the bounds; along directions in which the cost is curved downwards, the sign of H
+is turned (Y. N. Dauphin et al., NeurIPS 27 (2014)). What it takes off the cost is the EDM, or what a step with J^T J
+in place of H does, where that is less. It is never more than the cost itself, of which no more can be taken away.
+
+A plateau looks like a minimum. So an answer that was found here is searched around: the caller of `beside` starts fits
+there, a part of the standard errors away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.engine.distance import within
+from ndfit.engine.loss import Loss, costs, weights_and_residual
+from ndfit.engine.natural import natural_scales, with_least_widths
+from ndfit.problem.types import Block, FloatArray, SolveOptions
+
+__all__ = ["NUDGES", "Settled", "beside", "settle"]
+
+NUDGES = 4
+"""Searches beside an answer."""
+
+_NUMBERS_AT_ONCE = 2**22
+# Of the noise, and of all samples together: what differences move the residuals by.
+_DIFFERENCE, _LEAST_DIFFERENCE = 1e-2, 1e-7
+# A fit that has this EDM, in noise variances, goes on no more.
+_ENOUGH = 1e-4
+_ROUNDS = 12
+# Of the step, that are tried.
+_PARTS = tuple(4.0**-power for power in range(8))
+# In standard errors, and the least singular value of columns of length one that counts.
+_NUDGE, _UNDETERMINED = 0.3, 1e-8
+# Of which no two multiples are alike: what turns one nudge into the next.
+_GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
+# Of the largest curvature: less is none.
+_FLAT = 1e-12
+
+
+class Model(Protocol):
+    """What is asked of a model; see `ndfit.engine.compiled.ModelCode`."""
+
+    @property
+    def free(self) -> tuple[int, ...]: ...
+    @property
+    def dimensions(self) -> Any: ...
+    @property
+    def widths(self) -> tuple[bool, ...]: ...
+
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray: ...
+    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray: ...
+    def set_tied(self, parameters: FloatArray) -> None: ...
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Of n fits.
+
+    Attributes
+    ----------
+    parameters : shape (n, P)
+    cost : shape (n,)
+    distance : shape (n,), EDM times the noise variance; infinite where derivatives are not finite
+    nfev : shape (n,), evaluations that this took
+    """
+
+    parameters: FloatArray
+    cost: FloatArray
+    distance: FloatArray
+    nfev: NDArray[np.int32]
+
+
+def settle(
+    model: Model,
+    block: Block,
+    options: SolveOptions,
+    rows: NDArray[np.intp],
+    parameters: FloatArray,
+    variance: FloatArray,
+    left: FloatArray,
+) -> Settled:
+    """Go on from where fits stalled.
+
+    Parameters
+    ----------
+    rows : numbers of n fits of the block
+    parameters : shape (n, P), where they stopped
+    variance : shape (n,), of the noise
+    left : shape (n,), evaluations that they may still take
+    """
+    size = max(1, _NUMBERS_AT_ONCE // (block.data.shape[1] * max(len(model.free), 1)))
+    parts = []
+    for first in range(0, rows.size, size):
+        part = slice(first, first + size)
+        with np.errstate(all="ignore"):
+            fits = _Fits.of(model, block, options, rows[part])
+            parts.append(_settled(fits, parameters[part].copy(), variance[part], left[part]))
+    return Settled(*(np.concatenate([getattr(part, name) for part in parts]) for name in Settled.__annotations__))
+
+
+def beside(
+    model: Model,
+    block: Block,
+    options: SolveOptions,
+    rows: NDArray[np.intp],
+    parameters: FloatArray,
+    variance: FloatArray,
+) -> FloatArray:
+    """Where to start searches for something lower than the answers to n fits, shape (NUDGES, n, P).
+
+    Each start is a part of a standard error away along every axis of the error ellipse, but no axis takes a parameter
+    further than that part of its natural scale. Parameters are as for `settle`.
+    """
+    with np.errstate(all="ignore"):
+        return _beside(_Fits.of(model, block, options, rows), parameters, variance)
+
+
+def _beside(fits: _Fits, parameters: FloatArray, variance: FloatArray) -> FloatArray:
+    columns, _ = fits.weighted(parameters)
+    columns = np.where(np.isfinite(columns), columns, 0.0)
+    lengths = np.linalg.norm(columns, axis=2)
+    columns = columns / np.where(lengths > 0.0, lengths, 1.0)[:, :, np.newaxis]
+    _, sizes, axes = _svd(np.linalg.qr(columns.swapaxes(1, 2), mode="r"))
+    unit = np.where(lengths > 0.0, np.sqrt(variance)[:, np.newaxis] / np.where(lengths > 0.0, lengths, 1.0), 0.0)
+    axes = axes * unit[:, np.newaxis, :] / np.maximum(sizes, _UNDETERMINED)[:, :, np.newaxis]
+    room = fits.natural_room(parameters)[:, np.newaxis, :]
+    longest = np.max(np.abs(axes) / np.where(room > 0.0, room, np.inf), axis=2)
+    axes = _NUDGE * axes / np.maximum(longest, 1.0)[:, :, np.newaxis]
+    ways = np.arange(1, NUDGES + 1)[:, np.newaxis] * np.arange(1, axes.shape[1] + 1)
+    changes = np.einsum("wk,nkf->wnf", np.sqrt(2.0) * np.cos(_GOLDEN_ANGLE * ways), axes)
+    return np.stack([fits.moved(parameters, change) for change in changes])
+
+
+def _settled(fits: _Fits, parameters: FloatArray, variance: FloatArray, left: FloatArray) -> Settled:
+    cost, distance = fits.costs(parameters), np.full(len(parameters), np.inf)
+    nfev, some, gained = np.zeros(len(parameters), dtype=np.int32), np.arange(len(parameters)), np.zeros(0)
+    for _ in range(_ROUNDS):
+        some = some[nfev[some] + fits.evaluations_a_round <= left[some]]
+        if not some.size:
+            break
+        before, here = cost[some], fits.take(some)
+        steps, falls = _steps(here, parameters[some], variance[some])
+        distance[some] = np.minimum(falls, before)
+        parameters[some], cost[some] = _lowest_along(here, parameters[some], steps, before)
+        nfev[some] += fits.evaluations_a_round
+        gained = before - cost[some]
+        goes_on = (gained > 0.0) & (distance[some] > _ENOUGH * variance[some])
+        some, gained = some[goes_on], gained[goes_on]
+    else:
+        # A valley: as many rounds again would gain as much.
+        distance[some] = np.maximum(distance[some], _ROUNDS * gained)
+    return Settled(parameters, cost, distance, nfev)
+
+
+def _lowest_along(
+    fits: _Fits, parameters: FloatArray, steps: FloatArray, cost: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The lowest of some points along the step, and its cost."""
+    best, lowest = parameters.copy(), cost.copy()
+    for part in _PARTS:
+        tried = fits.moved(parameters, part * steps)
+        found = fits.costs(tried)
+        lower = found < lowest
+        best[lower], lowest[lower] = tried[lower], found[lower]
+    return best, lowest
+
+
+def _steps(fits: _Fits, parameters: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Newton's steps, shape (n, F), and what they, or those of Gauss and Newton, take off the cost, shape (n,)."""
+    room = fits.room(parameters)
+    columns, residual = fits.weighted(parameters)
+    sound = np.isfinite(columns).all(axis=(1, 2)) & np.isfinite(residual).all(axis=1)
+    columns, residual = (np.where(sound.reshape(-1, *[1] * (each.ndim - 1)), each, 0.0) for each in (columns, residual))
+    lengths = np.linalg.norm(columns, axis=2)
+    unit = np.where(lengths > 0.0, 1.0 / np.where(lengths > 0.0, lengths, 1.0), 0.0)
+    size = np.maximum(_DIFFERENCE * np.sqrt(variance), _LEAST_DIFFERENCE * fits.powers())
+    limits = _scaled(room, unit)
+    columns = columns * unit[:, :, np.newaxis]
+    _, by_products = _least(*_of_jacobian(columns, residual), limits)
+    curvature = _curvatures(fits, parameters, unit * size[:, np.newaxis], room)
+    curvature = curvature * unit[:, :, np.newaxis] * unit[:, np.newaxis, :]
+    # Of what is larger, not even the squares are numbers.
+    whole = np.isfinite(np.sum(curvature**2, axis=(1, 2)))
+    gradient = np.einsum("nfm,nm->nf", columns, residual)
+    steps, falls = _least(*_of_curvature(np.where(whole[:, None, None], curvature, 0.0), gradient), limits)
+    falls = np.where(whole, np.minimum(falls, by_products), by_products)
+    return np.where(whole[:, np.newaxis], steps, 0.0) * unit, np.where(sound, falls, np.inf)
+
+
+def _scaled(room: tuple[FloatArray, FloatArray], unit: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Room in units in which columns of J have length one."""
+    below, above = (np.where(unit > 0.0, side / unit, 0.0) for side in room)
+    return below, above
+
+
+def _curvatures(
+    fits: _Fits, parameters: FloatArray, sizes: FloatArray, room: tuple[FloatArray, FloatArray]
+) -> FloatArray:
+    """Second derivatives of the cost by the free parameters, shape (n, F, F), by differences over `sizes`."""
+    found = np.zeros((len(parameters), sizes.shape[1], sizes.shape[1]))
+    for own in range(sizes.shape[1]):
+        change = np.zeros(sizes.shape)
+        back, forth = (np.minimum(sizes[:, own], side[:, own]) for side in room)
+        change[:, own] = forth
+        after = fits.gradients(fits.moved(parameters, change))
+        change[:, own] = -back
+        before = fits.gradients(fits.moved(parameters, change))
+        apart = (back + forth)[:, np.newaxis]
+        found[:, own] = np.where(apart > 0.0, (after - before) / apart, 0.0)
+    return 0.5 * (found + found.swapaxes(1, 2))
+
+
+def _of_jacobian(columns: FloatArray, residual: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Directions (n, F, F) in rows, the square root of the curvature along each, and what is downhill along it (n, F).
+
+    The cost changes by |root (direction s)|^2 / 2 - downhill (direction s) over a step s. Directions that J does not
+    determine have no curvature and no slope.
+    """
+    turned, sizes, rows = _svd(columns)
+    kept = sizes > columns.shape[2] * np.finfo(float).eps * sizes[:, :1]
+    root = np.where(kept, sizes, 0.0)
+    return turned.swapaxes(1, 2), root, -root * np.einsum("nkm,nm->nk", rows, residual)
+
+
+def _of_curvature(curvature: FloatArray, gradient: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The same of second derivatives, with the sign of those below zero turned."""
+    values, vectors = _one_by_one_if_needed(np.linalg.eigh, curvature)
+    size = np.abs(values)
+    least = _FLAT * size.max(axis=1, initial=np.finfo(float).tiny, keepdims=True)
+    return vectors.swapaxes(1, 2), np.sqrt(np.maximum(size, least)), -np.einsum("nfk,nf->nk", vectors, gradient)
+
+
+def _least(
+    directions: FloatArray, root: FloatArray, downhill: FloatArray, limits: tuple[FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """The step of least cost within the limits, shape (n, F), and how far the cost falls over it, shape (n,)."""
+    some = root > 0.0
+    target = np.where(some, downhill / np.where(some, root, 1.0), 0.0)
+    steps = np.einsum("nkf,nk->nf", directions, np.where(some, target / np.where(some, root, 1.0), 0.0))
+    falls = 0.5 * np.sum(target**2, axis=1)
+    below, above = limits
+    sound = np.isfinite(steps).all(axis=1) & np.isfinite(target).all(axis=1)
+    for row in np.flatnonzero(sound & ((steps < -below) | (steps > above)).any(axis=1)):
+        matrix = root[row][:, np.newaxis] * directions[row]
+        steps[row] = within(matrix, target[row], below[row], above[row])
+        along = matrix @ steps[row]
+        falls[row] = max(0.0, float(target[row] @ along - 0.5 * along @ along))
+    return np.where(sound[:, np.newaxis], steps, 0.0), np.where(sound, falls, np.inf)
+
+
+def _svd(matrices: FloatArray) -> Sequence[FloatArray]:
+    return _one_by_one_if_needed(partial(np.linalg.svd, full_matrices=False), matrices)
+
+
+def _one_by_one_if_needed(decomposed: Callable[[FloatArray], Any], matrices: FloatArray) -> Sequence[FloatArray]:
+    """Decompose matrices; NaN where that does not converge, which is not to be the others' affair."""
+    try:
+        return tuple(decomposed(matrices))
+    except np.linalg.LinAlgError:
+        parts = []
+        for matrix in matrices:
+            try:
+                parts.append(tuple(decomposed(matrix)))
+            except np.linalg.LinAlgError:
+                parts.append(tuple(np.full_like(part, np.nan) for part in decomposed(np.zeros_like(matrix))))
+        return tuple(np.stack(each) for each in zip(*parts, strict=True))
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """Some fits of a block.
+
+    Attributes
+    ----------
+    coords, data, weights : with weights of zero where a sample is not used
+    lower, upper, natural : shapes (n, F) or (1, F)
+    free : places of the F free parameters
+    """
+
+    model: Model
+    loss: Loss
+    coords: tuple[FloatArray, ...]
+    data: FloatArray
+    weights: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    natural: FloatArray
+    free: list[int]
+
+    @classmethod
+    def of(cls, model: Model, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> _Fits:
+        data = np.asarray(block.data[rows], dtype=float)
+        weights = np.ones(data.shape) if block.weights is None else np.asarray(block.weights[rows], dtype=float)
+        if block.valid is not None:
+            data, weights = (np.where(block.valid[rows], each, 0.0) for each in (data, weights))
+        limits = (*with_least_widths(model, block), natural_scales(model, block))
+        free = sorted(model.free)
+        of_free = (_of(limit, rows)[:, free] for limit in limits)
+        coords = tuple(axis if axis.ndim == 1 else axis[rows] for axis in block.coords)
+        return cls(model, Loss(options.loss, options.f_scale), coords, data, weights, *of_free, free)
+
+    @property
+    def evaluations_a_round(self) -> int:
+        return 2 * len(self.free) + 1 + len(_PARTS)
+
+    def take(self, rows: NDArray[np.intp]) -> _Fits:
+        """Some of them."""
+        return replace(
+            self,
+            coords=tuple(axis if axis.ndim == 1 else axis[rows] for axis in self.coords),
+            data=self.data[rows],
+            weights=self.weights[rows],
+            lower=_of(self.lower, rows),
+            upper=_of(self.upper, rows),
+            natural=_of(self.natural, rows),
+        )
+
+    def powers(self) -> FloatArray:
+        """Root of the sum of squares of the weighted samples, shape (n,)."""
+        return np.asarray(np.linalg.norm(self.weights * self.data, axis=1))
+
+    def room(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """How far each free parameter can move down and up, shapes (n, F)."""
+        values = parameters[:, self.free]
+        return np.maximum(values - self.lower, 0.0), np.maximum(self.upper - values, 0.0)
+
+    def natural_room(self, parameters: FloatArray) -> FloatArray:
+        """How far each free parameter should move at most, shape (n, F)."""
+        far = np.where(self.natural < 0.0, -self.natural, np.fmax(self.natural, np.abs(parameters[:, self.free])))
+        return np.where(np.isnan(far), np.inf, far)
+
+    def moved(self, parameters: FloatArray, change: FloatArray) -> FloatArray:
+        """All parameters with the free ones changed, within their bounds."""
+        found = parameters.copy()
+        found[:, self.free] = np.clip(parameters[:, self.free] + change, self.lower, self.upper)
+        self.model.set_tied(found)
+        return found
+
+    def costs(self, parameters: FloatArray) -> FloatArray:
+        """Shape (n,); infinite where there is none."""
+        return costs(self.loss, self.weights, self.data, self.model.values(parameters, self.coords))
+
+    def gradients(self, parameters: FloatArray) -> FloatArray:
+        """Of the cost by the free parameters, shape (n, F)."""
+        columns, residual = self.weighted(parameters)
+        return np.einsum("nfm,nm->nf", columns, residual)
+
+    def weighted(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """J^T (n, F, M) and r (n, M) whose product is the gradient of the cost, and J^T J its matrix."""
+        values, derivatives = (f(parameters, self.coords) for f in (self.model.values, self.model.derivatives))
+        weights, residual = weights_and_residual(self.loss, self.weights, self.data, values)
+        return np.where((self.weights == 0.0)[:, np.newaxis], 0.0, derivatives * weights[:, np.newaxis]), residual
+
+
+def _of(limit: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+    return limit if len(limit) == 1 else limit[rows]
