@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ndfit.engine.box import within
 from ndfit.engine.scaling import root_mean_square, root_mean_squares
 from ndfit.problem.types import FloatArray
 
-__all__ = ["Distance", "distance_to_minimum", "within"]
+__all__ = ["Distance", "distance_to_minimum"]
 
 _EPS = float(np.finfo(float).eps)
 # Columns of R of length one whose diagonal is above this, and that are no more, have no small singular value: the least
@@ -89,15 +90,3 @@ def _least(matrix: FloatArray, target: FloatArray) -> FloatArray:
     """The shortest step s for which matrix s is the target."""
     square = matrix.shape[0] == matrix.shape[1]
     return np.asarray(np.linalg.solve(matrix, target) if square else np.linalg.lstsq(matrix, target)[0], dtype=float)
-
-
-def within(matrix: FloatArray, target: FloatArray, below: FloatArray, above: FloatArray) -> FloatArray:
-    """The step s between -below and above for which |matrix s - target| is least."""
-    from scipy.optimize import lsq_linear  # half a second that fits without bounds don't need
-
-    step = np.zeros(matrix.shape[1])
-    open_ = np.flatnonzero((below > 0.0) | (above > 0.0))
-    if open_.size:
-        found = lsq_linear(matrix[:, open_], target, bounds=(-below[open_], above[open_]), method="bvls", tol=1e-12)
-        step[open_] = found.x
-    return step

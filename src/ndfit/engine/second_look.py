@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.distance import within
+from ndfit.engine.box import within
 from ndfit.engine.loss import Loss, costs, weights_and_residual
 from ndfit.engine.natural import natural_scales, with_least_widths
 from ndfit.problem.types import Block, FloatArray, SolveOptions
@@ -133,7 +133,7 @@ def _beside(fits: _Fits, parameters: FloatArray, variance: FloatArray) -> FloatA
     columns = np.where(np.isfinite(columns), columns, 0.0)
     lengths = np.linalg.norm(columns, axis=2)
     columns = columns / np.where(lengths > 0.0, lengths, 1.0)[:, :, np.newaxis]
-    _, sizes, axes = _svd(np.linalg.qr(columns.swapaxes(1, 2), mode="r"))
+    _, sizes, axes = _svd(np.asarray(np.linalg.qr(columns.swapaxes(1, 2), mode="r")))
     unit = np.where(lengths > 0.0, np.sqrt(variance)[:, np.newaxis] / np.where(lengths > 0.0, lengths, 1.0), 0.0)
     axes = axes * unit[:, np.newaxis, :] / np.maximum(sizes, _UNDETERMINED)[:, :, np.newaxis]
     room = fits.natural_room(parameters)[:, np.newaxis, :]
@@ -308,9 +308,10 @@ class _Fits:
             data, weights = (np.where(block.valid[rows], each, 0.0) for each in (data, weights))
         limits = (*with_least_widths(model, block), natural_scales(model, block))
         free = sorted(model.free)
-        of_free = (_of(limit, rows)[:, free] for limit in limits)
+        lower, upper, natural = (_of(limit, rows)[:, free] for limit in limits)
         coords = tuple(axis if axis.ndim == 1 else axis[rows] for axis in block.coords)
-        return cls(model, Loss(options.loss, options.f_scale), coords, data, weights, *of_free, free)
+        loss = Loss(options.loss, options.f_scale)
+        return cls(model, loss, coords, data, weights, lower, upper, natural, free)
 
     @property
     def evaluations_a_round(self) -> int:
