@@ -88,6 +88,27 @@ def test_polynomial_of_frequencies() -> None:
     assert abs(fitted - data).max() < 1e-4
 
 
+@pytest.mark.parametrize("own_samples", [False, True])
+def test_polynomials_far_from_zero_lose_no_digits(own_samples: bool) -> None:
+    """Nine terms at 6,500, with one sample far more certain than the rest."""
+    y, x = (axis.ravel() * 7.0 + 6500.0 for axis in np.mgrid[:6, :7])
+    model = models.Legendre2D(2, 2, c0_0=-16.0, c1_0=-5e-3, c0_1=-4e-3, c1_1=6e-7)
+    weights = np.full((4, x.size), 5.0)
+    weights[:, 11] = 500.0
+    if own_samples:
+        weights[np.arange(4), np.arange(4)] = 0.0
+    data = model(x, y) + np.random.default_rng(5).normal(0.0, 0.2, (4, x.size))
+    result = engine_for(model)(block_for(model, data, (x, y), weights=weights), OPTIONS)
+    # The same polynomials about their middle.
+    about = [np.vander((axis - 6518.0) / 21.0, 3) for axis in (x, y)]
+    matrix = np.einsum("mi,mj->mij", *about).reshape(x.size, 9)
+    for row in range(4):
+        own = weights[row, :, np.newaxis] * matrix
+        best = np.linalg.lstsq(own, weights[row] * data[row], rcond=None)[0]
+        residual = weights[row] * data[row] - own @ best
+        assert np.isclose(2.0 * result.cost[row], residual @ residual, rtol=1e-4)
+
+
 def test_fixed_and_tied_parameters() -> None:
     model = models.Polynomial1D(3, c0=0.5, fixed={"c0": True}, tied={"c3": lambda m: 2.0 * m.c1})
     data, start = data_of(10), np.tile(model.parameters, (10, 1))
