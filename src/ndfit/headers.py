@@ -7,9 +7,12 @@ that astropy cannot read: which card is at fault.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from astropy.io import fits
 from ndfit.errors import UnreadableFile
 from ndfit.untrusted import is_unit_within_limits
 
-__all__ = ["check_headers", "fault_of_file", "readable_cards", "wcs_within_limits"]
+__all__ = ["check_file", "check_headers", "fault_of_file", "readable_cards", "wcs_within_limits"]
 
 _MOST_AXES = 99  # the standard's two digits
 _LARGEST_ORDER = 30  # of polynomials of distortions, whose coefficients are a square of that size
@@ -27,7 +30,11 @@ _BLOCK = 2880
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _MOST_ARRAY_AXES = 32  # that numpy has in every release
 _MOST_BYTES = 2**63
+_MOST_COLUMNS = 999
 _MOST_HEADERS = 1000
+
+# How packed files begin, and what reads them.
+_PACKED: Mapping[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
 _AXES = re.compile(r"WCSAXES[A-Z]?$")
 _ORDER = re.compile(r"[AB]P?_ORDER$")
@@ -83,13 +90,28 @@ def check_headers(hdus: fits.HDUList) -> None:
         number += 1
 
 
+def check_file(path: Path) -> None:
+    """Look at the headers before astropy does, which makes lists as long as a header says that they are.
+
+    Raises
+    ------
+    UnreadableFile
+        The message says which HDU is at fault, without the name of the file.
+    """
+    fault = fault_of_file(path)
+    if fault:
+        raise UnreadableFile(fault)
+
+
 def fault_of_file(path: Path) -> str:
     """What is wrong with the first header that is at fault, for a sentence; empty where none is found."""
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             for number in range(_MOST_HEADERS):
                 header = fits.Header.fromfile(file)
                 cards = readable_cards(header)
+                if number and "XTENSION" not in cards:  # something else behind the last HDU, which nobody reads
+                    return ""
                 fault = _fault(cards, number)
                 if fault:
                     return f"HDU {number} {fault}"
@@ -97,6 +119,16 @@ def fault_of_file(path: Path) -> str:
     except Exception:  # the end of the file, or no header at all: astropy has said so
         return ""
     return ""
+
+
+def _opened(path: Path) -> Any:
+    """The file, unpacked while it is read, in the ways that astropy knows."""
+    with path.open("rb") as file:
+        begin = file.read(6)
+    for magic, unpacked in _PACKED.items():
+        if begin.startswith(magic):
+            return unpacked(path)
+    return path.open("rb")
 
 
 def _fault(cards: Mapping[str, Any], number: int) -> str:
@@ -111,7 +143,9 @@ def _fault(cards: Mapping[str, Any], number: int) -> str:
     for name in (*lengths, *counts):
         if not _is_whole(cards.get(name), _MOST_BYTES):
             return f"states {name} {_stated(cards, name)}, and it has to be a whole number that is not negative"
-    for name in (f"TFORM{column + 1}" for column in range(min(int(cards.get("TFIELDS", 0)), _MOST_AXES))):
+    if "TFIELDS" in cards and not _is_whole(cards["TFIELDS"], _MOST_COLUMNS):
+        return f"states TFIELDS {_stated(cards, 'TFIELDS')}, and it has to be a number from 0 to {_MOST_COLUMNS}"
+    for name in (f"TFORM{column + 1}" for column in range(int(cards.get("TFIELDS", 0)))):
         if not isinstance(cards.get(name), str):
             return f"states {name} {_stated(cards, name)}, and it has to be the format of a column"
     return ""
@@ -124,5 +158,7 @@ def _stated(cards: Mapping[str, Any], name: str) -> str:
 
 def _bytes_of_data(cards: Mapping[str, Any]) -> int:
     lengths = [int(cards[f"NAXIS{axis + 1}"]) for axis in range(int(cards["NAXIS"]))]
+    if cards.get("GROUPS") is True and lengths[:1] == [0]:  # random groups
+        lengths = lengths[1:]
     numbers = int(cards.get("PCOUNT", 0)) + math.prod(lengths) if lengths else 0
     return abs(cards["BITPIX"]) // 8 * int(cards.get("GCOUNT", 1)) * numbers

@@ -19,7 +19,7 @@ from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError
 
 from ndfit.errors import UnreadableFile
-from ndfit.headers import check_headers, fault_of_file, wcs_within_limits
+from ndfit.headers import check_file, check_headers, fault_of_file, wcs_within_limits
 from ndfit.untrusted import read_unit, reading
 
 __all__ = [
@@ -61,6 +61,7 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
     # Headers in the wild are repaired on reading, each with a warning of its own.
     with warnings.catch_warnings(), reading(path, "a FITS file", ImageError, fault_of_file):
         warnings.simplefilter("ignore", AstropyWarning)
+        check_file(path)
         with fits.open(path) as hdus:
             check_headers(hdus)
             yield hdus
@@ -96,6 +97,7 @@ def wcs_of(hdu: Any, hdus: fits.HDUList) -> WCS | None:
     try:
         wcs = WCS(hdu.header, fobj=hdus)
         wcs.wcs.set()
+        wcs.deepcopy()  # which fails where the header has parameters that wcslib cannot hold
     except Exception:  # wcslib and astropy raise many kinds for headers that make no sense
         return None
     return wcs if wcs.naxis == len(hdu.shape) else None

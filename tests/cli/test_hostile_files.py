@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -21,6 +24,7 @@ from astropy.table import Table
 from tests.cli.cubes import HEADER, fails, line_cube, ndfit, write_cube
 
 import ndfit as package
+from ndfit.headers import fault_of_file
 
 MODEL = ("--model", "Gaussian1D")
 
@@ -48,6 +52,7 @@ def with_card(path: Path, keyword: str, value: Any) -> Path:
         ("NAXIS1", "T"),
         ("NAXIS", "-1"),
         ("NAXIS", "999"),
+        ("NAXIS", "1000000000"),  # astropy makes a list of as many numbers before it looks for these
         ("NAXIS2", "1000000000000"),
         ("BITPIX", "7"),
         ("BITPIX", "'x'"),
@@ -56,6 +61,40 @@ def with_card(path: Path, keyword: str, value: Any) -> Path:
 def test_headers_of_arrays_that_cannot_be(keyword: str, value: str, tmp_path: Path) -> None:
     path = with_card(tmp_path / "cube.fits", keyword, value)
     fails(ndfit("fit", path, *MODEL), f"{path} cannot be read as a FITS file: ")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize(("keyword", "part"), [("NAXIS", "HDU 1 states NAXIS"), ("TFIELDS", "HDU 1 states TFIELDS")])
+def test_headers_are_looked_at_before_astropy_reads_them(
+    pack: Callable[[bytes], bytes], keyword: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In packed files too, and behind the data of other HDUs."""
+    path = tmp_path / "cube.fits"
+    table = fits.BinTableHDU(Table({"flux": np.arange(4.0)}))
+    fits.HDUList([fits.PrimaryHDU(line_cube().astype(np.float32)), table]).writeto(path)
+    content = path.read_bytes()
+    start = content.rindex(f"{keyword:<8}=".encode())
+    path.write_bytes(pack(content[:start] + f"{keyword:<8}= {10**9:>20}".encode() + content[start + 30 :]))
+    monkeypatch.setattr(fits, "open", None)
+    fails(ndfit("fit", path, *MODEL), part)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_what_follows_the_last_header_is_left_alone(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = write_cube(tmp_path / "cube.fits")
+    path.write_bytes(pack(path.read_bytes() + b"NAXIS   =                  999".ljust(80) + b"END".ljust(2800)))
+    assert fault_of_file(path) == ""
+
+
+def test_random_groups_are_skipped_by_their_size(tmp_path: Path) -> None:
+    path = tmp_path / "groups.fits"
+    groups = fits.GroupData(np.zeros((3, 1, 1000)), parnames=["UU"], pardata=[np.arange(3.0)], bitpix=-32)
+    fits.HDUList([fits.GroupsHDU(groups), fits.ImageHDU(np.zeros((2, 2)))]).writeto(path)
+    content = path.read_bytes()
+    start = content.rindex(b"NAXIS   =")
+    assert fault_of_file(path) == ""
+    path.write_bytes(content[:start] + b"NAXIS   =                  999" + content[start + 30 :])
+    assert fault_of_file(path).startswith("HDU 1 states NAXIS 999")
 
 
 @left_open
@@ -89,7 +128,14 @@ def test_units_that_are_none(unit: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("keyword", "value"),
-    [("WCSAXES", 30_000), ("A_ORDER", 9999), ("CUNIT3", "10**999999999 Hz"), ("CTYPE1", 3), ("CTYPE3", "WAVE-TAB")],
+    [
+        ("WCSAXES", 30_000),
+        ("A_ORDER", 9999),
+        ("CUNIT3", "10**999999999 Hz"),
+        ("CTYPE1", 3),
+        ("CTYPE3", "WAVE-TAB"),
+        ("PV1_999", 1.0),
+    ],
 )
 def test_a_wcs_that_makes_no_sense(keyword: str, value: Any, tmp_path: Path) -> None:
     path = write_cube(tmp_path / "cube.fits", header=HEADER | {keyword: value})
@@ -196,6 +242,14 @@ def _model(tree: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
     return lambda record: record["model"].update(tree=tree)
 
 
+def _transform(value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda record: record["model"].update(transform=value)
+
+
+def _domain(value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda record: record["model"].update(domains={"domain": value})
+
+
 def _deep(record: dict[str, Any]) -> None:
     for _ in range(450):
         record["options"] = {"options": record["options"]}
@@ -229,6 +283,12 @@ def _deep(record: dict[str, Any]) -> None:
         (_model({"class": "Const1D", "arguments": {}}), "are not those that were fitted"),
         (_model({"class": "Model"}), "model"),
         (_model({}), "cannot be made from the record"),
+        (_transform({"operator": "+"}), "model.transform should be a matrix of real numbers or null"),
+        (_transform([{"array": [1.0], "shape": 5, "dtype": "<f8"}]), "model.transform should be a matrix"),
+        (_transform({"array": [1.0], "shape": [1, 1], "dtype": "<f8"}), "have no transform of shape (1, 1)"),
+        (_transform({"array": [10**400], "shape": [1, 1], "dtype": "<f8"}), "model.transform should be a matrix"),
+        (_domain("x"), "model.domains should be pairs of numbers by name"),
+        (_domain([0.0, {"quantity": 1.0}]), "model.domains should be pairs of numbers by name"),
         (
             _model(
                 {"class": "Tabular1D", "arguments": {"points": {"array": [1], "shape": [1], "dtype": "V999999999999"}}}
@@ -253,6 +313,19 @@ def test_a_status_that_is_not_known(results: Callable[..., Path]) -> None:
         hdus.writeto(path, overwrite=True, checksum=True)
     with pytest.raises(package.UnreadableFile, match=r"the map status has codes that this ndfit does not know: \[77\]"):
         package.read(path)
+
+
+def test_of_standard_errors_there_are_all_or_none(results: Callable[..., Path]) -> None:
+    path = results(lambda record: None)
+    with fits.open(path, memmap=False) as hdus:
+        errors = [hdu.name for hdu in hdus if hdu.header.get("NDFLAYER") == "error"]
+        del hdus[errors[0]]
+        hdus.writeto(path, overwrite=True, checksum=True)
+        fails(ndfit("report", path, "--out", path.with_suffix(".html")), f"a map is missing: {errors[0].lower()}")
+        for name in errors[1:]:
+            del hdus[name]
+        hdus.writeto(path, overwrite=True, checksum=True)
+    assert not package.read(path).has_errors
 
 
 def test_a_compound_of_many_models_is_not_made_from_a_record(results: Callable[..., Path]) -> None:

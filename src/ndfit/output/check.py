@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -18,6 +19,7 @@ from ndfit.errors import UnreadableFile
 from ndfit.output.layers import KINDS, Contents, Key, Layer
 from ndfit.output.model import DOMAIN_NAMES
 from ndfit.output.record import LAYOUT
+from ndfit.output.values import parse_exact
 from ndfit.problem.types import FLAGS, STATUS
 from ndfit.untrusted import printable, shortened
 
@@ -73,6 +75,25 @@ def _is_tie(value: Any) -> bool:
     )
 
 
+def _is_pair(value: Any) -> bool:
+    """Two numbers, as the limits of a domain."""
+    with suppress(ValueError):
+        pair = parse_exact(value)
+        return isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(item, int | float) for item in pair)
+    return False
+
+
+def _is_matrix(value: Any) -> bool:
+    with suppress(ValueError):
+        matrix = parse_exact(value)
+        return isinstance(matrix, np.ndarray) and matrix.ndim == 2 and matrix.dtype.kind == "f"
+    return False
+
+
+def _are_domains(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) <= set(DOMAIN_NAMES) and all(map(_none_or(_is_pair), value.values()))
+
+
 def _none_or(matches: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or matches(value)
 
@@ -84,7 +105,6 @@ _SIZES = _Kind(f"a list of at most {_MOST_AXES} whole numbers", _are(_is_whole, 
 _UNIT = _Kind("a unit", _is_unit)
 _NUMBER_OR_MAP = _Kind("a number or 'map'", lambda value: value == "map" or _is_number(value))
 _OBJECT = _Kind("an object", lambda value: isinstance(value, dict))
-_ANY = _Kind("anything", lambda value: True)
 _COORDINATES = _Kind("a list of lists of numbers", _are(_none_or(_are(_is_number, 3)), _MOST_AXES))
 
 # Key -> what its value is: a kind, or a table of the same sort. The record may hold more than this.
@@ -121,8 +141,8 @@ _RECORD: Mapping[str, Any] = {
         "expression": _TEXT,
         "tree": _OBJECT,
         "not_rebuilt": _TEXT,
-        "domains": _Kind("domains by name", lambda value: isinstance(value, dict) and set(value) <= set(DOMAIN_NAMES)),
-        "transform": _ANY,
+        "domains": _Kind("pairs of numbers by name", _are_domains),
+        "transform": _Kind("a matrix of real numbers or null", _none_or(_is_matrix)),
     },
     "parameters": _Kind(
         f"a list of at most {_MOST_PARAMETERS} objects",
@@ -176,6 +196,11 @@ def check_record(record: Any) -> None:
     names = [row["name"] for row in record["parameters"]]
     if not names or len(set(names)) != len(names):
         raise UnreadableFile("the record of the fit has no parameters, or two of the same name")
+    transform = parse_exact(record["model"]["transform"])
+    if transform is not None and transform.shape != (len(names),) * 2:
+        raise UnreadableFile(
+            f"the record of the fit is damaged: {len(names)} parameters have no transform of shape {transform.shape}"
+        )
     _check_axes(record["data"]["shape"], record["axes"]["fitting_axes"], record["axes"]["maps"])
 
 
@@ -251,7 +276,7 @@ def check_contents(contents: Contents) -> None:
     """
     record = contents.record
     maps = tuple(record["axes"]["maps"])
-    for key in _needed(record):
+    for key in _needed(contents):
         if key not in contents.layers:
             raise UnreadableFile(f"a map is missing: {KINDS[key[0]].name.format(key[1])}")
     _check_codes(contents.layers["status", ""], tuple(STATUS))
@@ -261,12 +286,16 @@ def check_contents(contents: Contents) -> None:
             raise UnreadableFile(f"a message is of the position {position}, and the maps have shape {maps}")
 
 
-def _needed(record: Mapping[str, Any]) -> Iterator[Key]:
-    """The layers without which there is no result."""
+def _needed(contents: Contents) -> Iterator[Key]:
+    """The layers without which there is no result; of standard errors there are all or none."""
+    record = contents.record
+    has_errors = any(kind == "error" for kind, _ in contents.layers)
     for kind in ("status", "flags", "chi_square", "n_samples", "nfev"):
         yield kind, ""
     for row in record["parameters"]:
         yield "parameter", row["name"]
+        if has_errors:
+            yield "error", row["name"]
         for what in ("start", "lower", "upper"):
             if row[what] == "map":
                 yield what, row["name"]

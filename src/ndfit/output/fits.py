@@ -20,7 +20,7 @@ from astropy.table import Table
 
 from ndfit.atomic import refuse_existing, replacing
 from ndfit.errors import UnreadableFile
-from ndfit.headers import check_headers
+from ndfit.headers import check_file, check_headers
 from ndfit.output.check import check_contents, check_layer, record_of_text
 from ndfit.output.fits_wcs import wcs_cards, wcs_of_header
 from ndfit.output.layers import KINDS, Contents, Key, Layer
@@ -197,6 +197,7 @@ def read_fits(path: Path) -> Contents:
     astropy.utils.exceptions.AstropyUserWarning
         The checksum of an image or table is not the one that was written.
     """
+    check_file(path)
     with fits.open(path, memmap=False, checksum=True) as hdus:
         check_headers(hdus)
         if "NDFITLAY" not in hdus[0].header or _RECORD not in hdus:

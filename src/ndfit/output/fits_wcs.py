@@ -60,7 +60,11 @@ def wcs_of_header(header: fits.Header, shape: tuple[int, ...]) -> WCS | None:
         return None
     with warnings_put_back():
         warnings.simplefilter("ignore", AstropyWarning)
-        wcs = WCS(header, naxis=len(shape))
+        try:
+            wcs = WCS(header, naxis=len(shape))
+            wcs.deepcopy()  # which fails where the header has parameters that wcslib cannot hold
+        except Exception:  # wcslib and astropy raise many kinds for headers that make no sense
+            return None
     wcs.array_shape = shape
     return wcs
 

@@ -17,6 +17,7 @@ import numpy as np
 from astropy import units as u
 
 from ndfit.output.units_text import parse_unit, unit_text
+from ndfit.untrusted import shortened
 
 __all__ = ["described", "exact", "number", "parse_exact"]
 
@@ -56,11 +57,24 @@ def exact(value: Any) -> Any:
 
 
 def parse_exact(value: Any) -> Any:
-    """Value of the JSON that `exact` made; lists become tuples."""
+    """Value of the JSON that `exact` made; lists become tuples.
+
+    Raises
+    ------
+    ValueError
+        `exact` did not make it.
+    """
     if isinstance(value, list):
         return tuple(parse_exact(item) for item in value)
     if not isinstance(value, dict):
         return value
+    try:
+        return _parse_object(value)
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"{shortened(repr(value), 40)} is no value that a file holds") from error
+
+
+def _parse_object(value: Mapping[str, Any]) -> Any:
     if "float" in value:
         return float(value["float"])
     if "quantity" in value:
