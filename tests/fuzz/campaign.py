@@ -18,6 +18,7 @@ from tests.fuzz.judge import Judge, Verdict
 from tests.fuzz.setups import Setup, draw
 
 import ndfit
+from ndfit.engine.certificate import CONVERGED_EDM
 from ndfit.errors import AllFitsFailed, FitWarning
 from ndfit.problem.types import FLAGS, converged, usable
 
@@ -77,6 +78,8 @@ class Outcome:
     determined : the data tell every parameter to within a few of the changes of it that matter
     errors_off : largest factor, as a logarithm, between standard errors and those of the derivatives at a minimum
     kinds : of the set-up
+    distant : by its definition it has not converged: scipy lowers the cost by more than converged fits may have left,
+        or the distance to the minimum that the judge estimates is larger than that
     """
 
     seed: int
@@ -93,6 +96,7 @@ class Outcome:
     determined: bool
     errors_off: float
     kinds: Mapping[str, str]
+    distant: bool = False
 
     @property
     def plain(self) -> bool:
@@ -108,6 +112,11 @@ class Outcome:
     def stands_for(self) -> int:
         """How many positions: of those that do not claim to be right, only some are judged."""
         return 1 if self.plain else OTHERS
+
+    @property
+    def needlessly_careful(self) -> bool:
+        """It is a minimum, and has a status or a flag that is not due by its definition."""
+        return bool(self.minimum) and ((not self.converged and not self.distant) or self.undue != 0)
 
     @property
     def careful(self) -> bool:
@@ -168,6 +177,7 @@ def judged(
                 verdict is not None and _determined(setup, verdict),
                 0.0 if verdict is None else _errors_off(setup, answers.errors[position], verdict),
                 {**setup.kinds, "engine": answers.engine},
+                verdict is not None and max(verdict.drop, verdict.edm) > CONVERGED_EDM,
             ),
             verdict,
         )
@@ -184,15 +194,23 @@ def _determined(setup: Setup, verdict: Verdict) -> bool:
 
 
 def _errors_off(setup: Setup, told: FloatArray, verdict: Verdict) -> float:
-    """Of least squares whose derivatives determine every parameter."""
+    """Of least squares whose derivatives determine every parameter; infinite where one has no error without a reason.
+
+    Parameters without an error at their bound are held there, and the errors of the others are those for that.
+    """
     told = told[setup.free]
-    both = np.isfinite(told) & np.isfinite(verdict.errors) & (verdict.errors > 0.0)
     # Where residuals are rounding and nothing else, so are the errors that are found from them.
     noisy = verdict.cost > 100.0 * verdict.floor
-    if setup.kinds["loss"] != "linear" or verdict.weakest < 1e-4 or not (verdict.minimum and noisy and both.any()):
+    if setup.kinds["loss"] != "linear" or verdict.weakest < 1e-4 or not (verdict.minimum and noisy):
         return 0.0
-    with np.errstate(divide="ignore"):
-        return float(np.abs(np.log(told[both] / verdict.errors[both])).max())
+    without = ~np.isfinite(told)
+    right = verdict.errors_held if without.any() else verdict.errors
+    both = np.isfinite(right) & (right > 0.0)
+    if (without & both).any():
+        return np.inf
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off = np.abs(np.log(told / right))[both & ~without]
+    return float(off.max(initial=0.0))
 
 
 def outcomes_of(seed: int, engine: str = "auto") -> list[Outcome]:
@@ -221,6 +239,7 @@ def summary(outcomes: list[Outcome]) -> str:
         f"{_share(n_careful, n_minima)} {dict(reasons.most_common(6))}",
         f"of those that the data determine: {_careful_of([each for each in minima if each.determined])}; "
         f"of the others: {_careful_of([each for each in minima if not each.determined])}",
+        f"neither converged nor flagged as their definitions say: {_careful_of(minima, 'needlessly_careful')}",
         f"{sum(each.misreported for each in plain)} unflagged with a chi-square that is another's; "
         f"{sum(each.errors_off > WRONG_ERRORS for each in plain)} with standard errors off by more than a tenth",
         f"{len(none)} without an answer: {dict(Counter(outcome.status for outcome in none).most_common())}",
@@ -228,8 +247,10 @@ def summary(outcomes: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _careful_of(minima: list[Outcome]) -> str:
-    every, careful = (sum(each.stands_for for each in some) for some in (minima, [o for o in minima if o.careful]))
+def _careful_of(minima: list[Outcome], how: str = "careful") -> str:
+    every, careful = (
+        sum(each.stands_for for each in some) for some in (minima, [o for o in minima if getattr(o, how)])
+    )
     return f"{careful} of {every}, {_share(careful, every)}"
 
 

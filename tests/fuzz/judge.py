@@ -37,6 +37,15 @@ LOW_ENOUGH = 10.0
 STEP = 1e-5
 """Steps of differences, in units of the change of a parameter that matters."""
 
+SEEN, FURTHEST = 1e5 * EPS, 1e3
+"""A step changes the model by so much of itself, or rounding is all that differences see; up to so many steps."""
+
+TOLD_APART = 1e-6
+"""Of the largest singular value: directions below it are those of the rounding of derivatives."""
+
+AT_BOUND = 1e-5
+"""In units of the change of a parameter that matters, how near to a bound is at it."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -51,6 +60,8 @@ class Verdict:
     drop : the difference of the costs in variances of the noise, less what rounding may make of it
     at : the best point, all parameters
     errors : standard errors of the free parameters at the answer; infinite where there are none
+    errors_held : the same with those that are at a bound held there; infinite for these
+    edm : how far the Gauss-Newton model of the cost falls, those at a bound held there, in variances of the noise
     weakest : smallest over largest singular value of the derivatives, their columns brought to one length
     """
 
@@ -61,6 +72,8 @@ class Verdict:
     drop: float
     at: FloatArray
     errors: FloatArray
+    errors_held: FloatArray
+    edm: float
     weakest: float
 
     @property
@@ -118,27 +131,45 @@ class Judge:
         return np.stack([self.values(row, answer) for row in free])
 
     def derivatives(self, free: FloatArray, answer: FloatArray) -> FloatArray:
-        """Shape (M, F); from one side at a bound and where the model is not finite on the other; zero where on both."""
+        """Shape (M, F); from one side at a bound and where the model is not finite on the other; zero where on both.
+
+        A step that changes the model by little more than its rounding (faint lines on bright constants) is made longer.
+        """
         step = STEP * np.minimum(self.unit, np.maximum(np.abs(free), 1e-3 * self.unit))
         step = np.maximum(step, 64.0 * np.spacing(np.abs(free)))
+        furthest = np.maximum(step, FURTHEST * STEP * np.maximum(self.unit, np.abs(free)))
+        columns, changes, size = self._differences(free, step, answer)
+        for _ in range(3):
+            short = (changes < 0.1 * SEEN * size) & (step < furthest)
+            if not short.any():
+                break
+            longer = SEEN * size / np.maximum(changes, EPS * size + np.finfo(float).tiny)
+            step = np.where(short, np.minimum(step * longer, furthest), step)
+            columns, changes, size = self._differences(free, step, answer)
+        return columns
+
+    def _differences(
+        self, free: FloatArray, step: FloatArray, answer: FloatArray
+    ) -> tuple[FloatArray, FloatArray, float]:
+        """Derivatives (M, F), the largest changes that they come from (F,), and the largest value of the model."""
         above, below = np.minimum(free + step, self.upper), np.maximum(free - step, self.lower)
         moved = np.tile(free, (2 * len(free) + 1, 1))
         each = np.arange(len(free))
         moved[each, each], moved[len(free) + each, each] = above, below
         found = self.values_of_many(moved, answer)
         here = found[-1]
-        columns = np.zeros((len(self.data), len(free)))
+        columns, changes = np.zeros((len(self.data), len(free))), np.full(len(free), np.inf)
         for index in each:
             sides = [
                 (place[index], value)
                 for place, value in ((above, found[index]), (below, found[len(free) + index]))
                 if np.isfinite(value).all() and place[index] != free[index]
             ]
-            if len(sides) == 2:
-                columns[:, index] = (sides[0][1] - sides[1][1]) / (sides[0][0] - sides[1][0])
-            elif sides:
-                columns[:, index] = (sides[0][1] - here) / (sides[0][0] - free[index])
-        return np.where(np.isfinite(columns), columns, 0.0)
+            if sides:
+                (first, one), (second, other) = sides if len(sides) == 2 else (*sides, (free[index], here))
+                columns[:, index] = (one - other) / (first - second)
+                changes[index] = np.abs(one - other).max(initial=0.0)
+        return np.where(np.isfinite(columns), columns, 0.0), changes, float(np.abs(here).max(initial=0.0))
 
     def cost(self, model: FloatArray) -> float:
         """Half of what is minimised; infinite where the model is no expectation of counts or not finite."""
@@ -169,12 +200,17 @@ class Judge:
         model, columns = self.values(free, answer), self.derivatives(free, answer)
         cost = self.cost(model)
         if not np.isfinite(cost):
-            return Verdict(cost, cost, 0.0, 0.0, np.inf, answer, np.full(len(free), np.inf), 0.0)
+            nothing = np.full(len(free), np.inf)
+            return Verdict(cost, cost, 0.0, 0.0, np.inf, answer, nothing, nothing, np.inf, 0.0)
         rounding = self.rounding(free, model, columns)
         first = self.variance(cost, rounding)
         residual = np.abs(self.weights * (model - self.data))
         doubt = float(residual @ rounding) * EPS / ROUNDINGS + EPS * float(residual @ residual)
         errors, directions, weakest = self.spread(columns, model, first)
+        at_bound = np.minimum(free - self.lower, self.upper - free) <= AT_BOUND * self.unit + 1e-9 * np.abs(free)
+        held = np.full(len(free), np.inf)
+        if not at_bound.all():
+            held[~at_bound] = self.spread(columns[:, ~at_bound], model, first, self.unit[~at_bound])[0]
         lowest, best = cost, free
         self._proof = -np.inf if thoroughly else cost - LOW_ENOUGH * first
         nudged = np.clip(free + NUDGE * directions @ rng.standard_normal(directions.shape[1]), self.lower, self.upper)
@@ -186,17 +222,49 @@ class Judge:
             drop = (cost - lowest - doubt) / self.variance(lowest, rounding)
             if drop > ENOUGH:
                 break
-        return Verdict(
-            cost, lowest, doubt, 0.5 * float(rounding @ rounding), drop, self.full(best, answer), errors, weakest
-        )
+        edm = self.fall(free, model, columns) / first
+        floor, at = 0.5 * float(rounding @ rounding), self.full(best, answer)
+        return Verdict(cost, lowest, doubt, floor, drop, at, errors, held, edm, weakest)
 
-    def spread(self, columns: FloatArray, model: FloatArray, variance: float) -> tuple[FloatArray, FloatArray, float]:
+    def fall(self, free: FloatArray, model: FloatArray, columns: FloatArray) -> float:
+        """By how much a Gauss-Newton step lowers the cost; parameters at a bound that it pushes beyond are held."""
+        residual, slope = self.rows(model)
+        scaled = slope[:, np.newaxis] * columns * self.unit
+        downhill, near = -(residual @ scaled), AT_BOUND * self.unit + 1e-9 * np.abs(free)
+        beyond = ((free - self.lower <= near) & (downhill < 0.0)) | ((self.upper - free <= near) & (downhill > 0.0))
+        norms = np.linalg.norm(scaled, axis=0)
+        kept = (norms > 0.0) & ~beyond
+        if not kept.any() or not np.isfinite(norms).all():
+            return 0.0
+        along, sizes, _ = np.linalg.svd(scaled[:, kept] / norms[kept], full_matrices=False)
+        return 0.5 * float(np.sum((residual @ along)[sizes > TOLD_APART * sizes.max()] ** 2))
+
+    def rows(self, model: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Residuals whose gradient is that of the cost, and their derivatives by the model; each of shape (M,)."""
+        with np.errstate(all="ignore"):
+            if self.loss == "cash":
+                slope = np.where(model > 0.0, 1.0 / np.sqrt(model), 0.0)
+                return (model - self.data) * slope, slope
+            residual, scale = self.weights * (model - self.data), self.setup.samples.f_scale
+            if self.loss == "linear":
+                return residual, self.weights
+            step = 1e-6 * (np.abs(residual) + scale)
+            below, here, above = (
+                np.sign(moved) * np.sqrt(rho(self.loss, moved, scale))
+                for moved in (residual - step, residual, residual + step)
+            )
+            return here, self.weights * (above - below) / (2.0 * step)
+
+    def spread(
+        self, columns: FloatArray, model: FloatArray, variance: float, unit: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray, float]:
         """Standard errors, a square root of the covariance of F rows, and `Verdict.weakest`."""
+        unit = self.unit if unit is None else unit
         if self.loss == "cash":
             weights = 1.0 / np.sqrt(np.maximum(model, 1e-3 * max(float(np.abs(self.data).mean()), 1e-3)))
         else:
             weights = self.weights / np.sqrt(variance)
-        scaled = weights[:, np.newaxis] * columns * self.unit
+        scaled = weights[:, np.newaxis] * columns * unit
         norms = np.linalg.norm(scaled, axis=0)
         norms[~(norms > 0.0)] = np.inf
         _, sizes, turned = np.linalg.svd(scaled / norms, full_matrices=False)
@@ -204,11 +272,11 @@ class Judge:
         root = (turned[kept] / sizes[kept, np.newaxis]).T / norms[:, np.newaxis]
         # Where the data determine little, the second attempt starts no further away than by what matters.
         length = np.linalg.norm(root, axis=1)
-        errors = np.where(np.isfinite(norms), length, np.inf) * self.unit
+        errors = np.where(np.isfinite(norms), length, np.inf) * unit
         largest = np.linalg.norm(root, axis=0)
         root = root * np.minimum(1.0, 1.0 / np.maximum(largest, 1e-300))
-        least = float(sizes.min()) if len(sizes) == len(self.free) else 0.0
-        return errors, self.unit[:, np.newaxis] * root, least / max(float(sizes.max(initial=0.0)), 1e-300)
+        least = float(sizes.min()) if len(sizes) == columns.shape[1] else 0.0
+        return errors, unit[:, np.newaxis] * root, least / max(float(sizes.max(initial=0.0)), 1e-300)
 
     def search(
         self, start: FloatArray, errors: FloatArray, directions: FloatArray, answer: FloatArray, noise: float

@@ -116,3 +116,21 @@ def test_a_parameter_held_by_its_bound_is_at_a_minimum_and_its_flag_is_due() -> 
 def test_an_answer_that_is_no_number_is_none() -> None:
     setup = draw(2)
     assert not Judge(setup, 0)(np.full(len(setup.names), np.nan), np.random.default_rng(1)).minimum
+
+
+def test_derivatives_are_seen_through_the_rounding_of_a_large_constant() -> None:
+    """Set-up 3005: unit values and changes that matter of 1e-13 and less, at which differences are rounding."""
+    setup = draw(3005)
+    judge, answer = Judge(setup, 1), setup.truth[1].copy()
+    answer[list(setup.free)] = 0.0265, -1.8e10
+    columns = judge.derivatives(answer[judge.free], answer)
+    np.testing.assert_allclose(columns[:, 0], 1.0, rtol=1e-4)
+    np.testing.assert_allclose(columns[:, 1], 2.0 * judge.coords[0], rtol=1e-3, atol=1e-3 * np.ptp(judge.coords[0]))
+
+
+def test_errors_beside_a_parameter_at_its_bound_are_those_with_it_held() -> None:
+    """Set-up 400020: a polynomial whose last coefficient is not negative."""
+    verdict = Judge(draw(400020), 4)(np.array([0.098415478, 0.079562333, 0.0]), np.random.default_rng(2))
+    assert np.isinf(verdict.errors_held[2])
+    assert (verdict.errors_held[:2] < 0.5 * verdict.errors[:2]).all()
+    assert verdict.edm < 1e-6
