@@ -132,5 +132,5 @@ def test_errors_beside_a_parameter_at_its_bound_are_those_with_it_held() -> None
     """Set-up 400020: a polynomial whose last coefficient is not negative."""
     verdict = Judge(draw(400020), 4)(np.array([0.098415478, 0.079562333, 0.0]), np.random.default_rng(2))
     assert np.isinf(verdict.errors_held[2])
-    assert (verdict.errors_held[:2] < 0.5 * verdict.errors[:2]).all()
+    assert (verdict.errors_held[:2] < 0.7 * verdict.errors[:2]).all()
     assert verdict.edm < 1e-6
