@@ -81,3 +81,11 @@ def test_a_singular_jacobian_has_no_covariance(jacobian: Any) -> None:
     covariance = covariance_of(jacobian)
     assert covariance.shape == (2, 2)
     assert np.isnan(covariance).all()
+
+
+def test_a_faint_line_on_a_bright_constant_keeps_its_derivatives() -> None:
+    """Rounding leaves eight digits of the line: steps have to be long, and what that costs is extrapolated away."""
+    model = Gaussian1D(3.0, 0.4, 1.2) + Const1D(3e8)
+    found = jacobian_at(lambda values: model.evaluate(X, *values), model.parameters, (0, 1, 2), model.copy())
+    exact = np.transpose(Gaussian1D.fit_deriv(X, 3.0, 0.4, 1.2))
+    assert_allclose(found, exact, atol=1e-6 * np.abs(exact).max())

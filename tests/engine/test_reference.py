@@ -17,7 +17,17 @@ from astropy.modeling.fitting import (
     SLSQPLSQFitter,
     TRFLSQFitter,
 )
-from astropy.modeling.models import Box1D, Const1D, Const2D, Gaussian1D, Gaussian2D, Linear1D, custom_model
+from astropy.modeling.models import (
+    Box1D,
+    Const1D,
+    Const2D,
+    Gaussian1D,
+    Gaussian2D,
+    Linear1D,
+    Moffat2D,
+    Tangent1D,
+    custom_model,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for
 
@@ -586,3 +596,27 @@ def test_a_tie_that_admits_no_point_beside_the_answer_does_no_harm() -> None:
     assert result.status[0] == Status.GTOL
     assert_allclose(result.parameters[0], at)
     assert np.isfinite(result.covariance).all()
+
+
+def test_data_without_noise_are_fitted_to_their_rounding() -> None:
+    x, rng = np.arange(40.0), np.random.default_rng(7)
+    truth = np.array([1.1, 0.0066, -0.061]) * rng.uniform(0.9, 1.1, (60, 3))
+    data = np.stack([Tangent1D.evaluate(x, *own) for own in truth])
+    result = ndfit.fit(Tangent1D(1, 0.0066, -0.06), data, fitting_axes=1, engine="reference", guess=None)
+    assert result.success.all()
+    assert (np.sqrt(result.chi_square) < 4.0 * np.finfo(float).eps * np.linalg.norm(data, axis=1)).all()
+
+
+def test_a_start_of_another_size_than_the_data_does_not_hide_what_parameters_do() -> None:
+    """With an amplitude of one at the start, a place matters by 1e-11; where the fit ends, by its own width."""
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[-4:5, -4:5].astype(float)
+    star = Moffat2D(3e-19, -0.5, -1.2, 2.0, 2.5) + Const2D(4e-12)
+    data = star(x, y) + 3e-20 * rng.normal(size=(6, 9, 9))
+    start = Moffat2D(1, 1, 1, 1, 1) + Const2D(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)  # those that did not get there say so
+        result = ndfit.fit(start, data, world=(y, x), fitting_axes=(1, 2), engine="reference", guess=None)
+        true = ndfit.fit(star, data, world=(y, x), fitting_axes=(1, 2), engine="reference", guess=None)
+    claimed = result.success & (result.chi_square > true.chi_square * (1.0 + 0.1 / 75))
+    assert not claimed.any()

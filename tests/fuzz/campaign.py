@@ -79,7 +79,7 @@ class Outcome:
     errors_off : largest factor, as a logarithm, between standard errors and those of the derivatives at a minimum
     kinds : of the set-up
     distant : by its definition it has not converged: scipy lowers the cost by more than converged fits may have left,
-        or the distance to the minimum that the judge estimates is larger than that
+        or the distance to the minimum that the judge estimates is larger than that, or a parameter has run away
     """
 
     seed: int
@@ -177,7 +177,7 @@ def judged(
                 verdict is not None and _determined(setup, verdict),
                 0.0 if verdict is None else _errors_off(setup, answers.errors[position], verdict),
                 {**setup.kinds, "engine": answers.engine},
-                verdict is not None and max(verdict.drop, verdict.edm) > CONVERGED_EDM,
+                verdict is not None and _is_distant(verdict),
             ),
             verdict,
         )
@@ -186,6 +186,11 @@ def judged(
 def _misreported(chi_square: float, verdict: Verdict) -> bool:
     rounding = 16.0 * verdict.doubt + 2.0 * verdict.floor
     return not abs(chi_square - 2.0 * verdict.cost) <= 1e-6 * abs(chi_square) + rounding
+
+
+def _is_distant(verdict: Verdict) -> bool:
+    # Nothing depends on a parameter that has run away: no minimum, but none in sight.
+    return max(verdict.drop, verdict.edm) > CONVERGED_EDM or bool(np.isinf(verdict.errors).any())
 
 
 def _determined(setup: Setup, verdict: Verdict) -> bool:

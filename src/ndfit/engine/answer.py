@@ -2,12 +2,14 @@
 
 Flows in: how to call the fitter, the start, and what is minimised. Flows out: the answer with its certificate.
 
-Where the certificate is wanting, up to three steps to the minimum that the derivatives point to are made. If that does
-not do, the fitter goes on from there with parameters counted anew, until there is a certificate, nothing lowers the
-cost, or the evaluations that the caller allows are used up. A fit that stopped at the fitter's own limit, which nobody
-chose, goes on too. Of what that finds, another minimum is
-kept, or one with its certificate; where the sum of squares is lower by less than a tenth and still at no minimum, the
-fitter's answer stands as it is. One that is at a minimum though it stopped at that limit is FINISHED.
+Where the certificate is wanting, up to three steps to the minimum that the derivatives point to are made; data without
+noise are fitted to their rounding by such steps. If that does not do, the fitter goes on from there with parameters
+counted anew, until there is a certificate, nothing lowers the cost, or the evaluations that the caller allows are used
+up. A fit that stopped at the fitter's own limit, which nobody chose, goes on too, and so does one that ended where
+chi-square is many times what the noise explains: the certificate goes by the curvature of small residuals, and a
+fitter's tolerances by parts of chi-square. Of what that finds, another minimum is kept, or one with its certificate;
+where the sum of squares is lower by less than a tenth and still at no minimum, the fitter's answer stands as it is. One
+that is at a minimum though it stopped at that limit is FINISHED.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 from astropy.modeling.fitting import NonFiniteValueError
 
 from ndfit.engine.calling import Caller, Found
+from ndfit.engine.certificate import CONVERGED_EDM
 from ndfit.engine.objective import Certificate, Objective
 from ndfit.problem.types import FloatArray, Status
 
@@ -27,6 +30,8 @@ __all__ = ["Answer", "answer_of"]
 _FURTHER = 6
 # A sum of squares below this part of another one's belongs to another answer; a change of less is rounding.
 _ANOTHER_ANSWER, _ROUNDING = 0.9, 1e-13
+# Chi-square over the number of samples, of which half is the cost, that no noise explains.
+_UNEXPLAINED = 10.0
 # Steps that are made beside the fitter, at most.
 _STEPS = 3
 # Parts of the step to the minimum that derivatives point to.
@@ -89,8 +94,15 @@ class _Fit:
         if limit is not None and limit - found.spent < 2:
             return False
         if found.status == Status.EVALUATION_LIMIT:
-            return limit is None and not self.is_certain(answer)
-        return self.is_wanting(answer)
+            return limit is None
+        return self.is_wanting(answer) or self.is_doubtful(answer)
+
+    def is_doubtful(self, answer: Answer) -> bool:
+        """The certificate says that it is at a minimum, and something else speaks against it."""
+        if not self.is_certain(answer) or answer.found.left_out is not None:
+            return False
+        unexplained = answer.cost > _UNEXPLAINED * answer.n_samples * answer.certificate.variance
+        return unexplained or answer.found.status == Status.EVALUATION_LIMIT
 
     def is_certain(self, answer: Answer) -> bool:
         return self.call.least_squares and answer.certificate.converged
@@ -102,9 +114,16 @@ class _Fit:
         return known and not stopped and not answer.certificate.converged and bool(np.isfinite(edm))
 
     def polished(self, answer: Answer) -> Answer:
-        """After some of the steps that the derivatives point to, each of which has to lower the cost."""
+        """After some of the steps that the derivatives point to, each of which has to lower the cost.
+
+        Data without noise are fitted to their rounding, where a fitter's tolerances have long been met.
+        """
         for _ in range(_STEPS):
-            moved = self._improved(answer) if self.is_wanting(answer) else None
+            moved = None
+            if self.is_wanting(answer):
+                moved = self._improved(answer)
+            elif self.call.least_squares and answer.certificate.exact and answer.certificate.converged:
+                moved = self._improved(answer, parts=(1.0,))
             if moved is None:
                 break
             answer = self.judged(replace(answer.found, values=moved), moved=True)
@@ -126,10 +145,10 @@ class _Fit:
             return further
         return None
 
-    def _improved(self, answer: Answer) -> FloatArray | None:
+    def _improved(self, answer: Answer, parts: tuple[float, ...] = _PARTS) -> FloatArray | None:
         """Where the derivatives say that the minimum is, or a part of the way, if the cost is lower there."""
         if self.call.least_squares:
-            for part in _PARTS:
+            for part in parts:
                 step = part * answer.certificate.distance.step
                 lower = self.objective.lower_at(answer.found.values, step, answer.cost)
                 if lower is not None:
@@ -181,7 +200,11 @@ def answer_of(call: Caller, given: FloatArray, start: FloatArray, objective: Obj
         further = fit.further(answer) if fit.may_go_on(answer) else None
         if further is None:
             break
+        gained = answer.cost - further.cost > CONVERGED_EDM * further.certificate.variance
+        dispelled = fit.is_doubtful(answer) and fit.is_certain(further) and not gained
         answer = further
+        if dispelled:
+            break
     if call.limit is None and answer.found.status == Status.EVALUATION_LIMIT and fit.is_certain(answer):
         answer = replace(answer, found=replace(answer.found, messages=()), status=Status.FINISHED)
     return fit.on_bounds(answer)

@@ -8,6 +8,10 @@ size, or one where it is zero, if a quarter of the step gives the same. Otherwis
 offset that came out as 1e-17) it is sought in powers of 64 around it, and the step is taken that a quarter of it
 confirms best. Where none does, as at the edge of a box, the first is as good as any.
 
+Where the best is in doubt, because rounding takes the digits of what a parameter changes (a faint line on a constant
+that is 1e8 times as bright), a longer step is halved, and what halving changes is extrapolated to a step of zero
+(C. J. F. Ridders, Adv. Eng. Softw. 4 (1982) 75).
+
 Where the model ends on one side (a bound, a logarithm), three points on the other side do: r(x + 2 h) is weighted by
 -1, r(x + h) by 4 and r(x) by -3, over 2 h.
 """
@@ -30,6 +34,8 @@ _STEP = _EPS ** (1 / 3)
 _LENGTHS = 64.0 ** np.array([0, -1, 1, -2, 2, -3, 3, -4, 4, *range(5, 11)])
 # Of the largest derivative, by which a quarter of the step may differ: where no other is tried, and where it is used.
 _SETTLED, _BELIEVED = 1e-6, 1e-2
+# Extrapolation: from how many of the best steps on, how many halvings, and how much worse ends it.
+_FROM, _HALVINGS, _WORSE = 64.0**2, 14, 10.0
 
 DIFFERENCES = 1e-9
 """Columns of a Jacobian by differences that are alike to this are not told apart."""
@@ -129,20 +135,44 @@ class _Column:
 
     def derivative(self) -> tuple[FloatArray, float]:
         steps = _STEP * (abs(self.start[self.place]) or 1.0) * _LENGTHS
-        best, least, first = None, _BELIEVED, None
+        best, least, first, its_step = None, _BELIEVED, None, 0.0
         for step in steps:
             found, finer = self._slope(step), self._slope(0.25 * step)
             first = found if first is None else first
             largest = np.max(np.abs(found))
             doubt = np.max(np.abs(found - finer)) / largest if 0.0 < largest < np.inf else np.inf
             if doubt < least:
-                best, least = found, float(doubt)
+                best, least, its_step = found, float(doubt), step
             if least <= _SETTLED:
                 break
         if best is not None:
+            if least > _SETTLED:
+                extrapolated, doubt = self._extrapolated(_FROM * its_step)
+                return (extrapolated, doubt) if doubt < least else (best, least)
             return best, least
         assert first is not None
         return first, 0.0  # nothing confirms it: a jump, or no influence at all
+
+    def _extrapolated(self, step: float) -> tuple[FloatArray, float]:
+        """By Ridders' method: the entry of the table of extrapolations that its neighbours confirm best."""
+        before = [self._slope(step)]
+        best, least = before[0], np.inf
+        for _ in range(_HALVINGS):
+            step *= 0.5
+            now, doubts, power = [self._slope(step)], [np.inf], 1.0
+            for earlier in before:
+                power *= 4.0
+                now.append((power * now[-1] - earlier) / (power - 1.0))
+                largest = np.max(np.abs(now[-1]))
+                apart = max(np.max(np.abs(now[-1] - now[-2])), np.max(np.abs(now[-1] - earlier)))
+                doubts.append(float(apart / largest) if 0.0 < largest < np.inf else np.inf)
+            place = int(np.argmin(doubts))
+            if doubts[place] < least:
+                best, least = now[place], doubts[place]
+            elif doubts[place] > _WORSE * least:
+                break
+            before = now
+        return best, least
 
     def _slope(self, step: float) -> FloatArray:
         """By central differences, or by three points on one side where the other is out of bounds or not finite."""

@@ -6,7 +6,8 @@ certificate of an answer.
 Where a model has a derivative of its own it is taken, if no parameter is tied and differences along one direction
 confirm it; otherwise central differences over the lengths that the fit was counted in, confirmed in the same way;
 otherwise differences whose steps are sought (`ndfit.engine.jacobian`). The direction changes each parameter by as much
-as changes the residuals by 1e-5 of themselves, so that each column has its part.
+as changes the residuals by 1e-5 of themselves, so that each column has its part. Differences over the lengths are not
+taken where they show no change at all: lengths belong to where the fit began.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Certificate:
     accuracy : relative error of its columns
     residual : shape (M,), weighted
     cost : half the sum of squared weighted residuals
+    exact : the variance is that of rounding, and not of any noise
     """
 
     edm: float
@@ -54,6 +56,7 @@ class Certificate:
     accuracy: float
     residual: FloatArray
     cost: float
+    exact: bool = False
 
     @property
     def converged(self) -> bool:
@@ -146,8 +149,9 @@ class Objective:
                 )
             )
             edm = float(edm_of(distance.fall * rest * rest, variance))
-            cost = 0.5 * float(residual @ residual)
-        return Certificate(edm, variance * unit * unit, distance, jacobian, accuracy, residual, cost)
+            cost, noise = 0.5 * float(residual @ residual), variance * unit * unit
+            exact = 2.0 * cost < noise * max(n_samples - free.size, 1) * (1.0 - DIFFERENCES)
+        return Certificate(edm, noise, distance, jacobian, accuracy, residual, cost, exact and not absolute)
 
     def jacobian(
         self, parameters: FloatArray, lengths: FloatArray | None, residual: FloatArray
@@ -160,10 +164,10 @@ class Objective:
         if lengths is not None and (2 * _STEP * lengths < np.minimum(free - self.lower, self.upper - free)).all():
             central = self._central(parameters, lengths)
             mismatch = self._mismatch(central, parameters, lengths, residual)
-            if mismatch <= _CONFIRMED:
-                changes = root_mean_squares(central) * lengths
+            changes = root_mean_squares(central) * lengths
+            if mismatch <= _CONFIRMED and (changes > 0.0).all():
                 rounding = _EPS / _STEP * (self.size + root_mean_square(residual))
-                noise = rounding / np.min(changes[changes > 0.0], initial=np.inf)
+                noise = rounding / np.min(changes)
                 return central, float(max(DIFFERENCES, noise, mismatch))
         return differences(self.residual, parameters, self.parameters, (self.lower, self.upper))
 
