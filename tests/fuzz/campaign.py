@@ -190,7 +190,7 @@ def _misreported(chi_square: float, verdict: Verdict) -> bool:
 
 def _is_distant(verdict: Verdict) -> bool:
     # Nothing depends on a parameter that has run away: no minimum, but none in sight.
-    return max(verdict.drop, verdict.edm) > CONVERGED_EDM or bool(np.isinf(verdict.errors).any())
+    return bool(max(verdict.drop, verdict.edm) > CONVERGED_EDM or np.isinf(verdict.errors).any())
 
 
 def _determined(setup: Setup, verdict: Verdict) -> bool:

@@ -42,6 +42,7 @@ def test_answers_of_a_set_up_are_judged_position_by_position() -> None:
     answered = [outcome for outcome, _ in judged(setup, elsewhere) if outcome.minimum is not None]
     assert answered
     assert not any(outcome.minimum for outcome in answered)
+    assert all(outcome.distant is True for outcome in answered)  # a bool of Python's, which goes into files
 
 
 def test_one_position_in_detail(capsys) -> None:
