@@ -38,8 +38,9 @@ __all__ = ["CompiledEngine", "ModelCode"]
 FloatArray = NDArray[np.float64]
 
 
-# How often a fit that stalled is looked at again.
-_LOOKS = 3
+# How often a fit that stalled is looked at again, and by how many variances of the noise a fit from beside it has to be
+# lower to be kept.
+_LOOKS, _LOWER = 5, 1e-3
 
 
 class ModelCode(Protocol):
@@ -166,7 +167,7 @@ class CompiledEngine:
             again, known = replace(block, start=tables), self._known_noise(options)
             _Call.of(self.model, again, found, loss=options.loss, absolute=known).solve(options)
             with np.errstate(invalid="ignore"):
-                lower = rows[outcome[rows, 2] - found[rows, 2] > CONVERGED_EDM * variance]
+                lower = rows[outcome[rows, 2] - found[rows, 2] > _LOWER * variance]
             nfev = outcome[rows, 1] + found[rows, 1]
             outcome[lower] = found[lower]
             outcome[rows, 1] = nfev

@@ -31,7 +31,7 @@ from ndfit.problem.types import Block, FloatArray, SolveOptions
 
 __all__ = ["NUDGES", "Settled", "beside", "settle"]
 
-NUDGES = 4
+NUDGES = 8
 """Searches beside an answer."""
 
 _NUMBERS_AT_ONCE = 2**22
