@@ -26,8 +26,18 @@ from ndfit.run.work import Work
         ("compiled", [0.5, 1.28, 2.56, 1.28], 2.06 / 512),
         ("compiled", [0.5, 0.5, 0.5, 0.5], CompiledEngine.seconds_per_fit),
         ("reference", [0.3, 0.1, 0.2], 0.3),
+        ("reference", [0.004, 0.005, 0.004, 0.026], 0.003),
+        ("reference", [0.004, 0.005, 0.004, 0.0], 0.005 / 8),
+        ("reference", [0.004, 0.005, 0.004, 0.9], 0.005),
     ],
-    ids=["side by side", "a clock that others disturb", "one by one"],
+    ids=[
+        "side by side",
+        "a clock that others disturb",
+        "one by one",
+        "a call that takes as long as its fit",
+        "several that a clock found quicker than one",
+        "several that others disturbed",
+    ],
 )
 def test_the_slowest_place_counts(
     engine: str, seconds: list[float], expected: float, monkeypatch: pytest.MonkeyPatch

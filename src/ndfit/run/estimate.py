@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from ndfit.problem.arrange import Region
@@ -19,6 +20,8 @@ __all__ = ["expected_seconds", "seconds_per_fit"]
 _PLACES = 3
 # Engines that solve many fits at once are timed on as many; the others' fits are long enough for a clock.
 _FITS_TIMED = 512
+# Below so many seconds a call of one fit takes about as much by itself as for the fit: a few are timed together.
+_SHORT, _FEW = 0.05, 8
 _MAPS = ("start", "lower", "upper")
 
 
@@ -30,8 +33,9 @@ def expected_seconds(work: Work, problem: FitProblem) -> float:
 def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     """The longest that fits of a few places in the data take, once everything is imported, compiled and called once.
 
-    Of fits that are solved side by side, less what a call takes by itself; but not less than is known before, because a
-    region that holds more than was meant keeps an interrupt waiting. A bootstrap's fits are counted, not made.
+    Of fits that are solved side by side, or are short, less what a call takes by itself; but of the former not less
+    than is known before, because a region that holds more than was meant keeps an interrupt waiting. The fits of a
+    bootstrap are counted, not made.
     """
     repeated = _fits_a_position(work) / _fits_a_position(work.bare)
     width = _FITS_TIMED if work.engine.releases_gil else 1
@@ -40,10 +44,24 @@ def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     work.make_ready()
     work.bare(_first(samples[0]))  # the first fit of a process takes many times as long as any other
     if not work.engine.releases_gil:
-        return repeated * max(_time(work.bare, inputs) for inputs in samples)
+        return repeated * _one_by_one(work.bare, problem, places, samples)
     alone = _time(work.bare, _first(samples[0]))
     together = [_time(work.bare, inputs) for inputs in samples]
     return max(repeated * (max(together) - alone) / _FITS_TIMED, _known_before(work))
+
+
+def _one_by_one(work: Work, problem: FitProblem, places: list[int], samples: list[Inputs]) -> float:
+    """The longest that one of these fits takes; of short ones, less what a call takes by itself."""
+    seconds = [_time(work, inputs) for inputs in samples]
+    longest = max(seconds)
+    if longest >= _SHORT:
+        return longest
+    region = _region_of(problem, places[seconds.index(longest)], _FEW)
+    others = prod(where.stop - where.start for where in region) - 1
+    if not others:
+        return longest
+    beyond = (_time(work, load(inputs_of(problem, region))) - longest) / others
+    return min(max(beyond, longest / _FEW), longest)
 
 
 def _known_before(work: Work) -> float:
