@@ -32,6 +32,8 @@ _FURTHER = 6
 _ANOTHER_ANSWER, _ROUNDING = 0.9, 1e-13
 # Chi-square over the number of samples, of which half is the cost, that no noise explains.
 _UNEXPLAINED = 10.0
+# Of an EDM: an answer that is further away is a thousandth of its errors from the minimum.
+_FINE = 1e-7
 # Steps that are made beside the fitter, at most.
 _STEPS = 3
 # Parts of the step to the minimum that derivatives point to.
@@ -122,12 +124,18 @@ class _Fit:
             moved = None
             if self.is_wanting(answer):
                 moved = self._improved(answer)
-            elif self.call.least_squares and answer.certificate.exact and answer.certificate.converged:
+            elif self.may_be_closer(answer):
                 moved = self._improved(answer, parts=(1.0,))
             if moved is None:
                 break
             answer = self.judged(replace(answer.found, values=moved), moved=True)
         return answer
+
+    def may_be_closer(self, answer: Answer) -> bool:
+        """It is at a minimum, and one more step leads closer: data without noise, or a fitter of coarse tolerances."""
+        certificate = answer.certificate
+        coarse = certificate.edm > _FINE and answer.found.left_out is None
+        return self.is_certain(answer) and (certificate.exact or coarse)
 
     def further(self, answer: Answer) -> Answer | None:
         """A better answer from where one ended, None where there is none."""
