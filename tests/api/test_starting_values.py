@@ -117,7 +117,6 @@ def test_crossing_lines_reach_the_global_minimum(starts: int, share: float) -> N
     assert np.mean(found.chi_square <= from_truth.chi_square * (1 + 1e-6)) >= share
 
 
-@pytest.mark.filterwarnings("ignore::ndfit.FitWarning")  # from nowhere, a fit may reach its limit
 def test_two_lines_are_missed_without_a_guess() -> None:
     data, truth = two_lines((10, 10), (1.0, 3.0))
     from_truth = ndfit.fit(truth, data, fitting_axes=0, guess=None)
@@ -125,7 +124,7 @@ def test_two_lines_are_missed_without_a_guess() -> None:
     assert np.mean(found.chi_square <= from_truth.chi_square * (1 + 1e-6)) < 0.5
 
 
-@pytest.mark.filterwarnings("ignore::ndfit.FitWarning")  # as above
+@pytest.mark.filterwarnings("ignore:.* did not converge.*no step lowers the cost:ndfit.FitWarning")  # of one fit of 72
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -145,7 +144,7 @@ def test_no_bit_depends_on_the_schedule(schedule: dict[str, Any]) -> None:
     assert_array_equal(apart.nfev, together.nfev)
 
 
-@pytest.mark.filterwarnings("ignore::ndfit.FitWarning")  # from nowhere, a few fits reach their limit
+@pytest.mark.filterwarnings("ignore:.* did not converge.*no step lowers the cost:ndfit.FitWarning")  # of one fit of 72
 def test_more_starts_are_never_worse_and_belong_to_the_seed() -> None:
     data, _ = two_lines((8, 9), (0.5, 1.5))
 
@@ -273,7 +272,6 @@ def line_elsewhere(n_fits: int = 60) -> tuple[Any, np.ndarray, np.ndarray]:
     return Gaussian1D(10, 40, 3) + Const1D(1), data, centres
 
 
-@pytest.mark.filterwarnings("ignore:.*did not converge:ndfit.errors.FitWarning")  # from the model's values alone
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_both_starts_are_the_default(engine: str) -> None:
     model, data, centres = line_elsewhere(20)
