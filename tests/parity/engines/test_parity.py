@@ -57,8 +57,8 @@ def compare(name: str, variant: str, n_fits: int, seed: int = 0) -> Comparison:
     ours, theirs = costs(case, compiled), costs(case, reference.parameters)
     errors = np.where(reference.errors > 0.0, reference.errors, np.inf)
     distance = (abs(compiled - reference.parameters) / errors).max(axis=1)
-    # Where costs are that equal, minima this far apart are different ones, such as an angle and its opposite: d standard
-    # errors from a minimum chi-square is higher by d^2, and SAME_COST of it is less than that of a thousandth of one.
+    # Where costs are that equal, minima this far apart are different ones, such as an angle and its opposite.
+    # Chi-square d errors from a minimum is higher by d^2, and SAME_COST of it is less than that of d = 0.001.
     same = (abs(ours - theirs) <= SAME_COST * theirs) & (distance < STANDARD_ERRORS_OF_ANOTHER)
     return Comparison(ours > theirs * (1 + SAME_COST), distance[same])
 
