@@ -1,6 +1,6 @@
 """NIST's reference problems for nonlinear regression (StRD), from both starting points, and what scipy makes of them.
 
-With their own tolerances, the compiled engine reaches 50 of the 54 runs to 6 digits, scipy's LM 34 and its TRF 35. At
+With their own tolerances, the compiled engine reaches 53 of the 54 runs to 6 digits, scipy's LM 34 and its TRF 35. At
 tolerances of 1e-15 scipy's LM reaches 53 and its TRF all, since neither eliminates the linear parameters.
 """
 
