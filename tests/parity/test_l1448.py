@@ -69,6 +69,13 @@ def in_one_thread(run, small):
     return call(run, small, scheduler="synchronous")
 
 
+def squares(cut, maps):
+    """Sum of squared residuals at each position."""
+    velocity = cut.wcs.spectral.pixel_to_world_values(np.arange(len(cut.data)))[:, np.newaxis, np.newaxis]
+    values = Gaussian1D.evaluate(velocity, maps["amplitude"], maps["mean"], maps["stddev"])
+    return np.sum((cut.data - values) ** 2, axis=0)
+
+
 def assert_same_maps(maps, expected, rtol):
     for name, values in expected.items():
         assert_allclose(maps[name], values, rtol=rtol, err_msg=name)
@@ -126,4 +133,7 @@ def test_part_of_the_page(fitter_kwargs):
     expected = call(fitting.parallel_fit_dask, page, scheduler="synchronous", fitter_kwargs=fitter_kwargs)
     with pytest.warns(FitWarning, match="limit of evaluations"):
         maps = call(parallel_fit_dask, page, engine="reference", fitter_kwargs=fitter_kwargs)
-    assert_same_maps(maps, expected, rtol=1e-10)
+    # Where the fitter stopped away from a minimum, the reference engine goes on.
+    same = np.all([np.isclose(maps[name], values, rtol=1e-10, atol=0.0) for name, values in expected.items()], axis=0)
+    assert np.mean(same) > 0.99
+    assert (squares(page, maps) <= squares(page, expected) * (1.0 + 1e-12))[~same].all()
