@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ndfit import renaming
+from ndfit import atomic, renaming
 from ndfit.atomic import refuse_existing, remove_leftovers, replacing, replacing_folder
 
 
@@ -358,3 +358,26 @@ def test_leftovers_are_removed(tmp_path: Path) -> None:
     remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} - {"elsewhere"} == {"map"}
     assert os.name != "posix" or (tmp_path / "elsewhere" / "precious").exists()
+
+
+def test_an_interrupt_while_cleaning_up_is_no_error_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `rmtree` makes of one that comes after a descriptor was closed, and before it knows."""
+
+    def interrupted(folder: Path, **_: Any) -> None:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.close(descriptor)
+            raise KeyboardInterrupt
+        finally:
+            os.close(descriptor)
+
+    def write() -> None:
+        with replacing(tmp_path / "map") as path:
+            path.write_text("new")
+
+    monkeypatch.setattr(atomic.shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert (tmp_path / "map").read_text() == "new"

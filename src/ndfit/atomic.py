@@ -151,7 +151,19 @@ def _private_folder(target: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, if possible; an interrupt meanwhile stays one.
+
+    Where it comes while `rmtree` closes a descriptor, that closes it once more, and the interrupt would be an error.
+    """
+    try:
         shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
 
 
 def _target(path: Path) -> Path:
