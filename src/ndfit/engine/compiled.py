@@ -30,7 +30,7 @@ from ndfit.engine.kernel.workspace import (
 )
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
 from ndfit.engine.natural import natural_scales, with_least_widths
-from ndfit.engine.second_look import beside, settle
+from ndfit.engine.second_look import Fits, beside, settle
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, usable
 
 __all__ = ["CompiledEngine", "ModelCode"]
@@ -142,7 +142,8 @@ class CompiledEngine:
                 break
             parameters, left = outcome[rows, OUTCOME_COLUMNS:], options.max_nfev - outcome[rows, 1]
             self.model.set_tied(parameters)
-            settled = settle(self.model, block, options, rows, parameters, variance[rows], left)
+            fits = Fits.of(self.model, block, options, rows)
+            settled = settle(fits, parameters, variance[rows], left)
             outcome[rows, OUTCOME_COLUMNS:] = settled.parameters
             outcome[rows, 3] = np.where(settled.nfev > 0, settled.distance, outcome[rows, 3])
             outcome[rows, 2] = np.minimum(settled.cost, outcome[rows, 2])
@@ -159,7 +160,7 @@ class CompiledEngine:
         """Start some fits again from beside their answers, and keep what is lower."""
         parameters = outcome[rows, OUTCOME_COLUMNS:]
         self.model.set_tied(parameters)
-        for starts in beside(self.model, block, options, rows, parameters, variance):
+        for starts in beside(Fits.of(self.model, block, options, rows), parameters, variance):
             found = np.full(outcome.shape, np.nan)
             found[:, 0], found[rows, 0], found[:, 1] = Status.NO_DATA, Status.READY, 0.0
             tables = outcome[:, OUTCOME_COLUMNS:].copy()

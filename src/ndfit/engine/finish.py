@@ -18,6 +18,7 @@ from functools import partial, reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.box import rows_of
 from ndfit.engine.flags import Answers, FlagRules, flags_of_lines, flags_of_parameters
 from ndfit.engine.left_open import LeftOpen, look_closer
 from ndfit.engine.loss import SQUARE
@@ -59,7 +60,8 @@ def finish(
         rows = np.flatnonzero(answered & _any(unmoved, at_bound))
     left_open = look_closer(result, block, options, engine, rows, rules.free) if rows.size else None
     if left_open is not None:
-        of_rows = replace(block, start=block.start[rows], lower=_of(block.lower, rows), upper=_of(block.upper, rows))
+        lower, upper = (rows_of(limit, rows) for limit in (block.lower, block.upper))
+        of_rows = replace(block, start=block.start[rows], lower=lower, upper=upper)
         alone = left_open.errors * size[rows, None]
         at_bound[rows] |= _at_bound(result.parameters[rows], lambda own: alone[:, own], of_rows, rules.free)
         left_open = left_open.held(at_bound[rows])
@@ -79,10 +81,6 @@ def finish(
         n_samples=n_samples,
         edm=np.full(block.n_fits, np.nan) if result.edm is None else np.where(answered, result.edm, np.nan),
     )
-
-
-def _of(bounds: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
-    return bounds if len(bounds) == 1 else bounds[rows]
 
 
 def _any(unmoved: NDArray[np.bool_] | None, at_bound: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -24,12 +24,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.box import within
+from ndfit.engine.box import rows_of, within
 from ndfit.engine.loss import Loss, costs, weights_and_residual
 from ndfit.engine.natural import natural_scales, with_least_widths
 from ndfit.problem.types import Block, FloatArray, SolveOptions
 
-__all__ = ["NUDGES", "Settled", "beside", "settle"]
+__all__ = ["NUDGES", "Fits", "Settled", "beside", "settle"]
 
 NUDGES = 8
 """Searches beside an answer."""
@@ -83,52 +83,36 @@ class Settled:
     nfev: NDArray[np.int32]
 
 
-def settle(
-    model: Model,
-    block: Block,
-    options: SolveOptions,
-    rows: NDArray[np.intp],
-    parameters: FloatArray,
-    variance: FloatArray,
-    left: FloatArray,
-) -> Settled:
+def settle(fits: Fits, parameters: FloatArray, variance: FloatArray, left: FloatArray) -> Settled:
     """Go on from where fits stalled.
 
     Parameters
     ----------
-    rows : numbers of n fits of the block
+    fits : n fits of a block
     parameters : shape (n, P), where they stopped
     variance : shape (n,), of the noise
     left : shape (n,), evaluations that they may still take
     """
-    size = max(1, _NUMBERS_AT_ONCE // (block.data.shape[1] * max(len(model.free), 1)))
+    size = max(1, _NUMBERS_AT_ONCE // (fits.data.shape[1] * max(len(fits.free), 1)))
     parts = []
-    for first in range(0, rows.size, size):
-        part = slice(first, first + size)
+    for first in range(0, len(parameters), size):
+        part = np.arange(first, min(first + size, len(parameters)))
         with np.errstate(all="ignore"):
-            fits = _Fits.of(model, block, options, rows[part])
-            parts.append(_settled(fits, parameters[part].copy(), variance[part], left[part]))
+            parts.append(_settled(fits.take(part), parameters[part], variance[part], left[part]))
     return Settled(*(np.concatenate([getattr(part, name) for part in parts]) for name in Settled.__annotations__))
 
 
-def beside(
-    model: Model,
-    block: Block,
-    options: SolveOptions,
-    rows: NDArray[np.intp],
-    parameters: FloatArray,
-    variance: FloatArray,
-) -> FloatArray:
+def beside(fits: Fits, parameters: FloatArray, variance: FloatArray) -> FloatArray:
     """Where to start searches for something lower than the answers to n fits, shape (NUDGES, n, P).
 
     Each start is a part of a standard error away along every axis of the error ellipse, but no axis takes a parameter
     further than that part of its natural scale. Parameters are as for `settle`.
     """
     with np.errstate(all="ignore"):
-        return _beside(_Fits.of(model, block, options, rows), parameters, variance)
+        return _beside(fits, parameters, variance)
 
 
-def _beside(fits: _Fits, parameters: FloatArray, variance: FloatArray) -> FloatArray:
+def _beside(fits: Fits, parameters: FloatArray, variance: FloatArray) -> FloatArray:
     columns, _ = fits.weighted(parameters)
     columns = np.where(np.isfinite(columns), columns, 0.0)
     lengths = np.linalg.norm(columns, axis=2)
@@ -144,7 +128,7 @@ def _beside(fits: _Fits, parameters: FloatArray, variance: FloatArray) -> FloatA
     return np.stack([fits.moved(parameters, change) for change in changes])
 
 
-def _settled(fits: _Fits, parameters: FloatArray, variance: FloatArray, left: FloatArray) -> Settled:
+def _settled(fits: Fits, parameters: FloatArray, variance: FloatArray, left: FloatArray) -> Settled:
     cost, distance = fits.costs(parameters), np.full(len(parameters), np.inf)
     nfev, some, gained = np.zeros(len(parameters), dtype=np.int32), np.arange(len(parameters)), np.zeros(0)
     for _ in range(_ROUNDS):
@@ -166,7 +150,7 @@ def _settled(fits: _Fits, parameters: FloatArray, variance: FloatArray, left: Fl
 
 
 def _lowest_along(
-    fits: _Fits, parameters: FloatArray, steps: FloatArray, cost: FloatArray
+    fits: Fits, parameters: FloatArray, steps: FloatArray, cost: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """The lowest of some points along the step, and its cost."""
     best, lowest = parameters.copy(), cost.copy()
@@ -178,7 +162,7 @@ def _lowest_along(
     return best, lowest
 
 
-def _steps(fits: _Fits, parameters: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _steps(fits: Fits, parameters: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Newton's steps, shape (n, F), and what they, or those of Gauss and Newton, take off the cost, shape (n,)."""
     room = fits.room(parameters)
     columns, residual = fits.weighted(parameters)
@@ -207,7 +191,7 @@ def _scaled(room: tuple[FloatArray, FloatArray], unit: FloatArray) -> tuple[Floa
 
 
 def _curvatures(
-    fits: _Fits, parameters: FloatArray, sizes: FloatArray, room: tuple[FloatArray, FloatArray]
+    fits: Fits, parameters: FloatArray, sizes: FloatArray, room: tuple[FloatArray, FloatArray]
 ) -> FloatArray:
     """Second derivatives of the cost by the free parameters, shape (n, F, F), by differences over `sizes`."""
     found = np.zeros((len(parameters), sizes.shape[1], sizes.shape[1]))
@@ -280,7 +264,7 @@ def _one_by_one_if_needed(decomposed: Callable[[FloatArray], Any], matrices: Flo
 
 
 @dataclass(frozen=True)
-class _Fits:
+class Fits:
     """Some fits of a block.
 
     Attributes
@@ -301,14 +285,14 @@ class _Fits:
     free: list[int]
 
     @classmethod
-    def of(cls, model: Model, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> _Fits:
+    def of(cls, model: Model, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> Fits:
         data = np.asarray(block.data[rows], dtype=float)
         weights = np.ones(data.shape) if block.weights is None else np.asarray(block.weights[rows], dtype=float)
         if block.valid is not None:
             data, weights = (np.where(block.valid[rows], each, 0.0) for each in (data, weights))
         limits = (*with_least_widths(model, block), natural_scales(model, block))
         free = sorted(model.free)
-        lower, upper, natural = (_of(limit, rows)[:, free] for limit in limits)
+        lower, upper, natural = (rows_of(limit, rows)[:, free] for limit in limits)
         coords = tuple(axis if axis.ndim == 1 else axis[rows] for axis in block.coords)
         loss = Loss(options.loss, options.f_scale)
         return cls(model, loss, coords, data, weights, lower, upper, natural, free)
@@ -317,16 +301,16 @@ class _Fits:
     def evaluations_a_round(self) -> int:
         return 2 * len(self.free) + 1 + len(_PARTS)
 
-    def take(self, rows: NDArray[np.intp]) -> _Fits:
+    def take(self, rows: NDArray[np.intp]) -> Fits:
         """Some of them."""
         return replace(
             self,
             coords=tuple(axis if axis.ndim == 1 else axis[rows] for axis in self.coords),
             data=self.data[rows],
             weights=self.weights[rows],
-            lower=_of(self.lower, rows),
-            upper=_of(self.upper, rows),
-            natural=_of(self.natural, rows),
+            lower=rows_of(self.lower, rows),
+            upper=rows_of(self.upper, rows),
+            natural=rows_of(self.natural, rows),
         )
 
     def powers(self) -> FloatArray:
@@ -364,7 +348,3 @@ class _Fits:
         values, derivatives = (f(parameters, self.coords) for f in (self.model.values, self.model.derivatives))
         weights, residual = weights_and_residual(self.loss, self.weights, self.data, values)
         return np.where((self.weights == 0.0)[:, np.newaxis], 0.0, derivatives * weights[:, np.newaxis]), residual
-
-
-def _of(limit: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
-    return limit if len(limit) == 1 else limit[rows]
