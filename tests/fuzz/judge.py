@@ -92,6 +92,7 @@ class Judge:
         data, weights, used = setup.samples.row(position)
         self.setup, self.free = setup, np.array(setup.free)
         self.unit = setup.unit[self.free]
+        self.is_place = np.isin(np.array(list(setup.assembly.roles))[self.free], ["P", "Q", "B"])
         self.data = data[used]
         self.weights = np.ones(used.sum()) if weights is None else weights[used]
         self.known = weights is not None
@@ -133,13 +134,17 @@ class Judge:
     def derivatives(self, free: FloatArray, answer: FloatArray) -> FloatArray:
         """Shape (M, F); from one side at a bound and where the model is not finite on the other; zero where on both.
 
-        A step that changes the model by little more than its rounding (faint lines on bright constants) is made longer.
+        A step that changes the model by little more than its rounding is made longer: of faint lines on bright
+        constants, and of polynomials far from zero, whose terms are large and cancel.
         """
         step = STEP * np.minimum(self.unit, np.maximum(np.abs(free), 1e-3 * self.unit))
         step = np.maximum(step, 64.0 * np.spacing(np.abs(free)))
-        furthest = np.maximum(step, FURTHEST * STEP * np.maximum(self.unit, np.abs(free)))
+        # That of a centre far from zero says nothing of how far it can move.
+        extent = np.where(self.is_place, self.unit, np.maximum(self.unit, np.abs(free)))
+        furthest = np.maximum(step, FURTHEST * STEP * extent)
         columns, changes, size = self._differences(free, step, answer)
         for _ in range(3):
+            size = max(size, float((np.abs(columns) @ np.abs(free)).max(initial=0.0)))
             short = (changes < 0.1 * SEEN * size) & (step < furthest)
             if not short.any():
                 break

@@ -31,7 +31,7 @@ from ndfit.engine.kernel.workspace import (
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
 from ndfit.engine.natural import natural_scales, with_least_widths
 from ndfit.engine.second_look import Fits, beside, settle
-from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, usable
+from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, converged, usable
 
 __all__ = ["CompiledEngine", "ModelCode"]
 
@@ -53,6 +53,7 @@ class ModelCode(Protocol):
     free : the F free parameters, `n_linear` ones first that the model is linear in.
     basis, variable : as in `ndfit.engine.kernel.workspace.Structure`.
     dimensions, widths : what is known of the parameters, see `ndfit.engine.natural`.
+    kinked : derivatives jump where free parameters move.
     """
 
     @property
@@ -73,6 +74,8 @@ class ModelCode(Protocol):
     def dimensions(self) -> Any: ...
     @property
     def widths(self) -> tuple[bool, ...]: ...
+    @property
+    def kinked(self) -> bool: ...
 
     def functions(self) -> tuple[Any, Any]:
         """The compiled functions, of the signatures PREPARE and WRITE_ROWS of `ndfit.jit`."""
@@ -120,8 +123,8 @@ class CompiledEngine:
         outcome[:, 0], outcome[:, 1] = _status_of_counts(block, options), 0.0
         call = _Call.of(self.model, block, outcome, loss=options.loss, absolute=self._known_noise(options))
         call.solve(options)
+        self._settle(outcome, block, options)
         variance = self._noise_variance(outcome, block, options)
-        self._settle(outcome, block, options, variance)
         parameters = np.ascontiguousarray(outcome[:, OUTCOME_COLUMNS:])
         self.model.set_tied(parameters)
         covariance = self._covariance(call, block, options, parameters) if options.covariance else None
@@ -134,25 +137,46 @@ class CompiledEngine:
             parameters, status, outcome[:, 1].astype(np.int32), outcome[:, 2].copy(), covariance, edm=edm
         )
 
-    def _settle(self, outcome: FloatArray, block: Block, options: SolveOptions, variance: FloatArray) -> None:
-        """Take a second look at fits that stalled, and search for something lower beside those that it finds ended."""
+    def _settle(self, outcome: FloatArray, block: Block, options: SolveOptions) -> None:
+        """Take a second look at fits that stalled, and search for something lower beside those that it finds ended.
+
+        Where derivatives jump there are minima side by side: beside every answer is searched.
+        """
+        if self.model.kinked:
+            ended = converged(outcome[:, 0].astype(np.int16))
+            self._search_beside_while_lower(outcome, block, options, np.flatnonzero(ended))
         for _ in range(_LOOKS):
             rows = np.flatnonzero(outcome[:, 0] == Status.STALLED)
             if not rows.size:
                 break
             parameters, left = outcome[rows, OUTCOME_COLUMNS:], options.max_nfev - outcome[rows, 1]
             self.model.set_tied(parameters)
-            fits = Fits.of(self.model, block, options, rows)
-            settled = settle(fits, parameters, variance[rows], left)
+            variance = self._noise_variance(outcome, block, options)[rows]
+            settled = settle(Fits.of(self.model, block, options, rows), parameters, variance, left)
             outcome[rows, OUTCOME_COLUMNS:] = settled.parameters
             outcome[rows, 3] = np.where(settled.nfev > 0, settled.distance, outcome[rows, 3])
             outcome[rows, 2] = np.minimum(settled.cost, outcome[rows, 2])
             outcome[rows, 1] += settled.nfev
-            rows = rows[outcome[rows, 3] <= CONVERGED_EDM * variance[rows]]
+            # Where the noise is known from the cost alone, it is less now.
+            variance = self._noise_variance(outcome, block, options)[rows]
+            rows = rows[outcome[rows, 3] <= CONVERGED_EDM * variance]
+            outcome[rows, 0] = Status.SETTLED
+            self._search_beside_while_lower(outcome, block, options, rows)
+
+    def _search_beside_while_lower(
+        self, outcome: FloatArray, block: Block, options: SolveOptions, rows: NDArray[np.intp]
+    ) -> None:
+        """Search beside some answers, and beside what that finds, as long as it finds anything lower.
+
+        No search is begun for a fit that has taken as many evaluations as it may.
+        """
+        for _ in range(_LOOKS):
+            rows = rows[(outcome[rows, 0] != Status.STALLED) & (outcome[rows, 1] < options.max_nfev)]
             if not rows.size:
                 break
-            outcome[rows, 0] = Status.SETTLED
-            self._search_beside(outcome, block, options, rows, variance[rows])
+            before = outcome[rows, 2]
+            self._search_beside(outcome, block, options, rows, self._noise_variance(outcome, block, options)[rows])
+            rows = rows[outcome[rows, 2] < before]
 
     def _search_beside(
         self, outcome: FloatArray, block: Block, options: SolveOptions, rows: NDArray[np.intp], variance: FloatArray

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -141,7 +142,9 @@ def _settled(fits: Fits, parameters: FloatArray, variance: FloatArray, left: Flo
         parameters[some], cost[some] = _lowest_along(here, parameters[some], steps, before)
         nfev[some] += fits.evaluations_a_round
         gained = before - cost[some]
-        goes_on = (gained > 0.0) & (distance[some] > _ENOUGH * variance[some])
+        enough = _ENOUGH * variance[some]
+        # What was gained says more than what was foretold: derivatives may be nothing but rounding.
+        goes_on = (gained > 0.0) & (np.maximum(distance[some], gained) > enough)
         some, gained = some[goes_on], gained[goes_on]
     else:
         # A valley: as many rounds again would gain as much.
@@ -150,11 +153,11 @@ def _settled(fits: Fits, parameters: FloatArray, variance: FloatArray, left: Flo
 
 
 def _lowest_along(
-    fits: Fits, parameters: FloatArray, steps: FloatArray, cost: FloatArray
+    fits: Fits, parameters: FloatArray, ways: Sequence[FloatArray], cost: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """The lowest of some points along the step, and its cost."""
+    """The lowest of some points along the steps, and its cost."""
     best, lowest = parameters.copy(), cost.copy()
-    for part in _PARTS:
+    for steps, part in product(ways, _PARTS):
         tried = fits.moved(parameters, part * steps)
         found = fits.costs(tried)
         lower = found < lowest
@@ -162,8 +165,10 @@ def _lowest_along(
     return best, lowest
 
 
-def _steps(fits: Fits, parameters: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Newton's steps, shape (n, F), and what they, or those of Gauss and Newton, take off the cost, shape (n,)."""
+def _steps(
+    fits: Fits, parameters: FloatArray, variance: FloatArray
+) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
+    """Newton's steps and those of Gauss and Newton, shape (n, F), and the less that they take off the cost, (n,)."""
     room = fits.room(parameters)
     columns, residual = fits.weighted(parameters)
     sound = np.isfinite(columns).all(axis=(1, 2)) & np.isfinite(residual).all(axis=1)
@@ -173,7 +178,7 @@ def _steps(fits: Fits, parameters: FloatArray, variance: FloatArray) -> tuple[Fl
     size = np.maximum(_DIFFERENCE * np.sqrt(variance), _LEAST_DIFFERENCE * fits.powers())
     limits = _scaled(room, unit)
     columns = columns * unit[:, :, np.newaxis]
-    _, by_products = _least(*_of_jacobian(columns, residual), limits)
+    short, by_products = _least(*_of_jacobian(columns, residual), limits)
     curvature = _curvatures(fits, parameters, unit * size[:, np.newaxis], room)
     curvature = curvature * unit[:, :, np.newaxis] * unit[:, np.newaxis, :]
     # Of what is larger, not even the squares are numbers.
@@ -181,7 +186,8 @@ def _steps(fits: Fits, parameters: FloatArray, variance: FloatArray) -> tuple[Fl
     gradient = np.einsum("nfm,nm->nf", columns, residual)
     steps, falls = _least(*_of_curvature(np.where(whole[:, None, None], curvature, 0.0), gradient), limits)
     falls = np.where(whole, np.minimum(falls, by_products), by_products)
-    return np.where(whole[:, np.newaxis], steps, 0.0) * unit, np.where(sound, falls, np.inf)
+    steps = np.where(whole[:, np.newaxis], steps, 0.0)
+    return (steps * unit, short * unit), np.where(sound, falls, np.inf)
 
 
 def _scaled(room: tuple[FloatArray, FloatArray], unit: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -299,7 +305,7 @@ class Fits:
 
     @property
     def evaluations_a_round(self) -> int:
-        return 2 * len(self.free) + 1 + len(_PARTS)
+        return 2 * len(self.free) + 1 + 2 * len(_PARTS)
 
     def take(self, rows: NDArray[np.intp]) -> Fits:
         """Some of them."""

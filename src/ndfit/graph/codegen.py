@@ -27,6 +27,7 @@ from ndfit.graph.derive import differentiate, input_free
 from ndfit.graph.dimensions import Dimensions, dimensions
 from ndfit.graph.interpret import derivatives_of, tied_values, values_of
 from ndfit.graph.ir import ModelGraph, Node
+from ndfit.graph.kinks import has_kinks
 from ndfit.graph.ops import OPS
 from ndfit.graph.separate import separate
 from ndfit.graph.widths import widths
@@ -60,6 +61,7 @@ class ModelCode:
     variable : one a derivative: which parameter, counted in `free`.
     dimensions : what each parameter is counted in.
     widths : P flags, which parameters are widths.
+    kinked : derivatives jump where free parameters move, see `ndfit.graph.kinks`.
     """
 
     graph: ModelGraph
@@ -72,6 +74,7 @@ class ModelCode:
     variable: tuple[int, ...]
     dimensions: Dimensions
     widths: tuple[bool, ...]
+    kinked: bool
 
     @property
     def n_inputs(self) -> int:
@@ -148,6 +151,7 @@ def generate(graph: ModelGraph, free: tuple[int, ...], eliminable: tuple[int, ..
         rows.variable,
         dimensions(graph),
         widths(graph),
+        has_kinks(graph, free),
     )
 
 

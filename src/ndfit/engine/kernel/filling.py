@@ -199,7 +199,9 @@ def conclude(
     effect, mode = at_group(workspace, Field.EFFECT, group), at_group(workspace, Field.MODE, group)
     nfev = load(at_group(workspace, Field.NFEV, group), 0) + 1.0
     left = load(edm, 0)
-    by_cost = (left <= least) | arrive(structure, workspace, group, move, least)
+    # Of a cost that is known less well, nobody could tell whether the step had been for the worse.
+    unseen = choose(least > LARGEST * noise, LARGEST * noise, least)
+    by_cost = (left <= least) | arrive(structure, workspace, group, move, unseen)
     by_step = (move <= (xtol * xtol * xtol * xtol) * size) & (left < INFINITY)
     certain = left <= CERTIFIED * noise
     # From the least to the most important.
