@@ -45,6 +45,7 @@ def due(setup: Setup, answer: FloatArray, verdict: Verdict, n_used: int) -> int:
         "OUT_OF_RANGE": bool(
             (places < least - max(spans)).any() or (places > most + max(spans)).any() or (widths > min(spans)).any()
         ),
+        "UNCERTAIN": bool((verdict.errors[np.isin(roles, ["P", "Q", "W", "R", "K"])] > 0.9 * min(spans)).any()),
         "AT_ZERO": bool((widths < np.maximum(no_width, 2e-3 * max(spacing, widths.max(initial=0.0)))).any()),
     }
     return sum(int(flag) for flag in Flag if conditions.get(str(flag.name), False))

@@ -77,6 +77,7 @@ def test_flags_are_bits_with_a_row_each() -> None:
         "AMBIGUOUS": 64,
         "NONLINEAR_AT_BOUND": 128,
         "NO_FREEDOM": 256,
+        "UNCERTAIN": 512,
     }
     assert {row.flag.name: code for code, row in FLAGS.items()} == {
         "AT_BOUND": 1,
@@ -88,6 +89,7 @@ def test_flags_are_bits_with_a_row_each() -> None:
         "AMBIGUOUS": 64,
         "NONLINEAR_AT_BOUND": 128,
         "NO_FREEDOM": 256,
+        "UNCERTAIN": 512,
     }
     assert "bounds" in FLAGS[Flag.AT_BOUND].meaning
     assert "singular" in FLAGS[Flag.SINGULAR].meaning

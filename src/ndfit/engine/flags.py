@@ -8,6 +8,7 @@ UNDERSAMPLED  FWHM / 2.355 of a line, or of the image of a point, is below 0.6 o
               centre: the mean of a Gaussian over one sample then differs from its value at the middle, and the width
               that is fitted, by more than a few per cent
 OUT_OF_RANGE  a centre is more than one range of the samples outside of them, or FWHM is more than five ranges
+UNCERTAIN     the standard error of a centre or a width is larger than the range of the samples
 AT_ZERO       a width whose sign has no meaning is below a thousandth of the distance of the samples or of FWHM, or
               below a tenth of its own standard error: near zero the model depends on its square alone
 ============  =========================================================================================================
@@ -15,7 +16,7 @@ AT_ZERO       a width whose sign has no meaning is below a thousandth of the dis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from ndfit.engine.components import components_of
 from ndfit.engine.linearity import linear_columns
-from ndfit.engine.sampling import mean_step, range_of, spacing_at, spacing_bound
+from ndfit.engine.sampling import Range, mean_step, range_of, spacing_at, spacing_bound
 from ndfit.engine.shapes import PER_SIGMA, SHAPES, Shape
 from ndfit.engine.symmetries import Symmetries
 from ndfit.problem.types import Block, Flag, FloatArray, ParamTable
@@ -147,6 +148,16 @@ class Answers:
         return tuple(mean_step(self.block, axis) for axis in range(len(self.block.coords)))
 
     @cached_property
+    def ranges(self) -> list[Range]:
+        """Of the samples along each coordinate."""
+        return [range_of(self.block, axis) for axis in range(len(self.block.coords))]
+
+    @cached_property
+    def extent(self) -> FloatArray:
+        """The longest of them."""
+        return np.asarray(np.maximum.reduce(np.broadcast_arrays(*(high - low for low, high in self.ranges))))
+
+    @cached_property
     def widths(self) -> dict[Line, Widths]:
         return {line: line.fwhm(self.parameters) for line in self.rules.lines}
 
@@ -169,6 +180,8 @@ def flags_of_parameters(answers: Answers) -> Flags:
         for line in rules.lines:
             for column, outside in _out_of_range(answers, line):
                 _set(flags[:, rules.free.index(column)], outside, Flag.OUT_OF_RANGE)
+            for own, uncertain in _uncertain(answers, line):
+                _set(flags[:, own], uncertain, Flag.UNCERTAIN)
     return flags
 
 
@@ -204,19 +217,29 @@ def _at_zero(answers: Answers, column: int, own: int) -> NDArray[np.bool_]:
 
 def _out_of_range(answers: Answers, line: Line) -> list[tuple[int, NDArray[np.bool_]]]:
     """Place of each free parameter of a line, and which fits have left the range of the samples by it."""
-    ranges = [range_of(answers.block, axis) for axis in range(len(answers.block.coords))]
     free, found = answers.rules.free, []
-    for column, (low, high) in zip(line.centre, ranges, strict=True):
+    for column, (low, high) in zip(line.centre, answers.ranges, strict=True):
         if column in free:
             middle, half = 0.5 * (low + high), 0.5 * (high - low)
             far = np.abs(answers.parameters[:, column] - middle) > (1.0 + 2.0 * _RANGES_OUTSIDE) * half
             found.append((column, far & (half > 0.0)))
     widths = [column for column in line.widths if column in free]
     if widths:
-        extent = np.maximum.reduce(np.broadcast_arrays(*(high - low for low, high in ranges)))
-        wide = (answers.widths[line].greatest > _RANGES_WIDE * extent) & (extent > 0.0)
+        wide = (answers.widths[line].greatest > _RANGES_WIDE * answers.extent) & (answers.extent > 0.0)
         found += [(column, wide) for column in widths]
     return found
+
+
+def _uncertain(answers: Answers, line: Line) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """Place among the free parameters of each centre and width, and where its error is beyond the samples."""
+    extents = [(column, high - low) for column, (low, high) in zip(line.centre, answers.ranges, strict=True)]
+    extents += [(column, answers.extent) for column in line.widths]
+    for column, extent in extents:
+        if column in answers.rules.free:
+            own = answers.rules.free.index(column)
+            error = answers.error(own)
+            if error is not None:
+                yield own, (error > extent) & (extent > 0.0) & ~answers.at_bound[:, own]
 
 
 def _undersampled(answers: Answers, line: Line) -> NDArray[np.intp]:

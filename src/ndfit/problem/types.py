@@ -252,6 +252,7 @@ class Flag(IntFlag):
     AMBIGUOUS = 64
     NONLINEAR_AT_BOUND = 128
     NO_FREEDOM = 256
+    UNCERTAIN = 512
 
 
 class FlagRow(NamedTuple):
@@ -323,6 +324,12 @@ FLAGS: Mapping[int, FlagRow] = {
             True,
             "there are as many free parameters as samples: no residual is left to tell the size of the errors",
             "give uncertainties, fix parameters, or mask fewer samples",
+        ),
+        FlagRow(
+            Flag.UNCERTAIN,
+            True,
+            "the standard error of a centre or of a width is larger than the range of the samples: they do not tell it",
+            "leave the component out here, or fix or bound the parameter",
         ),
     )
 }
