@@ -13,6 +13,7 @@ from astropy.modeling.models import (
     Const2D,
     Gaussian1D,
     Gaussian2D,
+    Identity,
     Linear1D,
     Lorentz1D,
     Moffat2D,
@@ -154,14 +155,17 @@ def test_the_range_is_that_of_the_samples_that_are_used() -> None:
     assert_array_equal(has(fit(model, data, mask=mask), Flag.OUT_OF_RANGE), [False] + [True] * 5)
 
 
-def test_a_width_of_a_voigt_profile_that_ended_at_zero() -> None:
+@pytest.mark.parametrize("before", [None, Identity(1)])
+def test_a_width_of_a_voigt_profile_that_ended_at_zero(before: Any) -> None:
     data = Lorentz1D(5.0, 30.3, 6.0)(X) + 0.05 * np.random.default_rng(2).normal(size=(12, X.size))
-    result = fit(Voigt1D(30.0, 4.0, 5.0, 2.0), data)
-    gauss, error = result.parameters["fwhm_G"], result.errors["fwhm_G"]
+    profile = Voigt1D(30.0, 4.0, 5.0, 2.0)
+    result = fit(profile if before is None else before | profile, data)
+    small, large = ("fwhm_G", "fwhm_L") if before is None else ("fwhm_G_1", "fwhm_L_1")
+    gauss, error = result.parameters[small], result.errors[small]
     unknown = (gauss < 1e-3) | (gauss < 0.1 * error) | np.isnan(error)
     assert 2 <= unknown.sum() < 12
-    assert_array_equal((result.parameter_flags["fwhm_G"] & Flag.AT_ZERO) > 0, unknown)
-    assert not (result.parameter_flags["fwhm_L"] & Flag.AT_ZERO).any()
+    assert_array_equal((result.parameter_flags[small] & Flag.AT_ZERO) > 0, unknown)
+    assert not (result.parameter_flags[large] & Flag.AT_ZERO).any()
 
 
 @ENGINES

@@ -110,10 +110,9 @@ def flag_rules(model: Any, params: ParamTable, symmetries: Symmetries, sample: t
     symmetries : of the model
     sample : K arrays of coordinates, of one shape
     """
-    lines = tuple(
-        Line(part.kind, part.columns) for part in components_of(model) if part.kind in SHAPES and part.at_coordinates
-    )
-    widths = {column for line in lines for column in line.widths}
+    parts = [part for part in components_of(model) if part.kind in SHAPES]
+    lines = tuple(Line(part.kind, part.columns) for part in parts if part.at_coordinates)
+    widths = {column for part in parts for column in Line(part.kind, part.columns).widths}
     turning = {column for turn in symmetries.turns for column in turn.negative if column in widths}
     bounded = tuple(i for i in params.free if np.isfinite(params.lower[i]).any() or np.isfinite(params.upper[i]).any())
     return FlagRules(
