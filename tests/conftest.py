@@ -1,5 +1,7 @@
 """What every test shares: how Hypothesis draws its examples, how often faults are done, and a cluster of two workers.
 
+A test that leaves something in the root of the repository fails.
+
 A test that does the same fault many times takes their number as an argument, and states it in its marker:
 
     @pytest.mark.faults(few=3, many=50)
@@ -14,6 +16,7 @@ import importlib
 import math
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +25,8 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +47,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     else:
         numbers = [max(few, math.ceil(share * many))]
     metafunc.parametrize("fault_repeats", numbers)
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind() -> Iterator[None]:
+    """Hidden files are those of tools: pytest, coverage, editors."""
+    there = _shown(ROOT)
+    yield
+    left = _shown(ROOT) - there
+    assert not left, f"left in {ROOT}: {sorted(left)}"
+
+
+def _shown(folder: Path) -> set[str]:
+    return {name for name in os.listdir(folder) if not name.startswith(".")}
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,15 @@
 
 Of expressions, what is looked at ends where the fit would begin: one of a model that nobody has fitted yet compiles it.
 What is imported is imported once; for each input this process forks, and the child may take two seconds of CPU time and
-500 MB beyond what it starts with. Prints one line of JSON: how many ended with which exit code, and what went wrong.
+500 MB beyond what it starts with. The current folder is an empty one within FOLDER, since configurations name outputs.
+A child that takes too long, or stands still, says where all its threads are. Prints one line of JSON: how many ended
+with which exit code, and what went wrong.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import os
 import random
@@ -31,6 +34,7 @@ from ndfit.cli.main import main as ndfit_command
 
 CPU_SECONDS, MEMORY = 2, 500 * 2**20
 PATIENCE = 30.0  # seconds of the clock; the machine may be busy
+LAST_WORDS = 1.0  # seconds for a child that stands still to say where
 MOST_SAID = 20_000
 ALLOWED = (0, 1, 2)
 
@@ -44,6 +48,8 @@ def run(arguments: Iterable[str], output: Path) -> int:
             with output.open("wb") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
+            faulthandler.register(signal.SIGUSR1)
+            faulthandler.register(signal.SIGXCPU, chain=True)
             pages = int(Path("/proc/self/statm").read_text().split()[0])
             most = pages * resource.getpagesize() + MEMORY
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -82,6 +88,8 @@ def _ended(child: int) -> int:
         if done:
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() - begun > PATIENCE:
+            os.kill(child, signal.SIGUSR1)
+            time.sleep(LAST_WORDS)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return -signal.SIGALRM
@@ -114,6 +122,9 @@ def main(kind: str, count: int, seed: int, folder: Path) -> None:
     codes: Counter[int] = Counter()
     wrong: list[dict[str, Any]] = []
     output = folder / "said.txt"
+    current = folder / "current"
+    current.mkdir(exist_ok=True)
+    os.chdir(current)
     for number in range(count):
         arguments = KINDS[kind](random.Random(f"{kind} {seed} {number}"), folder)
         code = run(arguments, output)
