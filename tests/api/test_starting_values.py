@@ -300,11 +300,17 @@ def test_two_minima_that_the_data_do_not_tell_apart_are_ambiguous() -> None:
 
 
 def test_lines_that_the_guess_finds_are_in_the_callers_order() -> None:
+    """A fit from the caller's values, far from either line, may reach them too: in which order, last digits decide."""
     rng = np.random.default_rng(22)
     data = (Gaussian1D(10, 20, 2) + Gaussian1D(20, 60, 2))(X)[:, None] + 0.3 * rng.normal(size=(80, 10))
     for first, second in ((35, 45), (45, 35)):
-        found = ndfit.fit(Gaussian1D(1, first, 1) + Gaussian1D(1, second, 1), data, fitting_axes=0)
-        assert_array_equal(found.parameters["mean_0"] < found.parameters["mean_1"], first < second)
+        model = Gaussian1D(1, first, 1) + Gaussian1D(1, second, 1)
+        found = ndfit.fit(model, data, fitting_axes=0)
+        alone = ndfit.fit(model, data, fitting_axes=0, guess=None)
+        guessed = ~(alone.chi_square < 1.1 * found.chi_square)
+        assert guessed.sum() > 5
+        in_order = (found.parameters["mean_0"] < found.parameters["mean_1"]) == (first < second)
+        assert in_order[guessed].all()
         assert not found.flags.any()
 
 
