@@ -14,9 +14,9 @@ from scipy.optimize import least_squares, minimize
 
 import ndfit
 from ndfit.engine import compiled
+from ndfit.engine.beside import NUDGES
 from ndfit.engine.certificate import CONVERGED_EDM
 from ndfit.engine.loss import Loss, costs, weights_and_residual
-from ndfit.engine.second_look import NUDGES
 from ndfit.errors import FitWarning
 from ndfit.problem.types import converged
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.beside import beside
 from ndfit.engine.certificate import CONVERGED_EDM, edm_of, noise_variance, status_with_certificate
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
@@ -30,7 +31,8 @@ from ndfit.engine.kernel.workspace import (
 )
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
 from ndfit.engine.natural import natural_scales, with_least_widths
-from ndfit.engine.second_look import Fits, beside, settle
+from ndfit.engine.second_look import settle
+from ndfit.engine.some_fits import Fits
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, converged, usable
 
 __all__ = ["CompiledEngine", "ModelCode"]

@@ -8,32 +8,25 @@ large or a valley is curved, and means nothing at a kink, where derivatives jump
 gradient g, over a hundredth of what moves the residuals by the noise: beside a kink it holds the jump. The step h
 minimises g^T h + h^T H h / 2 within the bounds; along directions in which the cost is curved downwards, the sign of H
 is turned (Y. N. Dauphin et al., NeurIPS 27 (2014)). What it takes off the cost is the EDM, or what a step with J^T J
-in place of H does, where that is less. It is never more than the cost itself, of which no more can be taken away.
-
-A plateau looks like a minimum. So an answer that was found here is searched around: the caller of `beside` starts fits
-there, a part of the standard errors away.
+in place of H does, where that is less. It is never more than the cost itself, of which no more can be taken away. The
+lowest of some points along both steps is where the next begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.box import rows_of, within
-from ndfit.engine.loss import Loss, costs, weights_and_residual
-from ndfit.engine.natural import natural_scales, with_least_widths
-from ndfit.problem.types import Block, FloatArray, SolveOptions
+from ndfit.engine.box import within
+from ndfit.engine.decomposed import eigenvectors, singular_vectors
+from ndfit.engine.some_fits import Fits
+from ndfit.problem.types import FloatArray
 
-__all__ = ["NUDGES", "Fits", "Settled", "beside", "settle"]
-
-NUDGES = 8
-"""Searches beside an answer."""
+__all__ = ["Settled", "settle"]
 
 _NUMBERS_AT_ONCE = 2**22
 # Of the noise, and of all samples together: what differences move the residuals by.
@@ -43,27 +36,8 @@ _ENOUGH = 1e-4
 _ROUNDS = 12
 # Of the step, that are tried.
 _PARTS = tuple(4.0**-power for power in range(8))
-# In standard errors, and the least singular value of columns of length one that counts.
-_NUDGE, _UNDETERMINED = 0.3, 1e-8
-# Of which no two multiples are alike: what turns one nudge into the next.
-_GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 # Of the largest curvature: less is none.
 _FLAT = 1e-12
-
-
-class Model(Protocol):
-    """What is asked of a model; see `ndfit.engine.compiled.ModelCode`."""
-
-    @property
-    def free(self) -> tuple[int, ...]: ...
-    @property
-    def dimensions(self) -> Any: ...
-    @property
-    def widths(self) -> tuple[bool, ...]: ...
-
-    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray: ...
-    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray: ...
-    def set_tied(self, parameters: FloatArray) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -103,44 +77,20 @@ def settle(fits: Fits, parameters: FloatArray, variance: FloatArray, left: Float
     return Settled(*(np.concatenate([getattr(part, name) for part in parts]) for name in Settled.__annotations__))
 
 
-def beside(fits: Fits, parameters: FloatArray, variance: FloatArray) -> FloatArray:
-    """Where to start searches for something lower than the answers to n fits, shape (NUDGES, n, P).
-
-    Each start is a part of a standard error away along every axis of the error ellipse, but no axis takes a parameter
-    further than that part of its natural scale. Parameters are as for `settle`.
-    """
-    with np.errstate(all="ignore"):
-        return _beside(fits, parameters, variance)
-
-
-def _beside(fits: Fits, parameters: FloatArray, variance: FloatArray) -> FloatArray:
-    columns, _ = fits.weighted(parameters)
-    columns = np.where(np.isfinite(columns), columns, 0.0)
-    lengths = np.linalg.norm(columns, axis=2)
-    columns = columns / np.where(lengths > 0.0, lengths, 1.0)[:, :, np.newaxis]
-    _, sizes, axes = _svd(np.asarray(np.linalg.qr(columns.swapaxes(1, 2), mode="r")))
-    unit = np.where(lengths > 0.0, np.sqrt(variance)[:, np.newaxis] / np.where(lengths > 0.0, lengths, 1.0), 0.0)
-    axes = axes * unit[:, np.newaxis, :] / np.maximum(sizes, _UNDETERMINED)[:, :, np.newaxis]
-    room = fits.natural_room(parameters)[:, np.newaxis, :]
-    longest = np.max(np.abs(axes) / np.where(room > 0.0, room, np.inf), axis=2)
-    axes = _NUDGE * axes / np.maximum(longest, 1.0)[:, :, np.newaxis]
-    ways = np.arange(1, NUDGES + 1)[:, np.newaxis] * np.arange(1, axes.shape[1] + 1)
-    changes = np.einsum("wk,nkf->wnf", np.sqrt(2.0) * np.cos(_GOLDEN_ANGLE * ways), axes)
-    return np.stack([fits.moved(parameters, change) for change in changes])
-
-
 def _settled(fits: Fits, parameters: FloatArray, variance: FloatArray, left: FloatArray) -> Settled:
     cost, distance = fits.costs(parameters), np.full(len(parameters), np.inf)
+    # Of gradients, of the model's derivatives, and of points along both steps.
+    a_round = 2 * len(fits.free) + 1 + 2 * len(_PARTS)
     nfev, some, gained = np.zeros(len(parameters), dtype=np.int32), np.arange(len(parameters)), np.zeros(0)
     for _ in range(_ROUNDS):
-        some = some[nfev[some] + fits.evaluations_a_round <= left[some]]
+        some = some[nfev[some] + a_round <= left[some]]
         if not some.size:
             break
         before, here = cost[some], fits.take(some)
         steps, falls = _steps(here, parameters[some], variance[some])
         distance[some] = np.minimum(falls, before)
         parameters[some], cost[some] = _lowest_along(here, parameters[some], steps, before)
-        nfev[some] += fits.evaluations_a_round
+        nfev[some] += a_round
         gained = before - cost[some]
         enough = _ENOUGH * variance[some]
         # What was gained says more than what was foretold: derivatives may be nothing but rounding.
@@ -219,7 +169,7 @@ def _of_jacobian(columns: FloatArray, residual: FloatArray) -> tuple[FloatArray,
     The cost changes by |root (direction s)|^2 / 2 - downhill (direction s) over a step s. Directions that J does not
     determine have no curvature and no slope.
     """
-    turned, sizes, rows = _svd(columns)
+    turned, sizes, rows = singular_vectors(columns)
     kept = sizes > columns.shape[2] * np.finfo(float).eps * sizes[:, :1]
     root = np.where(kept, sizes, 0.0)
     return turned.swapaxes(1, 2), root, -root * np.einsum("nkm,nm->nk", rows, residual)
@@ -227,7 +177,7 @@ def _of_jacobian(columns: FloatArray, residual: FloatArray) -> tuple[FloatArray,
 
 def _of_curvature(curvature: FloatArray, gradient: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The same of second derivatives, with the sign of those below zero turned."""
-    values, vectors = _one_by_one_if_needed(np.linalg.eigh, curvature)
+    values, vectors = eigenvectors(curvature)
     size = np.abs(values)
     least = _FLAT * size.max(axis=1, initial=np.finfo(float).tiny, keepdims=True)
     return vectors.swapaxes(1, 2), np.sqrt(np.maximum(size, least)), -np.einsum("nfk,nf->nk", vectors, gradient)
@@ -249,108 +199,3 @@ def _least(
         along = matrix @ steps[row]
         falls[row] = max(0.0, float(target[row] @ along - 0.5 * along @ along))
     return np.where(sound[:, np.newaxis], steps, 0.0), np.where(sound, falls, np.inf)
-
-
-def _svd(matrices: FloatArray) -> Sequence[FloatArray]:
-    return _one_by_one_if_needed(partial(np.linalg.svd, full_matrices=False), matrices)
-
-
-def _one_by_one_if_needed(decomposed: Callable[[FloatArray], Any], matrices: FloatArray) -> Sequence[FloatArray]:
-    """Decompose matrices; NaN where that does not converge, which is not to be the others' affair."""
-    try:
-        return tuple(decomposed(matrices))
-    except np.linalg.LinAlgError:
-        parts = []
-        for matrix in matrices:
-            try:
-                parts.append(tuple(decomposed(matrix)))
-            except np.linalg.LinAlgError:
-                parts.append(tuple(np.full_like(part, np.nan) for part in decomposed(np.zeros_like(matrix))))
-        return tuple(np.stack(each) for each in zip(*parts, strict=True))
-
-
-@dataclass(frozen=True)
-class Fits:
-    """Some fits of a block.
-
-    Attributes
-    ----------
-    coords, data, weights : with weights of zero where a sample is not used
-    lower, upper, natural : shapes (n, F) or (1, F)
-    free : places of the F free parameters
-    """
-
-    model: Model
-    loss: Loss
-    coords: tuple[FloatArray, ...]
-    data: FloatArray
-    weights: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    natural: FloatArray
-    free: list[int]
-
-    @classmethod
-    def of(cls, model: Model, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> Fits:
-        data = np.asarray(block.data[rows], dtype=float)
-        weights = np.ones(data.shape) if block.weights is None else np.asarray(block.weights[rows], dtype=float)
-        if block.valid is not None:
-            data, weights = (np.where(block.valid[rows], each, 0.0) for each in (data, weights))
-        limits = (*with_least_widths(model, block), natural_scales(model, block))
-        free = sorted(model.free)
-        lower, upper, natural = (rows_of(limit, rows)[:, free] for limit in limits)
-        coords = tuple(axis if axis.ndim == 1 else axis[rows] for axis in block.coords)
-        loss = Loss(options.loss, options.f_scale)
-        return cls(model, loss, coords, data, weights, lower, upper, natural, free)
-
-    @property
-    def evaluations_a_round(self) -> int:
-        return 2 * len(self.free) + 1 + 2 * len(_PARTS)
-
-    def take(self, rows: NDArray[np.intp]) -> Fits:
-        """Some of them."""
-        return replace(
-            self,
-            coords=tuple(axis if axis.ndim == 1 else axis[rows] for axis in self.coords),
-            data=self.data[rows],
-            weights=self.weights[rows],
-            lower=rows_of(self.lower, rows),
-            upper=rows_of(self.upper, rows),
-            natural=rows_of(self.natural, rows),
-        )
-
-    def powers(self) -> FloatArray:
-        """Root of the sum of squares of the weighted samples, shape (n,)."""
-        return np.asarray(np.linalg.norm(self.weights * self.data, axis=1))
-
-    def room(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """How far each free parameter can move down and up, shapes (n, F)."""
-        values = parameters[:, self.free]
-        return np.maximum(values - self.lower, 0.0), np.maximum(self.upper - values, 0.0)
-
-    def natural_room(self, parameters: FloatArray) -> FloatArray:
-        """How far each free parameter should move at most, shape (n, F)."""
-        far = np.where(self.natural < 0.0, -self.natural, np.fmax(self.natural, np.abs(parameters[:, self.free])))
-        return np.where(np.isnan(far), np.inf, far)
-
-    def moved(self, parameters: FloatArray, change: FloatArray) -> FloatArray:
-        """All parameters with the free ones changed, within their bounds."""
-        found = parameters.copy()
-        found[:, self.free] = np.clip(parameters[:, self.free] + change, self.lower, self.upper)
-        self.model.set_tied(found)
-        return found
-
-    def costs(self, parameters: FloatArray) -> FloatArray:
-        """Shape (n,); infinite where there is none."""
-        return costs(self.loss, self.weights, self.data, self.model.values(parameters, self.coords))
-
-    def gradients(self, parameters: FloatArray) -> FloatArray:
-        """Of the cost by the free parameters, shape (n, F)."""
-        columns, residual = self.weighted(parameters)
-        return np.einsum("nfm,nm->nf", columns, residual)
-
-    def weighted(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """J^T (n, F, M) and r (n, M) whose product is the gradient of the cost, and J^T J its matrix."""
-        values, derivatives = (f(parameters, self.coords) for f in (self.model.values, self.model.derivatives))
-        weights, residual = weights_and_residual(self.loss, self.weights, self.data, values)
-        return np.where((self.weights == 0.0)[:, np.newaxis], 0.0, derivatives * weights[:, np.newaxis]), residual

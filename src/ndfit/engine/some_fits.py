@@ -1,0 +1,118 @@
+"""Some fits of a block, with the caller's derivatives, costs and limits: what those steps need that the kernel leaves.
+
+Flows in: a model, a Block, and which of its fits. Flows out: costs, their gradients, and changed parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.engine.box import rows_of
+from ndfit.engine.loss import Loss, costs, weights_and_residual
+from ndfit.engine.natural import natural_scales, with_least_widths
+from ndfit.problem.types import Block, FloatArray, SolveOptions
+
+__all__ = ["Fits"]
+
+
+class Model(Protocol):
+    """What is asked of a model; see `ndfit.engine.compiled.ModelCode`."""
+
+    @property
+    def free(self) -> tuple[int, ...]: ...
+    @property
+    def dimensions(self) -> Any: ...
+    @property
+    def widths(self) -> tuple[bool, ...]: ...
+
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray: ...
+    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray: ...
+    def set_tied(self, parameters: FloatArray) -> None: ...
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Some fits of a block.
+
+    Attributes
+    ----------
+    coords, data, weights : with weights of zero where a sample is not used
+    lower, upper, natural : shapes (n, F) or (1, F)
+    free : places of the F free parameters
+    """
+
+    model: Model
+    loss: Loss
+    coords: tuple[FloatArray, ...]
+    data: FloatArray
+    weights: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    natural: FloatArray
+    free: list[int]
+
+    @classmethod
+    def of(cls, model: Model, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> Fits:
+        data = np.asarray(block.data[rows], dtype=float)
+        weights = np.ones(data.shape) if block.weights is None else np.asarray(block.weights[rows], dtype=float)
+        if block.valid is not None:
+            data, weights = (np.where(block.valid[rows], each, 0.0) for each in (data, weights))
+        limits = (*with_least_widths(model, block), natural_scales(model, block))
+        free = sorted(model.free)
+        lower, upper, natural = (rows_of(limit, rows)[:, free] for limit in limits)
+        coords = tuple(axis if axis.ndim == 1 else axis[rows] for axis in block.coords)
+        loss = Loss(options.loss, options.f_scale)
+        return cls(model, loss, coords, data, weights, lower, upper, natural, free)
+
+    def take(self, rows: NDArray[np.intp]) -> Fits:
+        """Some of them."""
+        return replace(
+            self,
+            coords=tuple(axis if axis.ndim == 1 else axis[rows] for axis in self.coords),
+            data=self.data[rows],
+            weights=self.weights[rows],
+            lower=rows_of(self.lower, rows),
+            upper=rows_of(self.upper, rows),
+            natural=rows_of(self.natural, rows),
+        )
+
+    def powers(self) -> FloatArray:
+        """Root of the sum of squares of the weighted samples, shape (n,)."""
+        return np.asarray(np.linalg.norm(self.weights * self.data, axis=1))
+
+    def room(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """How far each free parameter can move down and up, shapes (n, F)."""
+        values = parameters[:, self.free]
+        return np.maximum(values - self.lower, 0.0), np.maximum(self.upper - values, 0.0)
+
+    def natural_room(self, parameters: FloatArray) -> FloatArray:
+        """How far each free parameter should move at most, shape (n, F)."""
+        far = np.where(self.natural < 0.0, -self.natural, np.fmax(self.natural, np.abs(parameters[:, self.free])))
+        return np.where(np.isnan(far), np.inf, far)
+
+    def moved(self, parameters: FloatArray, change: FloatArray) -> FloatArray:
+        """All parameters with the free ones changed, within their bounds."""
+        found = parameters.copy()
+        found[:, self.free] = np.clip(parameters[:, self.free] + change, self.lower, self.upper)
+        self.model.set_tied(found)
+        return found
+
+    def costs(self, parameters: FloatArray) -> FloatArray:
+        """Shape (n,); infinite where there is none."""
+        return costs(self.loss, self.weights, self.data, self.model.values(parameters, self.coords))
+
+    def gradients(self, parameters: FloatArray) -> FloatArray:
+        """Of the cost by the free parameters, shape (n, F)."""
+        columns, residual = self.weighted(parameters)
+        return np.einsum("nfm,nm->nf", columns, residual)
+
+    def weighted(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """J^T (n, F, M) and r (n, M) whose product is the gradient of the cost, and J^T J its matrix."""
+        values, derivatives = (f(parameters, self.coords) for f in (self.model.values, self.model.derivatives))
+        weights, residual = weights_and_residual(self.loss, self.weights, self.data, values)
+        return np.where((self.weights == 0.0)[:, np.newaxis], 0.0, derivatives * weights[:, np.newaxis]), residual
