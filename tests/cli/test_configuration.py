@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -36,6 +38,19 @@ def test_saved_options_make_the_same_fit(tmp_path: Path, cube: Path) -> None:
     assert ndfit("fit", "--config", config, "--out", again).exit_code == 0
     with fits.open(first) as one, fits.open(again) as other:
         np.testing.assert_array_equal(one["MEAN_0"].data, other["MEAN_0"].data)
+
+
+def test_a_name_that_toml_cannot_hold(tmp_path: Path, cube: Path) -> None:
+    named = tmp_path / os.fsdecode(b"cube\xff.fits")
+    try:
+        shutil.copy(cube, named)
+    except OSError:
+        pytest.skip("no file may have this name here")
+    config = tmp_path / "fit.toml"
+    run = ndfit("fit", named, "--model", "Gaussian1D", "--out", tmp_path / "out.fits", "--save-config", config)
+    assert run.exit_code == 2, run.output
+    assert "TOML is UTF-8" in run.output
+    assert not config.exists()
 
 
 def test_the_command_line_comes_first(tmp_path: Path, cube: Path) -> None:

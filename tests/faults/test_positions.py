@@ -63,7 +63,7 @@ def test_a_model_that_always_raises(cube: np.ndarray) -> None:
 def test_a_diagnostics_callable_that_raises(scheduler: str, cube: np.ndarray, tmp_path: Path) -> None:
     def draw(path: Path, *_: Any) -> None:
         if path.name == "2_3":
-            raise RuntimeError("no more ink")
+            raise RuntimeError("no more ink in \udcff")
         (path / "drawn").touch()
 
     model = ndfit.parallel_fit_dask(
@@ -78,4 +78,4 @@ def test_a_diagnostics_callable_that_raises(scheduler: str, cube: np.ndarray, tm
     )
     assert np.isfinite(model.mean.value).all()
     assert len(list(tmp_path.glob("*/drawn"))) == 71
-    assert "no more ink" in (tmp_path / "2_3" / "error.log").read_text()
+    assert "no more ink in \\udcff" in (tmp_path / "2_3" / "error.log").read_text(encoding="utf-8")

@@ -76,6 +76,12 @@ def save(path: Path, context: click.Context, overwrite: bool, follow: bool = Tru
             partial.write_text(tomli_w.dumps(table), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"The options cannot be written to {path}: {reason(error)}.") from error
+    except UnicodeEncodeError as error:
+        line = shortened(error.object[: error.end].rpartition("\n")[2])
+        raise BadInput(
+            f"The options cannot be written to {path}: TOML is UTF-8, and what '{line}' begins with is not. "
+            "If it is the name of a file, give it another one."
+        ) from error
 
 
 def means_what_it_meant(context: click.Context) -> bool:

@@ -23,6 +23,9 @@ __all__ = ["Diagnostics", "PositionData", "parse_diagnostics"]
 
 LEVELS = (None, "error", "error+warn", "all")
 
+# Whatever the system's own encoding, and whatever characters are in a message.
+_TEXT = {"encoding": "utf-8", "errors": "backslashreplace"}
+
 
 @dataclass(frozen=True)
 class PositionData:
@@ -100,7 +103,7 @@ class Diagnostics:
             self.function(folder, found.world, found.data, found.weights, found.model, dict(self.fitter_kwargs))
         except Exception:  # the caller's own code
             log = folder / "error.log"
-            known = log.read_text() if log.is_file() and not log.is_symlink() else ""
+            known = log.read_text(**_TEXT) if log.is_file() and not log.is_symlink() else ""
             _write(log, f"{known}diagnostics_callable raised:\n{traceback.format_exc()}")
 
 
@@ -138,7 +141,7 @@ def parse_diagnostics(
 def _write(path: Path, text: str) -> None:
     """Thousands of small files: each whole or not there, and not waited for until it is on the disk."""
     with replacing(path, follow=False, sync=False) as partial:
-        partial.write_text(text)
+        partial.write_text(text, **_TEXT)
 
 
 def _failed(result: BlockResult) -> Any:
