@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from tests.fuzz.judge import Verdict
+from tests.fuzz.recipes import PLACES
 from tests.fuzz.setups import Setup
 
 from ndfit.problem.types import Flag
@@ -25,11 +26,11 @@ def due(setup: Setup, answer: FloatArray, verdict: Verdict, n_used: int) -> int:
     """Bits that are no surprise here."""
     lower, upper = setup.limits()
     free = np.array(setup.free)
-    roles = np.array(list(setup.assembly.roles))[free]
+    roles = setup.roles
     value, unit = answer[free], setup.unit[free]
     near = 1e-5 * unit + 1e-9 * np.abs(value)
     is_width = np.isin(roles, ["W", "K"])
-    widths, places = np.abs(value[is_width]), value[np.isin(roles, ["P", "Q", "B"])]
+    widths, places = np.abs(value[is_width]), value[np.isin(roles, PLACES)]
     spans = [axis.span for axis in setup.axes]
     spacing = max(float(np.diff(axis.values).max()) for axis in setup.axes)
     least, most = min(axis.low for axis in setup.axes), max(axis.low + axis.span for axis in setup.axes)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize
+from tests.fuzz.recipes import PLACES
 from tests.fuzz.setups import Setup
 
 __all__ = ["ENOUGH", "Judge", "Verdict"]
@@ -92,7 +93,7 @@ class Judge:
         data, weights, used = setup.samples.row(position)
         self.setup, self.free = setup, np.array(setup.free)
         self.unit = setup.unit[self.free]
-        self.is_place = np.isin(np.array(list(setup.assembly.roles))[self.free], ["P", "Q", "B"])
+        self.is_place = np.isin(setup.roles, PLACES)
         self.data = data[used]
         self.weights = np.ones(used.sum()) if weights is None else weights[used]
         self.known = weights is not None

@@ -16,7 +16,7 @@ from astropy.modeling import custom_model, models
 from numpy.typing import NDArray
 from tests.fuzz.axes import Axis
 
-__all__ = ["ANYWHERE", "RECIPES", "Part", "Recipe", "draw_part"]
+__all__ = ["ANYWHERE", "PLACES", "RECIPES", "Part", "Recipe", "draw_part"]
 
 FloatArray = NDArray[np.float64]
 Rng = np.random.Generator
@@ -110,6 +110,9 @@ A amplitude, V inverse of one, P and Q places, W width, R outer radius, K core r
 L below the coordinates, H phase, I and J indices, S Sersic's, M Moffat's, T angle, E ellipticity, G boxiness or
 curvature, Z redshift, X smoothness.
 """
+
+PLACES = ("P", "Q", "B")
+"""Roles of parameters that are coordinates."""
 
 
 @dataclass(frozen=True)

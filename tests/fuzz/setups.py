@@ -74,6 +74,11 @@ class Setup:
         return [i for i, name in enumerate(self.names) if name not in self.fixed and name not in self.ties]
 
     @property
+    def roles(self) -> NDArray[Any]:
+        """A letter of `tests.fuzz.recipes.ROLES` for each free parameter."""
+        return np.array(list(self.assembly.roles))[self.free]
+
+    @property
     def coords(self) -> tuple[FloatArray, ...]:
         """Coordinates of every sample of a position, shape (M,) each."""
         return flat(self.axes)

@@ -28,7 +28,13 @@ def beside(fits: Fits, parameters: FloatArray, variance: FloatArray) -> FloatArr
     """Where to start searches for something lower than the answers to n fits, shape (NUDGES, n, P).
 
     Each start is a part of a standard error away along every axis of the error ellipse, but no axis takes a parameter
-    further than that part of its natural scale. Parameters are as for `settle`.
+    further than that part of its natural scale.
+
+    Parameters
+    ----------
+    fits : n fits of a block
+    parameters : shape (n, P), their answers
+    variance : shape (n,), of the noise
     """
     with np.errstate(all="ignore"):
         return _beside(fits, parameters, variance)

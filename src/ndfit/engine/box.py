@@ -1,4 +1,4 @@
-"""Bounds of some fits, and linear least squares within bounds.
+"""Linear least squares within bounds.
 
 Flows in: a matrix, a target, and how far each unknown may go. Flows out: the best step.
 """
@@ -6,16 +6,10 @@ Flows in: a matrix, a target, and how far each unknown may go. Flows out: the be
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ndfit.problem.types import FloatArray
 
-__all__ = ["rows_of", "within"]
-
-
-def rows_of(bounds: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
-    """Those of some fits, of bounds (N, P), or (1, P) where all fits share them."""
-    return bounds if len(bounds) == 1 else bounds[rows]
+__all__ = ["within"]
 
 
 def within(matrix: FloatArray, target: FloatArray, below: FloatArray, above: FloatArray) -> FloatArray:

@@ -32,7 +32,7 @@ from ndfit.engine.kernel.workspace import (
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
 from ndfit.engine.natural import natural_scales, with_least_widths
 from ndfit.engine.second_look import settle
-from ndfit.engine.some_fits import Fits
+from ndfit.engine.some_fits import Fits, Model
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, converged, usable
 
 __all__ = ["CompiledEngine", "ModelCode"]
@@ -43,9 +43,10 @@ FloatArray = NDArray[np.float64]
 # How often a fit that stalled is looked at again, and by how many variances of the noise a fit from beside it has to be
 # lower to be kept.
 _LOOKS, _LOWER = 5, 1e-3
+_ALL = slice(None)
 
 
-class ModelCode(Protocol):
+class ModelCode(Model, Protocol):
     """What the engine needs of a model. Picklable; see `ndfit.graph.codegen.ModelCode`, which is one.
 
     Attributes
@@ -65,31 +66,16 @@ class ModelCode(Protocol):
     @property
     def n_prepared(self) -> int: ...
     @property
-    def free(self) -> tuple[int, ...]: ...
-    @property
     def n_linear(self) -> int: ...
     @property
     def basis(self) -> tuple[int, ...]: ...
     @property
     def variable(self) -> tuple[int, ...]: ...
     @property
-    def dimensions(self) -> Any: ...
-    @property
-    def widths(self) -> tuple[bool, ...]: ...
-    @property
     def kinked(self) -> bool: ...
 
     def functions(self) -> tuple[Any, Any]:
         """The compiled functions, of the signatures PREPARE and WRITE_ROWS of `ndfit.jit`."""
-
-    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
-
-    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        """Derivatives by the free parameters in the order of the model, shape (N, F, M); else as `values`."""
-
-    def set_tied(self, parameters: FloatArray) -> None:
-        """Set the columns of tied parameters, given (N, P) values with the others in place."""
 
 
 @dataclass(frozen=True)
@@ -153,14 +139,14 @@ class CompiledEngine:
                 break
             parameters, left = outcome[rows, OUTCOME_COLUMNS:], options.max_nfev - outcome[rows, 1]
             self.model.set_tied(parameters)
-            variance = self._noise_variance(outcome, block, options)[rows]
+            variance = self._noise_variance(outcome, block, options, rows)
             settled = settle(Fits.of(self.model, block, options, rows), parameters, variance, left)
             outcome[rows, OUTCOME_COLUMNS:] = settled.parameters
             outcome[rows, 3] = np.where(settled.nfev > 0, settled.distance, outcome[rows, 3])
             outcome[rows, 2] = np.minimum(settled.cost, outcome[rows, 2])
             outcome[rows, 1] += settled.nfev
             # Where the noise is known from the cost alone, it is less now.
-            variance = self._noise_variance(outcome, block, options)[rows]
+            variance = self._noise_variance(outcome, block, options, rows)
             rows = rows[outcome[rows, 3] <= CONVERGED_EDM * variance]
             outcome[rows, 0] = Status.SETTLED
             self._search_beside_while_lower(outcome, block, options, rows)
@@ -177,7 +163,7 @@ class CompiledEngine:
             if not rows.size:
                 break
             before = outcome[rows, 2]
-            self._search_beside(outcome, block, options, rows, self._noise_variance(outcome, block, options)[rows])
+            self._search_beside(outcome, block, options, rows, self._noise_variance(outcome, block, options, rows))
             rows = rows[outcome[rows, 2] < before]
 
     def _search_beside(
@@ -209,10 +195,12 @@ class CompiledEngine:
         """Whether a weighted residual has a variance of one."""
         return self.absolute_sigma or options.loss == CASH
 
-    def _noise_variance(self, outcome: FloatArray, block: Block, options: SolveOptions) -> FloatArray:
-        n_samples = block.data.shape[1] if block.valid is None else block.valid.sum(axis=1)
+    def _noise_variance(
+        self, outcome: FloatArray, block: Block, options: SolveOptions, rows: NDArray[np.intp] | slice = _ALL
+    ) -> FloatArray:
+        n_samples = block.data.shape[1] if block.valid is None else block.valid[rows].sum(axis=1)
         n_free, known = len(self.model.free), self._known_noise(options)
-        return noise_variance(outcome[:, 2], n_samples, n_free, outcome[:, 4], known)
+        return noise_variance(outcome[rows, 2], n_samples, n_free, outcome[rows, 4], known)
 
     def _covariance(self, call: _Call, block: Block, options: SolveOptions, parameters: FloatArray) -> FloatArray:
         """That of the loss, see `ndfit.engine.loss`."""

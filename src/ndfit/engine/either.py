@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ndfit.engine.certificate import noise_variance
 from ndfit.engine.guess.tile import median
 from ndfit.engine.loss import CASH
+from ndfit.engine.rows import coords_of
 from ndfit.engine.trials import take_rows
 from ndfit.problem.types import (
     Block,
@@ -144,7 +145,7 @@ class _Pair:
 
     def _values(self, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
         """Of the model at both solutions."""
-        coords = tuple(axis if axis.ndim == 1 else axis[rows] for axis in self.block.coords)
+        coords = coords_of(self.block.coords, rows)
         with np.errstate(all="ignore"):
             one, other = (self.engine.values(each.parameters[rows], coords) for each in (self.caller, self.guessed))
         return one, other

@@ -18,10 +18,10 @@ from functools import partial, reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.box import rows_of
 from ndfit.engine.flags import Answers, FlagRules, flags_of_lines, flags_of_parameters
 from ndfit.engine.left_open import LeftOpen, look_closer
 from ndfit.engine.loss import SQUARE
+from ndfit.engine.rows import bounds_of
 from ndfit.problem.types import Block, BlockResult, Engine, Flag, FloatArray, SolveOptions, usable
 
 __all__ = ["finish"]
@@ -60,7 +60,7 @@ def finish(
         rows = np.flatnonzero(answered & _any(unmoved, at_bound))
     left_open = look_closer(result, block, options, engine, rows, rules.free) if rows.size else None
     if left_open is not None:
-        lower, upper = (rows_of(limit, rows) for limit in (block.lower, block.upper))
+        lower, upper = (bounds_of(limit, rows) for limit in (block.lower, block.upper))
         of_rows = replace(block, start=block.start[rows], lower=lower, upper=upper)
         alone = left_open.errors * size[rows, None]
         at_bound[rows] |= _at_bound(result.parameters[rows], lambda own: alone[:, own], of_rows, rules.free)

@@ -16,7 +16,7 @@ AT_ZERO       a width whose sign has no meaning is below a thousandth of the dis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -110,9 +110,9 @@ def flag_rules(model: Any, params: ParamTable, symmetries: Symmetries, sample: t
     symmetries : of the model
     sample : K arrays of coordinates, of one shape
     """
-    parts = [part for part in components_of(model) if part.kind in SHAPES]
-    lines = tuple(Line(part.kind, part.columns) for part in parts if part.at_coordinates)
-    widths = {column for part in parts for column in Line(part.kind, part.columns).widths}
+    parts = [(Line(part.kind, part.columns), part) for part in components_of(model) if part.kind in SHAPES]
+    lines = tuple(line for line, part in parts if part.at_coordinates)
+    widths = {column for line, _ in parts for column in line.widths}
     turning = {column for turn in symmetries.turns for column in turn.negative if column in widths}
     bounded = tuple(i for i in params.free if np.isfinite(params.lower[i]).any() or np.isfinite(params.upper[i]).any())
     return FlagRules(
@@ -177,10 +177,9 @@ def flags_of_parameters(answers: Answers) -> Flags:
             own = rules.free.index(column)
             _set(flags[:, own], _at_zero(answers, column, own), Flag.AT_ZERO)
         for line in rules.lines:
-            for column, outside in _out_of_range(answers, line):
-                _set(flags[:, rules.free.index(column)], outside, Flag.OUT_OF_RANGE)
-            for own, uncertain in _uncertain(answers, line):
-                _set(flags[:, own], uncertain, Flag.UNCERTAIN)
+            for flag, found in ((Flag.OUT_OF_RANGE, _out_of_range), (Flag.UNCERTAIN, _uncertain)):
+                for column, where in found(answers, line):
+                    _set(flags[:, rules.free.index(column)], where, flag)
     return flags
 
 
@@ -229,8 +228,9 @@ def _out_of_range(answers: Answers, line: Line) -> list[tuple[int, NDArray[np.bo
     return found
 
 
-def _uncertain(answers: Answers, line: Line) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Place among the free parameters of each centre and width, and where its error is beyond the samples."""
+def _uncertain(answers: Answers, line: Line) -> list[tuple[int, NDArray[np.bool_]]]:
+    """Place of each free centre and width of a line, and where its error is larger than the range of the samples."""
+    found = []
     extents = [(column, high - low) for column, (low, high) in zip(line.centre, answers.ranges, strict=True)]
     extents += [(column, answers.extent) for column in line.widths]
     for column, extent in extents:
@@ -238,7 +238,8 @@ def _uncertain(answers: Answers, line: Line) -> Iterator[tuple[int, NDArray[np.b
             own = answers.rules.free.index(column)
             error = answers.error(own)
             if error is not None:
-                yield own, (error > extent) & (extent > 0.0) & ~answers.at_bound[:, own]
+                found.append((column, (error > extent) & (extent > 0.0) & ~answers.at_bound[:, own]))
+    return found
 
 
 def _undersampled(answers: Answers, line: Line) -> NDArray[np.intp]:

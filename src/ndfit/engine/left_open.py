@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
+from ndfit.engine.rows import coords_of
 from ndfit.problem.types import Block, BlockResult, Engine, FloatArray, SolveOptions
 
 __all__ = ["LeftOpen", "look_closer"]
@@ -100,7 +101,7 @@ def _weighted(
     parameters: FloatArray, block: Block, options: SolveOptions, engine: Engine, rows: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """J of a loss (n, F, M), what its covariance is multiplied by (n,), and the largest weighted sample (n,)."""
-    coords = tuple(axis if axis.ndim == 1 else axis[rows] for axis in block.coords)
+    coords = coords_of(block.coords, rows)
     used = np.ones((rows.size, block.data.shape[1]), dtype=bool) if block.valid is None else block.valid[rows]
     weights = np.ones(used.shape) if block.weights is None else block.weights[rows]
     data, factor = block.data[rows].astype(float), np.ones(rows.size)

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.rows import coords_of
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status
 
 __all__ = ["DesignModel", "LinearEngine"]
@@ -122,7 +123,7 @@ class _Solution:
 def _solve(model: DesignModel, block: Block, rows: NDArray[np.intp], shared: bool) -> _Solution:
     """Solve some fits; all of them with the design matrix, weights and samples of the first where they are shared."""
     which = rows[:1] if shared else rows
-    coords = [axis if axis.ndim == 1 else axis[which] for axis in block.coords]
+    coords = coords_of(block.coords, which)
     offset, matrix = model.design(block.start[which], coords)
     weights = np.ones(offset.shape) if block.weights is None else block.weights[which]
     if block.valid is not None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ndfit.problem.types import Block, FloatArray
 
-__all__ = ["natural_scales", "with_least_widths"]
+__all__ = ["Lengths", "natural_scales", "with_least_widths"]
 
 # Of the distance between samples. A profile as narrow as this is none.
 _LEAST_WIDTH = 1e-3

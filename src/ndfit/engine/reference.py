@@ -27,6 +27,7 @@ from ndfit.engine.calling import Caller
 from ndfit.engine.certificate import CONVERGED_EDM, status_with_certificate
 from ndfit.engine.jacobian import FreeParameters, covariance_of, jacobian_at
 from ndfit.engine.objective import Objective
+from ndfit.engine.rows import coords_of
 from ndfit.engine.stepwise import search_start
 from ndfit.problem.types import STATUS, Block, BlockResult, FloatArray, SolveOptions, Status
 
@@ -84,7 +85,7 @@ class ReferenceEngine:
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         rows = []
         for row, own in enumerate(parameters):
-            places = [axis if axis.ndim == 1 else axis[row] for axis in coords]
+            places = coords_of(coords, row)
             shape = places[0].shape if self.fitting_shape is None else self.fitting_shape
             values = self.model.evaluate(*(axis.reshape(shape) for axis in places), *own)
             rows.append(np.broadcast_to(np.asarray(values, dtype=float), shape).ravel())
@@ -93,7 +94,7 @@ class ReferenceEngine:
     def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         model, rows = self.model.copy(), []
         for row, own in enumerate(parameters):
-            places = [axis if axis.ndim == 1 else axis[row] for axis in coords]
+            places = coords_of(coords, row)
 
             def values(moved: FloatArray, places: Sequence[FloatArray] = places) -> FloatArray:
                 return np.broadcast_to(np.asarray(model.evaluate(*places, *moved), dtype=float), places[0].shape)

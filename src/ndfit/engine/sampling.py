@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.rows import coords_of
 from ndfit.problem.types import Block, FloatArray
 
 __all__ = ["Range", "mean_step", "range_of", "spacing_at", "spacing_bound"]
@@ -113,7 +114,7 @@ def _step_at(values: FloatArray, rows: NDArray[np.intp], centre: FloatArray) -> 
 def _lattice_steps(
     block: Block, rows: NDArray[np.intp], centre: Sequence[FloatArray], angles: Sequence[FloatArray]
 ) -> list[FloatArray]:
-    coords = [axis if axis.ndim == 1 else axis[rows] for axis in block.coords]
+    coords = coords_of(block.coords, rows)
     distance = sum((axis - place[:, np.newaxis]) ** 2 for axis, place in zip(coords, centre, strict=True))
     nearest = np.argmin(np.where(np.isfinite(distance), distance, np.inf), axis=1)
     steps = _lattice(block, rows)
@@ -130,7 +131,7 @@ def _lattice_steps(
 
 def _lattice(block: Block, rows: NDArray[np.intp] | slice) -> FloatArray:
     """Change of each coordinate from sample to sample along each fitting axis, (M, 2, 2) or (n, M, 2, 2)."""
-    coords = [axis if axis.ndim == 1 else axis[rows] for axis in block.coords]
+    coords = coords_of(block.coords, rows)
     whole: list[FloatArray] = list(np.broadcast_arrays(*coords))
     shape = (*whole[0].shape[:-1], *block.fitting_shape)
     slopes = [np.stack([np.gradient(axis.reshape(shape), axis=along) for along in (-2, -1)], axis=-1) for axis in whole]

@@ -1,4 +1,4 @@
-"""Some fits of a block, with the caller's derivatives, costs and limits: what those steps need that the kernel leaves.
+"""Costs and derivatives of some fits of a block, outside of the kernel.
 
 Flows in: a model, a Block, and which of its fits. Flows out: costs, their gradients, and changed parameters.
 """
@@ -7,32 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.box import rows_of
 from ndfit.engine.loss import Loss, costs, weights_and_residual
-from ndfit.engine.natural import natural_scales, with_least_widths
+from ndfit.engine.natural import Lengths, natural_scales, with_least_widths
+from ndfit.engine.rows import bounds_of, coords_of
 from ndfit.problem.types import Block, FloatArray, SolveOptions
 
-__all__ = ["Fits"]
+__all__ = ["Fits", "Model"]
 
 
-class Model(Protocol):
-    """What is asked of a model; see `ndfit.engine.compiled.ModelCode`."""
+class Model(Lengths, Protocol):
+    """What is asked of a model to compute with it outside of the kernel.
+
+    Attributes
+    ----------
+    free : the F free parameters.
+    """
 
     @property
     def free(self) -> tuple[int, ...]: ...
-    @property
-    def dimensions(self) -> Any: ...
-    @property
-    def widths(self) -> tuple[bool, ...]: ...
 
-    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray: ...
-    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray: ...
-    def set_tied(self, parameters: FloatArray) -> None: ...
+    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
+
+    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+        """Derivatives by the free parameters in the order of the model, shape (N, F, M); else as `values`."""
+
+    def set_tied(self, parameters: FloatArray) -> None:
+        """Set the columns of tied parameters, given (N, P) values with the others in place."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,8 @@ class Fits:
             data, weights = (np.where(block.valid[rows], each, 0.0) for each in (data, weights))
         limits = (*with_least_widths(model, block), natural_scales(model, block))
         free = sorted(model.free)
-        lower, upper, natural = (rows_of(limit, rows)[:, free] for limit in limits)
-        coords = tuple(axis if axis.ndim == 1 else axis[rows] for axis in block.coords)
+        lower, upper, natural = (bounds_of(limit, rows)[:, free] for limit in limits)
+        coords = coords_of(block.coords, rows)
         loss = Loss(options.loss, options.f_scale)
         return cls(model, loss, coords, data, weights, lower, upper, natural, free)
 
@@ -73,12 +79,12 @@ class Fits:
         """Some of them."""
         return replace(
             self,
-            coords=tuple(axis if axis.ndim == 1 else axis[rows] for axis in self.coords),
+            coords=coords_of(self.coords, rows),
             data=self.data[rows],
             weights=self.weights[rows],
-            lower=rows_of(self.lower, rows),
-            upper=rows_of(self.upper, rows),
-            natural=rows_of(self.natural, rows),
+            lower=bounds_of(self.lower, rows),
+            upper=bounds_of(self.upper, rows),
+            natural=bounds_of(self.natural, rows),
         )
 
     def powers(self) -> FloatArray:

@@ -62,6 +62,7 @@ class Op:
     exact : compiled code gives numpy's result to the last bit; the others agree to some units in the last place.
     condition : the result is a condition, not a number.
     jumps : the result jumps where an argument crosses some value, which the derivatives do not tell.
+    kinked : the derivatives jump where the first argument crosses some value.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Op:
     exact: bool = False
     condition: bool = False
     jumps: bool = False
+    kinked: bool = False
 
 
 def _flat(b: GraphBuilder, args: Args, out: int) -> tuple[int | None, ...]:
@@ -184,9 +186,10 @@ def _row(
     exact: bool = False,
     condition: bool = False,
     jumps: bool = False,
+    kinked: bool = False,
 ) -> Op:
     jumps = jumps or partials is _flat
-    return Op(name, len(domain), numpy or getattr(np, name), source, partials, domain, exact, condition, jumps)
+    return Op(name, len(domain), numpy or getattr(np, name), source, partials, domain, exact, condition, jumps, kinked)
 
 
 _ANY: Interval = (-3.0, 3.0)
@@ -205,11 +208,11 @@ _ARITHMETIC = (
     ),
     _row("reciprocal", "(1.0 / {0})", lambda b, a, out: (b.neg(b.mul(out, out)),), _POSITIVE, exact=True),
     _row("negative", "(-{0})", lambda b, a, out: (b.constant(-1.0),), _ANY, exact=True),
-    _row("absolute", "abs({0})", lambda b, a, out: (b.apply("sign", a[0]),), _POSITIVE, exact=True),
+    _row("absolute", "abs({0})", lambda b, a, out: (b.apply("sign", a[0]),), _POSITIVE, exact=True, kinked=True),
     _row(
         "remainder", "({0} % {1})",
         lambda b, a, out: (b.constant(1.0), b.neg(b.apply("floor", b.div(a[0], a[1])))), (4.1, 4.3), (1.1, 1.3),
-        jumps=True,
+        jumps=True, kinked=True,
     ),
     _row("sign", "vm.sign({0})", _flat, _POSITIVE, exact=True),
     _row("floor", "vm.floor({0})", _flat, (0.1, 0.9), exact=True),
@@ -258,7 +261,7 @@ _CONDITIONS = (
             b.apply("where", a[0], b.constant(1.0), b.constant(0.0)),
             b.apply("where", a[0], b.constant(0.0), b.constant(1.0)),
         ),
-        _ANY, _ANY, _ANY, exact=True,
+        _ANY, _ANY, _ANY, exact=True, kinked=True,
     ),
 )
 
@@ -279,7 +282,7 @@ _SPECIAL = (
     _row("gammainc_grad_a", "vm.gammainc_grad_a({0}, {1})", None, _POSITIVE, _POSITIVE, numpy=gammainc_grad_a),
     _row("j0", "vm.j0({0})", _scaled(-1.0, "j1"), _ANY, numpy=scipy_special("j0")),
     _row("j1", "vm.j1({0})", _j1, _ANY, numpy=scipy_special("j1")),
-    _row("interp", "vm.interp({0}, {points}, {values})", _interp, (0.1, 0.9), numpy=interp),
+    _row("interp", "vm.interp({0}, {points}, {values})", _interp, (0.1, 0.9), numpy=interp, kinked=True),
     _row("interp_slope", "vm.interp_slope({0}, {points}, {values})", _flat, (0.1, 0.9), numpy=interp_slope),
 )
 # fmt: on

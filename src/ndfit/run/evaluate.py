@@ -19,6 +19,7 @@ import dask
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.rows import coords_of
 from ndfit.errors import ChangedInputError
 from ndfit.output.maps import Maps
 from ndfit.output.model import reported_model
@@ -177,7 +178,7 @@ def _evaluate(values: Values, parameters: FloatArray, shape: tuple[int, ...], *c
     with np.errstate(all="ignore"):
         for start in range(0, known.size, at_once):
             rows = known[start : start + at_once]
-            found[rows] = values(table[rows], [axis if axis.ndim == 1 else axis[rows] for axis in spread])
+            found[rows] = values(table[rows], coords_of(spread, rows))
     return np.ascontiguousarray(found.T).reshape(shape)
 
 
