@@ -334,6 +334,19 @@ def test_ambiguity_is_known_after_refinement_clipping_and_from_a_checkpoint(tmp_
     assert_array_equal(twice[0].parameters["mean_0"], twice[1].parameters["mean_0"])
 
 
+@pytest.mark.parametrize("guess", ["also", "auto"])
+def test_lines_are_found_among_channels_of_a_large_error(guess: str) -> None:
+    """A tenth (a fifth, with the guess alone) of these lines were missed without a flag."""
+    rng = np.random.default_rng(5)
+    height, mean, stddev, level = rng.uniform([0.5, 16, 1.5, -1], [2, 64, 4, 1], (200, 4)).T[:, :, np.newaxis]
+    sigma = 0.1 * np.where(rng.random((200, 80)) < 0.2, 100.0, 1.0)
+    data = height * np.exp(-0.5 * ((X - mean) / stddev) ** 2) + level + sigma * rng.normal(size=sigma.shape)
+    model = Gaussian1D(1, 40, 3) + Const1D(0)
+    result = ndfit.fit(model, data, fitting_axes=1, world=(X,), uncertainty=sigma, guess=guess)
+    missed = np.abs(result.parameters["mean_0"] - mean[:, 0]) > 5.0 * result.errors["mean_0"]
+    assert np.count_nonzero(result.success & ~ndfit.disqualified(result.flags) & missed) == 0
+
+
 def test_outliers_that_will_be_clipped_do_not_attract_the_guess() -> None:
     rng = np.random.default_rng(24)
     data = Gaussian1D(10, 30, 3)(X)[:, None] + 2.0 + 0.5 * rng.normal(size=(80, 40))

@@ -57,6 +57,24 @@ def test_weights_choose_among_peaks_by_their_significance() -> None:
     assert_allclose(peak_of(data, weights=gap).position, 45.0, atol=0.1)
 
 
+def test_a_residual_beside_samples_of_a_large_error_is_no_peak() -> None:
+    """A filter at such a sample sees the good ones around it, too: 0.2 of one at 28 is less than the line at 45."""
+    data = line(1.0, 45.0, 2.0)
+    data[28] = 0.2
+    weights = np.ones((N, 1))
+    weights[[27, 29, 30]] = 1e-6
+    assert_allclose(peak_of(data, weights=weights).position, 45.0, atol=0.1)
+
+
+@pytest.mark.parametrize("worse", [30.0, 300.0])
+def test_samples_of_a_large_error_do_not_move_a_peak(worse: float) -> None:
+    data, weights = line(5.0, 31.4, 2.0), np.ones((N, 1))
+    data[[27, 34]], weights[[27, 34]] = worse * np.array([[-1.0], [1.0]]), worse**-2.0
+    peak = peak_of(data, weights=weights)
+    assert_allclose(peak.position, 31.4, atol=0.3)
+    assert_allclose(np.sqrt(peak.covariance), 2.0, rtol=0.2)
+
+
 def test_nothing_is_found_in_nothing() -> None:
     peak = peak_of(np.zeros((N, 2)))
     assert not peak.found.any()

@@ -34,6 +34,9 @@ __all__ = ["Limits", "Peak", "Scales", "in_world", "scales_of", "strongest"]
 # Of a single sample, the narrowest filter of the series.
 _FIRST_VARIANCE = 0.25
 _SHARES = (0.125, 0.25)
+# One step before, a filter does not reach as far. Beside a sample of a large error it would miss what the good ones around
+# add, and any residual of theirs would be a significant peak at that sample.
+_AT_LEAST = 0.5
 # Moments are believed within this factor of the filter's variance.
 _TRUSTED = 3.0
 
@@ -122,8 +125,9 @@ def scales_of(tile: Tile) -> Scales:
     """The series for the weights of a tile."""
     smoothed, sums = tile.weights, [tile.weights]
     for (share, distance), (_, squares) in zip(_steps(tile.grid), _kernels(tile.grid)[1:], strict=True):
-        sums.append(squares * smoothed)
-        smoothed = _smooth(smoothed, tile.grid, share, distance)
+        wider = _smooth(smoothed, tile.grid, share, distance)
+        sums.append(squares * np.maximum(smoothed, _AT_LEAST * wider))
+        smoothed = wider
     variances = tuple(_FIRST_VARIANCE * 2.0**level for level in range(len(sums)))
     positive = tuple(np.where(values > 0, values, np.inf) for values in sums)
     return Scales(variances, tuple(1.0 / np.sqrt(values) for values in positive))
@@ -197,7 +201,7 @@ def _measured(
     place = np.stack(np.unravel_index(sample, tile.grid), axis=1).astype(float)
     apart = [axis - place[:, k] for k, axis in enumerate(_indices(tile.grid))]
     distance = sum(one * one for one in apart)
-    windowed = np.where(tile.weights > 0, residual * np.exp(-0.5 * distance / variance), 0.0)
+    windowed = _without_noise(residual, tile.weights, np.exp(-0.5 * distance / variance))
     mass = total(windowed)
     good = mass * height > 0
     mass = np.where(good, mass, 1.0)
@@ -216,6 +220,16 @@ def _measured(
     weighted = tile.weights * shape
     fitted = total(weighted * residual) / total(weighted * shape)
     return Peak(height != 0, np.where(fitted * height > 0, fitted, height), position, covariance, shape, score)
+
+
+def _without_noise(residual: FloatArray, weights: FloatArray, window: FloatArray) -> FloatArray:
+    """Residuals in a window, less of those samples that weigh less than is usual there.
+
+    Moments with the weights themselves would be those of the weights where a line is broader than they are even; moments
+    without them are those of the noise, where the window holds a sample of a far larger error.
+    """
+    usual = total(weights * window) / total(window)
+    return np.asarray(residual * window * np.minimum(weights / np.where(usual > 0, usual, 1.0), 1.0))
 
 
 def _through_window(second: FloatArray, variance: FloatArray) -> FloatArray:
