@@ -34,8 +34,8 @@ __all__ = ["Limits", "Peak", "Scales", "in_world", "scales_of", "strongest"]
 # Of a single sample, the narrowest filter of the series.
 _FIRST_VARIANCE = 0.25
 _SHARES = (0.125, 0.25)
-# One step before, a filter does not reach as far. Beside a sample of a large error it would miss what the good ones around
-# add, and any residual of theirs would be a significant peak at that sample.
+# One step before, a filter does not reach as far. At a sample of a large error it would miss what the good ones around
+# add, and any residual of theirs would be a significant peak there.
 _AT_LEAST = 0.5
 # Moments are believed within this factor of the filter's variance.
 _TRUSTED = 3.0
@@ -225,8 +225,8 @@ def _measured(
 def _without_noise(residual: FloatArray, weights: FloatArray, window: FloatArray) -> FloatArray:
     """Residuals in a window, less of those samples that weigh less than is usual there.
 
-    Moments with the weights themselves would be those of the weights where a line is broader than they are even; moments
-    without them are those of the noise, where the window holds a sample of a far larger error.
+    Moments with the weights themselves would be those of the weights, where these are uneven; without any they would be
+    those of the noise, where the window holds a sample of a far larger error.
     """
     usual = total(weights * window) / total(window)
     return np.asarray(residual * window * np.minimum(weights / np.where(usual > 0, usual, 1.0), 1.0))
