@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -97,6 +98,17 @@ def test_a_folder_that_is_full_or_read_only_is_no_error(
     assert load("a") is None
     assert load("old") == b"code"
     assert not list(folder.glob("*.part"))
+
+
+def test_a_cache_that_may_only_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store("a", b"code")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("utime", "mkdir", "replace"):
+        monkeypatch.setattr(os, name, refuse)
+    assert load("a") == b"code"
 
 
 def test_a_path_that_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

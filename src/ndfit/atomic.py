@@ -1,7 +1,7 @@
 """Files and folders that are whole or not there.
 
 Flows in: the path of a file or folder to be. Flows out: a path to write to, whose content takes the target's place once
-it is written. Imports nothing of ndfit but `renaming`.
+it is written. Imports nothing of ndfit but `kinds` and `renaming`.
 
 The content is written in a private folder beside the target, `.partial-` and random characters, which no other writer
 uses and no other user can plant anything in. It is synced to the disk, given the mode of what it replaces, and renamed;
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ndfit.kinds import no_file
 from ndfit.renaming import put_file, put_folder, set_aside
 
 __all__ = ["PARTIAL", "bring_back", "refuse_existing", "remove_leftovers", "replacing", "replacing_folder", "standing"]
@@ -178,9 +179,9 @@ def _target(path: Path) -> Path:
 
 def _refuse_others(target: Path) -> None:
     """Folders, devices and pipes are not replaced by a file; links have been followed, or are replaced themselves."""
-    if os.path.lexists(target) and not (target.is_symlink() or target.is_file()):
-        what = "a folder" if target.is_dir() else "no file"
-        raise FileExistsError(f"{target} is {what}, which a file cannot replace: choose another name")
+    what = "" if target.is_symlink() else no_file(target)
+    if what:
+        raise FileExistsError(f"{target} is {what}, which a file cannot replace: choose another name, or move it away")
 
 
 def _keep_mode(old: Path, new: Path) -> None:

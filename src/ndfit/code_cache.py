@@ -53,7 +53,8 @@ def load(key: str) -> bytes | None:
             status = os.fstat(file.fileno())
             content = file.read() if _is_trusted(status) else b""
         if content[:_DIGEST] == sha256(content[_DIGEST:]).digest():
-            os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))  # it was used
+            with suppress(OSError):  # a cache that may only be read
+                os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))  # it was used
             return content[_DIGEST:]
     return None
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["AllFitsFailed", "ChangedInputError", "CheckpointError", "FitWarning", "LoadError", "UnreadableFile"]
+__all__ = [
+    "AllFitsFailed",
+    "ChangedInputError",
+    "CheckpointError",
+    "FitWarning",
+    "LoadError",
+    "UnreadableFile",
+    "WorkersLost",
+]
 
 
 class FitWarning(UserWarning):
@@ -19,6 +27,10 @@ class CheckpointError(ValueError):
 
 class LoadError(RuntimeError):
     """The data of some positions cannot be read; the message says of which, and why."""
+
+
+class WorkersLost(RuntimeError):
+    """Threads, processes or workers of a cluster could not start or have ended; the message says what to do."""
 
 
 class ChangedInputError(ValueError):

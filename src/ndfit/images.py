@@ -20,6 +20,7 @@ from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError
 
 from ndfit.errors import UnreadableFile
 from ndfit.headers import check_file, check_headers, fault_of_file, wcs_within_limits
+from ndfit.kinds import no_file
 from ndfit.untrusted import read_unit, reading
 
 __all__ = [
@@ -58,6 +59,8 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
     """
     if not path.exists():
         raise ImageError(f"There is no file {path}.")
+    if no_file(path):
+        raise ImageError(f"{path} is {no_file(path)}, and a file is needed.")
     # Headers in the wild are repaired on reading, each with a warning of its own.
     with warnings.catch_warnings(), reading(path, "a FITS file", ImageError, fault_of_file):
         warnings.simplefilter("ignore", AstropyWarning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from tests.children import python
 from tests.cli.cubes import HEADER, SHAPE, fails, line_cube, ndfit, write_cube
 
 import ndfit as package
@@ -153,6 +155,28 @@ def test_output_exists(many: Path, tmp_path: Path) -> None:
     assert out.read_text() == "mine"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes and devices")
+@pytest.mark.parametrize("words", ["a named pipe", "a device"])
+def test_what_is_no_file(words: str, many: Path, tmp_path: Path) -> None:
+    """It is not opened: nobody writes to the pipe, and the device has no end. In a child, which can be ended."""
+    path = tmp_path / "given.fits"
+    if words == "a named pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    lines = [("fit", path, *MODEL), ("fit", many, *MODEL, "--mask", path), ("fit", many, *MODEL, "--config", path)]
+    code = (
+        "import sys, json\n"
+        "from tests.cli.cubes import ndfit\n"
+        "for line in json.loads(sys.argv[1]):\n"
+        "    result = ndfit(*line)\n"
+        "    print(result.exit_code, result.stderr, end='')\n"
+    )
+    done = python("-c", code, json.dumps(lines, default=str), timeout=120)
+    needed = ("a file is", "a file is", "a file with options is")
+    assert done.stdout.splitlines() == [f"2 Error: {path} is {words}, and {what} needed." for what in needed]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs links")
 def test_outputs_that_cannot_be_written(many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A link to nothing, a pipe, and a folder without room: all are found before the data are looked at."""
@@ -161,7 +185,7 @@ def test_outputs_that_cannot_be_written(many: Path, tmp_path: Path, monkeypatch:
     os.mkfifo(taken)
     for option in ("--out", "--report", "--save-config"):
         fails(ndfit("fit", many, *MODEL, option, link), f"{link} exists already: give --overwrite to replace it")
-    fails(ndfit("fit", many, *MODEL, "--out", taken, "--overwrite"), "no file, which a file cannot replace")
+    fails(ndfit("fit", many, *MODEL, "--out", taken, "--overwrite"), "a named pipe, which a file cannot replace")
 
     def no_room(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

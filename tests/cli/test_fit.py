@@ -15,6 +15,15 @@ from tests.children import python, run
 from tests.cli.cubes import HEADER, fails, fitted, line_cube, means, ndfit, write_cube
 
 import ndfit as package
+from ndfit.errors import WorkersLost
+
+
+def test_workers_that_are_lost(cube: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(*_: Any, **__: Any) -> None:
+        raise WorkersLost("a worker process was ended from outside")
+
+    monkeypatch.setattr(package, "fit", lose)
+    fails(ndfit("fit", cube, "--model", "Gaussian1D"), "Error: A worker process was ended from outside.", code=1)
 
 
 def test_line_with_units_and_bounds(tmp_path: Path, cube: Path) -> None:

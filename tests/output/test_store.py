@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import zarr
 from astropy.io import fits
 from astropy.modeling import custom_model
 from astropy.modeling.models import Linear1D, Planar2D
+from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.output.test_fits import SHAPE, cube_wcs, fitted
 from tests.problem.test_map_wcs import plane_gwcs
@@ -153,6 +155,36 @@ def test_names_that_are_taken(tmp_path: Path) -> None:
         assert_array_equal(again.parameters[name], result.parameters[name])
     assert_array_equal(again.status, result.status)
     assert result.to_xarray()["parameter.row"].dims == ("axis_0",)
+
+
+def test_names_that_no_folder_may_have(tmp_path: Path) -> None:
+    """Devices of Windows, names that differ in capitals alone, and a world axis that would lead elsewhere."""
+
+    @custom_model
+    def line(x, aux=1.0, con=0.5, ab=0.1, aB=0.2, Ab=0.3):
+        return aux * x + con + ab * x**2 + aB * x**3 + Ab * x**4
+
+    header = {"CTYPE1": "LINEAR", "CNAME1": "../../elsewhere", "CTYPE2": "WAVE", "CUNIT2": "m"}
+    data = np.random.default_rng(0).normal(size=(9, 4))
+    result = ndfit.fit(line(), data, world=WCS(fits.Header(header)), fitting_axes=0, engine="reference")
+    result.to_zarr(tmp_path / "fit.zarr")
+    folders = {path.name.casefold() for path in (tmp_path / "fit.zarr").iterdir()}
+    assert len(folders) == len(list((tmp_path / "fit.zarr").iterdir()))
+    assert {"parameter.aux", "parameter.con", "aux_err"} < folders
+    assert not {"aux", "con"} & folders
+    again = ndfit.read(tmp_path / "fit.zarr", model=line())
+    for name in result.param_names:
+        assert_array_equal(again.parameters[name], result.parameters[name])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_a_pipe_in_a_store(result: ndfit.FitResult, tmp_path: Path) -> None:
+    """It is not opened, as nobody writes to it."""
+    result.to_zarr(tmp_path / "fit.zarr")
+    (tmp_path / "fit.zarr" / "status" / "zarr.json").unlink()
+    os.mkfifo(tmp_path / "fit.zarr" / "status" / "zarr.json")
+    with pytest.raises(ndfit.UnreadableFile, match=r"zarr\.json in it is a named pipe"):
+        ndfit.read(tmp_path / "fit.zarr")
 
 
 @pytest.mark.parametrize("name", ["zarr", "xarray"])

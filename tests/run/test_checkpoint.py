@@ -6,6 +6,7 @@ import copy
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -548,9 +549,71 @@ def test_planted_links_are_not_followed(tmp_path: Path) -> None:
     path = tmp_path / "other"
     path.mkdir()
     (path / "lock").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OSError, match="cannot be used"):
+    with pytest.raises(ndfit.CheckpointError, match=r"lock is a link, and a file is needed there\. Move it away"):
         fit(cube(), checkpoint=path)
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+@pytest.mark.parametrize("kind", ["a folder", "a named pipe", "a device"])
+@pytest.mark.parametrize("name", ["lock", "run.json", "fit/000001.npz"])
+def test_what_stands_where_a_file_belongs(name: str, kind: str, tmp_path: Path) -> None:
+    """It is told before the first fit, and not opened."""
+    fit(cube(), checkpoint=tmp_path)
+    place = tmp_path / name
+    place.unlink()
+    if kind == "a folder":
+        place.mkdir()
+    elif kind == "a named pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("/dev/zero")
+    told = "a link" if (name, kind) == ("lock", "a device") else kind
+    with pytest.raises(ndfit.CheckpointError, match=f"{place} is {told}, and a file is needed there. Move it away"):
+        fit(cube(), checkpoint=tmp_path)
+
+
+WHERE_IT_STANDS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a file in place of a stage": (lambda path: (path / "fit").touch(), "fit is a file, and a folder is needed there"),
+    "a link in place of a stage": (
+        lambda path: (path / "fit").symlink_to("nowhere"),
+        "fit is a link that leads nowhere, and a folder is needed there",
+    ),
+    "a folder in place of a region": (
+        lambda path: (path / "fit" / "000000.npz").mkdir(parents=True),
+        "000000.npz is a folder, and a file is needed there",
+    ),
+}
+
+
+@pytest.mark.parametrize(("put", "told"), WHERE_IT_STANDS.values(), ids=WHERE_IT_STANDS)
+def test_what_gets_in_the_way_while_a_run_lasts(
+    put: Callable[[Path], object], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = checkpoint.Checkpoint.save
+
+    def save_later(self: checkpoint.Checkpoint, stage: str, number: int, signed: Any) -> None:
+        if not (self.path / stage).exists():
+            put(self.path)
+        save(self, stage, number, signed)
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_later)
+    with pytest.raises(
+        OSError, match=f"cannot be written: .*{told}. .* are whole: move it away and start the same run"
+    ):
+        fit(cube(), checkpoint=tmp_path, scheduler="synchronous")
+
+
+def test_a_checkpoint_that_is_removed_while_a_run_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = checkpoint.Checkpoint.save
+
+    def save_nowhere(self: checkpoint.Checkpoint, *arguments: Any) -> None:
+        shutil.rmtree(self.path)
+        save(self, *arguments)
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_nowhere)
+    with pytest.raises(OSError, match="is no longer there, and what was in it is lost: start the same run again"):
+        fit(cube(), checkpoint=tmp_path / "run")
 
 
 def test_a_lock_by_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

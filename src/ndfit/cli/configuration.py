@@ -22,6 +22,7 @@ from ndfit.atomic import refuse_existing, replacing
 from ndfit.cli.errors import BadInput, suggestion
 from ndfit.cli.words import reason
 from ndfit.engine.starting import ALSO
+from ndfit.kinds import no_file
 from ndfit.run.checkpoint import OPTIONS, is_unused
 from ndfit.untrusted import shortened
 
@@ -130,6 +131,8 @@ def check_output(path: Path | None, overwrite: bool) -> None:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
+    if no_file(path):
+        raise BadInput(f"{path} is {no_file(path)}, and a file with options is needed.")
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)

@@ -28,7 +28,7 @@ from ndfit.cli.terminal import say
 from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
 from ndfit.engine.starting import ALSO
-from ndfit.errors import AllFitsFailed, FitWarning, LoadError
+from ndfit.errors import AllFitsFailed, FitWarning, LoadError, WorkersLost
 from ndfit.problem.types import Axes
 from ndfit.run.workers import using_workers
 
@@ -68,7 +68,7 @@ class Job:
         BadInput
             `ndfit.fit` refuses its input.
         FitFailed
-            No position has a result, data cannot be read, or a checkpoint cannot be written.
+            No position has a result, data cannot be read, workers are lost, or a checkpoint cannot be written.
         """
         settings = self.settings
         with _telling(), using_workers(settings.workers):
@@ -82,7 +82,7 @@ class Job:
                     **settings.keywords,
                     **self.inputs,
                 )
-            except (AllFitsFailed, LoadError, OSError) as error:
+            except (AllFitsFailed, LoadError, WorkersLost, OSError) as error:
                 raise FitFailed(sentence(error)) from error
             except (TypeError, ValueError, u.UnitsError) as error:
                 raise BadInput(sentence(error)) from error

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.output.maps import Maps
+from ndfit.output.names import free_name
 from ndfit.problem.types import FitProblem, FloatArray, ParamTable
 
 __all__ = ["KINDS", "Contents", "Key", "Layer", "Uncertainties", "constraint", "layers_of", "maps_of"]
@@ -63,9 +64,8 @@ class Layer:
         return KINDS[self.kind].name.format(self.parameter)
 
     def name_beside(self, taken: Iterable[str]) -> str:
-        """The name, with the kind before it where it is taken already; some file systems know no capitals."""
-        is_taken = self.name.casefold() in {name.casefold() for name in taken}
-        return f"{self.kind}.{self.name}" if is_taken else self.name
+        """The name, or one like it where it is taken already or no file system would keep it."""
+        return free_name(self.name, self.kind, taken)
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,11 @@ from astropy.io import fits
 
 from ndfit.atomic import bring_back, refuse_existing, replacing_folder, standing
 from ndfit.errors import UnreadableFile
+from ndfit.kinds import no_file
 from ndfit.output.check import check_contents, check_layer, record_of_text
 from ndfit.output.fits_wcs import wcs_cards, wcs_of_header
 from ndfit.output.layers import KINDS, Contents, Key, Layer
+from ndfit.output.names import free_name
 from ndfit.output.world import world_axes
 from ndfit.problem.types import Axes, FitProblem
 
@@ -85,7 +87,11 @@ def _coords(contents: Contents, axes: Axes) -> dict[str, Any]:
     for axis in world_axes(contents.map_wcs, axes.iterating_shape):
         kept = [dim for dim, size in zip(dims, axis.values.shape, strict=True) if size != 1]
         attributes = {"long_name": axis.physical_type or axis.name, "units": _text(axis.unit)}
-        coords[axis.name] = (kept, axis.values.reshape([size for size in axis.values.shape if size != 1]), attributes)
+        coords[free_name(axis.name, "world", {*coords, *_PARAMETER_AXES})] = (
+            kept,
+            axis.values.reshape([size for size in axis.values.shape if size != 1]),
+            attributes,
+        )
     if ("covariance", "") in contents.layers:
         free = [row["name"] for row in contents.record["parameters"] if not (row["fixed"] or row["tied"])]
         coords |= {axis: (axis, free) for axis in _PARAMETER_AXES}
@@ -174,6 +180,7 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 
 def _read_store(path: Path) -> Contents:
     path = standing(path)
+    _refuse_pipes(path)
     group = _import("zarr").open_group(path, mode="r", zarr_format=3)  # format 2 may hold pickles
     if _RECORD not in group.attrs:
         raise UnreadableFile(f"{path} is a zarr store, but not one of ndfit's results: it has no record of a fit")
@@ -187,6 +194,13 @@ def _read_store(path: Path) -> Contents:
     )
     check_contents(contents)
     return contents
+
+
+def _refuse_pipes(path: Path) -> None:
+    for place, _, names in os.walk(path):
+        for file in (Path(place, name) for name in names):
+            if no_file(file):
+                raise UnreadableFile(f"{path} is damaged: {file.relative_to(path)} in it is {no_file(file)}")
 
 
 def _read_layers(group: Any, record: Mapping[str, Any]) -> dict[Key, Layer]:

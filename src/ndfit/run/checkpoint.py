@@ -38,6 +38,7 @@ from ndfit.problem.types import BlockResult
 from ndfit.run.digest import Signed
 from ndfit.run.identity import differences, processor
 from ndfit.run.lock import LOCK, held
+from ndfit.run.obstacles import in_the_way, remedy
 from ndfit.run.plan import Plan
 
 __all__ = ["OPTIONS", "Checkpoint", "is_unused", "open_checkpoint"]
@@ -89,11 +90,20 @@ class Checkpoint:
             with replacing(target, follow=False) as partial, partial.open("wb") as file:
                 np.savez(file, **_packed(signed, self._place(stage, number)))
         except OSError as error:
-            raise OSError(
-                error.errno,
-                f"the checkpoint {self.path} cannot be written: {error.strerror or error}. The regions that are in it "
-                "are whole: make room and start the same run again, which goes on where it stopped",
-            ) from error
+            raise OSError(error.errno, self._told(error, target)) from error
+
+    def _told(self, error: OSError, target: Path) -> str:
+        """Why a file cannot be written, and what to do."""
+        if not self.path.is_dir():
+            return (
+                f"the checkpoint {self.path} is no longer there, and what was in it is lost: start the same run again"
+            )
+        obstacle = in_the_way([target], [target.parent])
+        return (
+            f"the checkpoint {self.path} cannot be written: {obstacle or error.strerror or error}. The regions that "
+            f"are in it are whole: {'move it away' if obstacle else remedy(error)} and start the same run again, which "
+            "goes on where it stopped"
+        )
 
     def _place(self, stage: str, number: int) -> dict[str, Any]:
         """What results belong to."""
@@ -129,6 +139,11 @@ def open_checkpoint(path: Path, identity: Mapping[str, Any], plan: Plan) -> Iter
             if not (run.exists() or is_unused(path)):
                 raise CheckpointError(f"{path} exists and is no checkpoint: choose another name, or remove it yourself")
             path.mkdir(parents=True, exist_ok=True)
+            obstacle = _in_the_way(path)
+            if obstacle:
+                raise CheckpointError(
+                    f"the checkpoint {path} cannot be used: {obstacle}. Move it away, or choose another name"
+                )
             other = stack.enter_context(held(path / LOCK))
             if other is not None:
                 raise CheckpointError(_in_use(path, other))
@@ -144,6 +159,13 @@ def is_unused(path: Path) -> bool:
     if not path.is_dir():
         return not os.path.lexists(path)
     return all(entry.name == OPTIONS or entry.name.startswith((LOCK, PARTIAL)) for entry in path.iterdir())
+
+
+def _in_the_way(path: Path) -> str:
+    lock = path / LOCK
+    if lock.is_symlink():
+        return f"{lock} is a link, and a file is needed there"
+    return in_the_way([lock, path / _RUN, *path.glob("*/*.npz")])
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import cloudpickle
 import dask
 
-from ndfit.errors import FitWarning, LoadError
+from ndfit.errors import FitWarning, LoadError, WorkersLost
 from ndfit.problem.arrange import Region
 from ndfit.run.crowd import Crowd
 from ndfit.run.load import Inputs, culled, read_maps
@@ -93,7 +93,7 @@ def _explain(client: Any, error: Exception) -> None:
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
-        raise RuntimeError(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
+        raise WorkersLost(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
     if not isinstance(error, (LoadError, FitWarning)):
         with suppress(OSError):  # the scheduler is gone
             _check_versions(client)  # a worker of another version may not even be able to read its task

@@ -18,7 +18,7 @@ from typing import Any
 import dask
 from dask.utils import parse_timedelta
 
-from ndfit.errors import FitWarning
+from ndfit.errors import FitWarning, WorkersLost
 
 __all__ = ["NO_WORKERS_TIMEOUT", "Crowd"]
 
@@ -62,7 +62,7 @@ class Crowd:
 
         Raises
         ------
-        RuntimeError
+        WorkersLost
             There have been none for too long.
         """
         now = monotonic()
@@ -79,7 +79,7 @@ class Crowd:
         alone = now - self._alone_since
         if self._had_some and alone >= self._limit:
             self._give_up()
-            raise RuntimeError(GIVEN_UP.format(limit=self._limit))
+            raise WorkersLost(GIVEN_UP.format(limit=self._limit))
         if alone >= SECONDS_BEFORE_TOLD and not self._told:
             self._told = True
             told = ALL_GONE.format(limit=self._limit) if self._had_some else NONE_YET

@@ -8,7 +8,6 @@ by an error, gives up what has not begun, waits for what has in threads, and end
 
 from __future__ import annotations
 
-import concurrent.futures as cf
 from collections.abc import Iterable
 from itertools import islice
 from typing import TypeVar
@@ -21,6 +20,7 @@ from ndfit.run.load import load
 from ndfit.run.pool import IN_FLIGHT_PER_WORKER, keep_busy
 from ndfit.run.processes import solve_in_processes
 from ndfit.run.tasks import Cut, Solved, Task, make_ready, solve_arrays, without_arrays
+from ndfit.run.threads import Threads
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_regions"]
@@ -50,10 +50,8 @@ def _solve_here(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Wor
 
 def _solve_in_threads(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
     make_ready(task)
-    with cf.ThreadPoolExecutor(workers.count, thread_name_prefix="ndfit") as pool:
-        yield from keep_busy(
-            lambda inputs: pool.submit(lambda: task(load(inputs))), cut, regions, lambda: workers.count
-        )
+    with Threads(workers.count) as threads:
+        yield from keep_busy(lambda inputs: threads.submit(lambda: task(load(inputs))), cut, regions, threads.count)
 
 
 def _solve_with_get(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:

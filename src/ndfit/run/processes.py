@@ -9,7 +9,6 @@ however it ends, holds up nobody; and when the caller's process ends, however it
 
 from __future__ import annotations
 
-import concurrent.futures as cf
 import multiprocessing
 import os
 import signal
@@ -22,11 +21,13 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
+from ndfit.errors import WorkersLost
 from ndfit.problem.arrange import Region
 from ndfit.run.load import Inputs, culled, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.slot import Slot
 from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_inputs
+from ndfit.run.threads import Threads
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_in_processes"]
@@ -56,15 +57,15 @@ def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], worke
 
     Raises
     ------
-    RuntimeError
+    WorkersLost
         The processes could not start, or one has ended.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise SystemExit(1)  # a worker that imports a script without a guard; its parent says so
     crew = _Crew(cloudpickle.dumps(task))
-    with cf.ThreadPoolExecutor(workers.count, "ndfit", _leave_interrupts_to_the_caller) as pool:
+    with Threads(workers.count, _leave_interrupts_to_the_caller) as threads:
         try:
-            yield from keep_busy(lambda inputs: pool.submit(crew.solve, inputs), cut, regions, lambda: workers.count)
+            yield from keep_busy(lambda inputs: threads.submit(lambda: crew.solve(inputs)), cut, regions, threads.count)
         finally:
             crew.end()
 
@@ -101,7 +102,7 @@ class _Crew:
     def _start(self) -> _Process:
         with self._lock:
             if self._started is None:
-                raise RuntimeError("the run has ended")
+                raise WorkersLost("the run has ended")
             process = _Process()
             self._started.append(process)
         process.ask(self._task)
@@ -134,7 +135,7 @@ class _Process:
             self._pipe.send_bytes(message)
             answer = self._pipe.recv_bytes()
         except (EOFError, OSError):
-            raise RuntimeError(self._why_ended()) from None
+            raise WorkersLost(self._why_ended()) from None
         self._ready = True
         return answer
 
