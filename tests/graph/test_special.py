@@ -19,6 +19,14 @@ def test_gammainc_grad_a_is_the_slope_of_gammainc(a: float) -> None:
     np.testing.assert_allclose(gammainc_grad_a(a, x), slope, rtol=1e-8, atol=1e-10 / a)
 
 
+@pytest.mark.parametrize("a", [450.0, 550.0, 1e5, 1e8, 1e11])
+def test_gammainc_grad_a_of_large_arguments(a: float) -> None:
+    """There P nears the normal integral, and terms of its series are too many to be summed."""
+    x = a + np.sqrt(a) * np.array([-2.0, -0.5, 0.0, 1.0, 2.0])
+    normal = -np.exp(-0.5 * (x - a) ** 2 / a) / np.sqrt(2.0 * np.pi * a)
+    np.testing.assert_allclose(gammainc_grad_a(a, x), normal, rtol=2.0 / np.sqrt(a))
+
+
 def test_gammainc_grad_a_outside_its_domain() -> None:
     np.testing.assert_array_equal(gammainc_grad_a([2.0, 2.0, -1.0, np.nan], [0.0, -1.0, 1.0, 1.0]), [0, *[np.nan] * 3])
 
