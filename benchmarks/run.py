@@ -21,7 +21,7 @@ from benchmarks.workloads import WORKLOADS
 
 __all__ = ["machine", "run"]
 
-PACKAGES = ("ndfit", "astropy", "numpy", "scipy", "numba", "dask", "lmfit", "jax", "optimistix")
+PACKAGES = ("ndfit", "astropy", "numpy", "scipy", "llvmlite", "dask", "lmfit", "jax", "optimistix")
 # Widest first: what the processor has is named by the first that it knows.
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON", "sse2": "SSE2"}
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["LOADING", "kept", "lock_across_forks"]
+__all__ = ["LOADING", "kept", "kept_latest", "lock_across_forks"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,11 +36,20 @@ LOADING = lock_across_forks()
 
 def kept(build: Callable[P, T]) -> Callable[P, T]:
     """A function whose results are kept, and which one thread at a time is in. Arguments can be hashed."""
-    known = cache(build)
+    return kept_latest(None)(build)
 
-    @wraps(build)
-    def get(*arguments: P.args, **keywords: P.kwargs) -> T:
-        with LOADING:
-            return known(*arguments, **keywords)  # type: ignore[arg-type]
 
-    return get
+def kept_latest(count: int | None) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """As `kept`, where no more results are kept than the latest that were asked for."""
+
+    def decorate(build: Callable[P, T]) -> Callable[P, T]:
+        known = lru_cache(count)(build)
+
+        @wraps(build)
+        def get(*arguments: P.args, **keywords: P.kwargs) -> T:
+            with LOADING:
+                return known(*arguments, **keywords)  # type: ignore[arg-type]
+
+        return get
+
+    return decorate

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.engine.beside import beside
 from ndfit.engine.certificate import CONVERGED_EDM, edm_of, noise_variance, status_with_certificate
+from ndfit.engine.kernel.accumulate import ModelInCode, compiled_model
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
-from ndfit.engine.kernel.losses import compiled_loss
 from ndfit.engine.kernel.workspace import (
     OUTCOME_COLUMNS,
     Job,
@@ -35,6 +35,9 @@ from ndfit.engine.second_look import settle
 from ndfit.engine.some_fits import Fits, Model
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, converged, usable
 
+if TYPE_CHECKING:
+    from ndfit.graph.ir import ModelGraph
+
 __all__ = ["CompiledEngine", "ModelCode"]
 
 FloatArray = NDArray[np.float64]
@@ -47,12 +50,13 @@ _ALL = slice(None)
 
 
 class ModelCode(Model, Protocol):
-    """What the engine needs of a model. Picklable; see `ndfit.graph.codegen.ModelCode`, which is one.
+    """What the engine needs of a model. Picklable; see `ndfit.graph.model_code.ModelCode`, which is one.
 
     Attributes
     ----------
     n_inputs, n_params : K and P
-    n_prepared : values that the model computes from parameters alone.
+    rows : the graph of the value, the basis functions and the derivatives, with slots for constants.
+    constants : what belongs in the slots.
     free : the F free parameters, `n_linear` ones first that the model is linear in.
     basis, variable : as in `ndfit.engine.kernel.workspace.Structure`.
     dimensions, widths : what is known of the parameters, see `ndfit.engine.natural`.
@@ -64,8 +68,6 @@ class ModelCode(Model, Protocol):
     @property
     def n_params(self) -> int: ...
     @property
-    def n_prepared(self) -> int: ...
-    @property
     def n_linear(self) -> int: ...
     @property
     def basis(self) -> tuple[int, ...]: ...
@@ -73,9 +75,10 @@ class ModelCode(Model, Protocol):
     def variable(self) -> tuple[int, ...]: ...
     @property
     def kinked(self) -> bool: ...
-
-    def functions(self) -> tuple[Any, Any]:
-        """The compiled functions, of the signatures PREPARE and WRITE_ROWS of `ndfit.jit`."""
+    @property
+    def rows(self) -> ModelGraph: ...
+    @property
+    def constants(self) -> tuple[float, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,12 @@ class CompiledEngine:
     seconds_per_fit: ClassVar[float] = 3e-6
 
     def make_ready(self, options: SolveOptions) -> None:
-        self.model.functions()
+        """Compile or load what blocks need, with and without weights."""
         compiled_solve()
-        compiled_loss(options.loss)
         if options.covariance:
             compiled_inversion()
+        for weighted in (False, True):
+            compiled_model(_in_code(self.model, options.loss, weighted))
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         """Solve a block. Parameters are NaN where the status is not usable."""
@@ -228,11 +232,17 @@ def _status_of_counts(block: Block, options: SolveOptions) -> NDArray[np.int16]:
     return np.where(negative, Status.NEGATIVE_COUNTS, block.status).astype(np.int16)
 
 
+def _in_code(model: ModelCode, loss: str, weighted: bool) -> ModelInCode:
+    widths = tuple(model.widths[i] for i in model.free)
+    structure = Structure(model.n_params, model.n_linear, model.free, model.basis, model.variable, widths)
+    return ModelInCode(model.rows, structure, loss, weighted)
+
+
 @dataclass(frozen=True)
 class _Call:
     """Arguments of one call of the kernel; holds the arrays that the tables point to."""
 
-    model: ModelCode
+    model: ModelInCode
     workspace: Workspace
     tables: tuple[Table, ...]
     arrays: tuple[NDArray[Any] | None, ...]
@@ -248,8 +258,9 @@ class _Call:
         loss: str = SQUARE,
         absolute: bool = False,
     ) -> _Call:
-        widths = tuple(model.widths[i] for i in model.free)
-        structure = Structure(model.n_params, model.n_linear, model.free, model.basis, model.variable, widths)
+        weighted = block.weights is not None or block.valid is not None
+        in_code = _in_code(model, loss, weighted)
+        structure = in_code.structure
         n_fits, n_samples = block.data.shape
         limits = (*with_least_widths(model, block), natural_scales(model, block))
         arrays = (
@@ -261,7 +272,7 @@ class _Call:
             outcome,
             *(np.broadcast_to(axis, (n_fits, n_samples)) for axis in block.coords),
         )
-        workspace = allocate(structure, model.n_prepared, model.n_inputs, n_samples)
+        workspace = allocate(structure, model.n_inputs, n_samples, model.constants)
         tables = structure.table(), workspace.table, view_table(arrays)
         job = {
             Job.STRUCTURE: tables[0].ctypes.data,
@@ -270,13 +281,13 @@ class _Call:
             Job.FITS: n_fits,
             Job.SAMPLES: n_samples,
             Job.INPUTS: model.n_inputs,
-            Job.WEIGHTED: block.weights is not None or block.valid is not None,
+            Job.WEIGHTED: weighted,
             Job.LOSSY: loss != SQUARE,
             Job.SINGLE: block.data.dtype == np.float32,
             Job.ABSOLUTE: absolute,
             Job.COUNTS: loss == CASH,
         }
-        return cls(model, workspace, tables, arrays, np.array([job[field] for field in Job], np.int64))
+        return cls(in_code, workspace, tables, arrays, np.array([job[field] for field in Job], np.int64))
 
     @property
     def outcome(self) -> FloatArray:
@@ -292,13 +303,14 @@ class _Call:
             Limit.SCALE: options.f_scale,
         }
         limits = np.array([ends[limit] for limit in Limit], np.float64)
-        solve, functions = compiled_solve(), (*self.model.functions(), compiled_loss(options.loss))
-        solve(*functions, self.job.ctypes.data, limits.ctypes.data)
+        model = compiled_model(self.model)
+        functions = model.addresses["accumulate"], model.addresses["differentiate"]
+        compiled_solve()(*functions, self.job.ctypes.data, limits.ctypes.data)
 
     def covariance(self) -> FloatArray:
         """Return (N, F, F), at the outcome's parameters."""
-        n_fits, n_free = self.job[Job.FITS], len(self.model.free)
+        n_fits, n_free = self.job[Job.FITS], len(self.model.structure.free)
         covariance = np.empty((n_fits, n_free, n_free))
-        invert, functions = compiled_inversion(), self.model.functions()
-        invert(*functions, self.job.ctypes.data, covariance.ctypes.data)
+        model = compiled_model(replace(self.model, loss=SQUARE))
+        compiled_inversion()(model.addresses["differentiate"], self.job.ctypes.data, covariance.ctypes.data)
         return covariance

@@ -189,7 +189,7 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
         raise NotCompilable(why_not_compiled())
     # With numba, which other engines do without.
     from ndfit.engine.compiled import CompiledEngine
-    from ndfit.graph.codegen import generate
+    from ndfit.graph.model_code import generate
 
     engine = CompiledEngine(generate(graph, params.free, params.free), problem.absolute_sigma)
     return EngineChoice(engine, _COMPILES, comparison.difference)

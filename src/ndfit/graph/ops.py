@@ -1,17 +1,14 @@
-"""The operator table: one row an operator, what numpy computes, what compiled code says, how it is differentiated.
+"""The operator table: one row an operator, what numpy computes, how it is differentiated.
 
 Flows in: nothing. Flows out: OPS, read by the builder (folding), the interpreter, the differentiator, code generation
 and by the tests, which check every row against finite differences.
 
+What compiled code computes is the function of the operator's name in `ndfit.compiler.functions`; numpy's is what it is
+held to.
+
 Two kinds of values flow through a graph: real numbers (float64) and conditions. A condition is a native boolean, in
 numpy and in compiled code alike; comparisons make them, `logical_*` combine them and the first argument of `where`
-consumes them. `where` is written as a conditional expression between names that are already computed, which the
-compiler turns into a select, so that loops stay vectorisable. There is no implicit conversion: whoever builds a graph
-writes `where(condition, 1, 0)`.
-
-A source template is formatted with the names of the arguments (names or literals: a template may repeat one) and may
-use the modules `math` and `vm` (ndfit's vectorisable functions). Rows whose nodes carry a lookup table also use
-`{points}` and `{values}`, the names of two constant float64 arrays made from the node's value.
+consumes them. There is no implicit conversion: whoever builds a graph writes `where(condition, 1, 0)`.
 
 Where a derivative is infinite at the edge of an operator's domain (sqrt or a power at 0) it is taken as 0, as it is for
 the kink of abs: what a central difference gives for the symmetric kinks met in practice, such as the radius
@@ -55,7 +52,6 @@ class Op:
     name : as nodes name it.
     arity : number of arguments.
     numpy : evaluates it on arrays; a node's `value`, where it has one, follows the arguments.
-    source : template of compiled code.
     partials : (builder, arguments, output) -> the partial derivative for each argument as a node, None where it is
         zero; or None where the operator has no derivative rule.
     domain : for each argument an interval within which the operator is smooth.
@@ -68,7 +64,6 @@ class Op:
     name: str
     arity: int
     numpy: Callable[..., Any]
-    source: str
     partials: Partials | None
     domain: tuple[Interval, ...]
     exact: bool = False
@@ -179,7 +174,6 @@ def _interp(b: GraphBuilder, args: Args, out: int) -> tuple[int | None, ...]:
 
 def _row(
     name: str,
-    source: str,
     partials: Partials | None,
     *domain: Interval,
     numpy: Callable[..., Any] | None = None,
@@ -189,7 +183,7 @@ def _row(
     kinked: bool = False,
 ) -> Op:
     jumps = jumps or partials is _flat
-    return Op(name, len(domain), numpy or getattr(np, name), source, partials, domain, exact, condition, jumps, kinked)
+    return Op(name, len(domain), numpy or getattr(np, name), partials, domain, exact, condition, jumps, kinked)
 
 
 _ANY: Interval = (-3.0, 3.0)
@@ -199,63 +193,63 @@ _UNIT: Interval = (-0.9, 0.9)
 # One row an operator: the formatter would give most of them ten lines.
 # fmt: off
 _ARITHMETIC = (
-    _row("add", "({0} + {1})", lambda b, a, out: (b.constant(1.0), b.constant(1.0)), _ANY, _ANY, exact=True),
-    _row("subtract", "({0} - {1})", lambda b, a, out: (b.constant(1.0), b.constant(-1.0)), _ANY, _ANY, exact=True),
-    _row("multiply", "({0} * {1})", lambda b, a, out: (a[1], a[0]), _ANY, _ANY, exact=True),
+    _row("add", lambda b, a, out: (b.constant(1.0), b.constant(1.0)), _ANY, _ANY, exact=True),
+    _row("subtract", lambda b, a, out: (b.constant(1.0), b.constant(-1.0)), _ANY, _ANY, exact=True),
+    _row("multiply", lambda b, a, out: (a[1], a[0]), _ANY, _ANY, exact=True),
     _row(
-        "divide", "({0} / {1})", lambda b, a, out: (b.div(b.constant(1.0), a[1]), b.neg(b.div(out, a[1]))),
+        "divide", lambda b, a, out: (b.div(b.constant(1.0), a[1]), b.neg(b.div(out, a[1]))),
         _ANY, _POSITIVE, exact=True,
     ),
-    _row("reciprocal", "(1.0 / {0})", lambda b, a, out: (b.neg(b.mul(out, out)),), _POSITIVE, exact=True),
-    _row("negative", "(-{0})", lambda b, a, out: (b.constant(-1.0),), _ANY, exact=True),
-    _row("absolute", "abs({0})", lambda b, a, out: (b.apply("sign", a[0]),), _POSITIVE, exact=True, kinked=True),
+    _row("reciprocal", lambda b, a, out: (b.neg(b.mul(out, out)),), _POSITIVE, exact=True),
+    _row("negative", lambda b, a, out: (b.constant(-1.0),), _ANY, exact=True),
+    _row("absolute", lambda b, a, out: (b.apply("sign", a[0]),), _POSITIVE, exact=True, kinked=True),
     _row(
-        "remainder", "({0} % {1})",
+        "remainder",
         lambda b, a, out: (b.constant(1.0), b.neg(b.apply("floor", b.div(a[0], a[1])))), (4.1, 4.3), (1.1, 1.3),
         jumps=True, kinked=True,
     ),
-    _row("sign", "vm.sign({0})", _flat, _POSITIVE, exact=True),
-    _row("floor", "vm.floor({0})", _flat, (0.1, 0.9), exact=True),
-    _row("ceil", "vm.ceil({0})", _flat, (0.1, 0.9), exact=True),
-    _row("sqrt", "math.sqrt({0})", _sqrt, _POSITIVE, exact=True),
-    _row("cbrt", "vm.cbrt({0})", _cbrt, _POSITIVE),
-    _row("power", "vm.power({0}, {1})", _power, _POSITIVE, _ANY),
+    _row("sign", _flat, _POSITIVE, exact=True),
+    _row("floor", _flat, (0.1, 0.9), exact=True),
+    _row("ceil", _flat, (0.1, 0.9), exact=True),
+    _row("sqrt", _sqrt, _POSITIVE, exact=True),
+    _row("cbrt", _cbrt, _POSITIVE),
+    _row("power", _power, _POSITIVE, _ANY),
 )
 
 _ELEMENTARY = (
-    _row("exp", "vm.exp({0})", lambda b, a, out: (out,), _ANY),
-    _row("expm1", "vm.expm1({0})", lambda b, a, out: (b.add(out, b.constant(1.0)),), _ANY),
-    _row("log", "vm.log({0})", _over(lambda b, x: x), _POSITIVE),
-    _row("log2", "vm.log2({0})", _over(lambda b, x: x, 1.0 / log(2.0)), _POSITIVE),
-    _row("log10", "vm.log10({0})", _over(lambda b, x: x, 1.0 / log(10.0)), _POSITIVE),
-    _row("log1p", "vm.log1p({0})", _over(lambda b, x: b.add(x, b.constant(1.0))), _POSITIVE),
-    _row("sin", "vm.sin({0})", _scaled(1.0, "cos"), _ANY),
-    _row("cos", "vm.cos({0})", _scaled(-1.0, "sin"), _ANY),
-    _row("tan", "vm.tan({0})", lambda b, a, out: (_one_plus(b, 1.0, out),), _UNIT),
-    _row("arcsin", "vm.arcsin({0})", _over(lambda b, x: _root(b, _one_plus(b, -1.0, x))), _UNIT),
-    _row("arccos", "vm.arccos({0})", _over(lambda b, x: _root(b, _one_plus(b, -1.0, x)), -1.0), _UNIT),
-    _row("arctan", "vm.arctan({0})", _over(lambda b, x: _one_plus(b, 1.0, x)), _ANY),
-    _row("arctan2", "vm.arctan2({0}, {1})", _arctan2, _ANY, _POSITIVE),
-    _row("sinh", "vm.sinh({0})", _scaled(1.0, "cosh"), _ANY),
-    _row("cosh", "vm.cosh({0})", _scaled(1.0, "sinh"), _ANY),
-    _row("tanh", "vm.tanh({0})", lambda b, a, out: (_one_plus(b, -1.0, out),), _ANY),
-    _row("arcsinh", "vm.arcsinh({0})", _over(lambda b, x: _root(b, _one_plus(b, 1.0, x))), _ANY),
+    _row("exp", lambda b, a, out: (out,), _ANY),
+    _row("expm1", lambda b, a, out: (b.add(out, b.constant(1.0)),), _ANY),
+    _row("log", _over(lambda b, x: x), _POSITIVE),
+    _row("log2", _over(lambda b, x: x, 1.0 / log(2.0)), _POSITIVE),
+    _row("log10", _over(lambda b, x: x, 1.0 / log(10.0)), _POSITIVE),
+    _row("log1p", _over(lambda b, x: b.add(x, b.constant(1.0))), _POSITIVE),
+    _row("sin", _scaled(1.0, "cos"), _ANY),
+    _row("cos", _scaled(-1.0, "sin"), _ANY),
+    _row("tan", lambda b, a, out: (_one_plus(b, 1.0, out),), _UNIT),
+    _row("arcsin", _over(lambda b, x: _root(b, _one_plus(b, -1.0, x))), _UNIT),
+    _row("arccos", _over(lambda b, x: _root(b, _one_plus(b, -1.0, x)), -1.0), _UNIT),
+    _row("arctan", _over(lambda b, x: _one_plus(b, 1.0, x)), _ANY),
+    _row("arctan2", _arctan2, _ANY, _POSITIVE),
+    _row("sinh", _scaled(1.0, "cosh"), _ANY),
+    _row("cosh", _scaled(1.0, "sinh"), _ANY),
+    _row("tanh", lambda b, a, out: (_one_plus(b, -1.0, out),), _ANY),
+    _row("arcsinh", _over(lambda b, x: _root(b, _one_plus(b, 1.0, x))), _ANY),
     _row(
-        "arccosh", "vm.arccosh({0})",
+        "arccosh",
         _over(lambda b, x: _root(b, b.sub(b.mul(x, x), b.constant(1.0)))), (1.2, 4.0),
     ),
-    _row("arctanh", "vm.arctanh({0})", _over(lambda b, x: _one_plus(b, -1.0, x)), _UNIT),
+    _row("arctanh", _over(lambda b, x: _one_plus(b, -1.0, x)), _UNIT),
 )
 
 _CONDITIONS = (
-    _row("less", "({0} < {1})", _flat, _ANY, (3.5, 4.0), exact=True, condition=True),
-    _row("less_equal", "({0} <= {1})", _flat, _ANY, (3.5, 4.0), exact=True, condition=True),
-    _row("equal", "({0} == {1})", _flat, _ANY, (3.5, 4.0), exact=True, condition=True),
-    _row("logical_and", "({0} & {1})", _flat, _ANY, _ANY, exact=True, condition=True),
-    _row("logical_or", "({0} | {1})", _flat, _ANY, _ANY, exact=True, condition=True),
-    _row("logical_not", "(not {0})", _flat, _ANY, exact=True, condition=True),
+    _row("less", _flat, _ANY, (3.5, 4.0), exact=True, condition=True),
+    _row("less_equal", _flat, _ANY, (3.5, 4.0), exact=True, condition=True),
+    _row("equal", _flat, _ANY, (3.5, 4.0), exact=True, condition=True),
+    _row("logical_and", _flat, _ANY, _ANY, exact=True, condition=True),
+    _row("logical_or", _flat, _ANY, _ANY, exact=True, condition=True),
+    _row("logical_not", _flat, _ANY, exact=True, condition=True),
     _row(
-        "where", "({1} if {0} else {2})",
+        "where",
         lambda b, a, out: (
             None,
             b.apply("where", a[0], b.constant(1.0), b.constant(0.0)),
@@ -266,24 +260,24 @@ _CONDITIONS = (
 )
 
 _SPECIAL = (
-    _row("erf", "vm.erf({0})", _gaussian(2.0 / sqrt(pi)), _ANY, numpy=scipy_special("erf")),
-    _row("erfc", "vm.erfc({0})", _gaussian(-2.0 / sqrt(pi)), _ANY, numpy=scipy_special("erfc")),
-    _row("faddeeva_real", "vm.faddeeva_real({0}, {1})", _faddeeva_real, _ANY, _POSITIVE, numpy=faddeeva_real),
-    _row("faddeeva_imag", "vm.faddeeva_imag({0}, {1})", _faddeeva_imag, _ANY, _POSITIVE, numpy=faddeeva_imag),
-    _row("gammaln", "vm.gammaln({0})", _scaled(1.0, "digamma"), _POSITIVE, numpy=scipy_special("gammaln")),
-    _row("digamma", "vm.digamma({0})", None, _POSITIVE, numpy=scipy_special("digamma")),
+    _row("erf", _gaussian(2.0 / sqrt(pi)), _ANY, numpy=scipy_special("erf")),
+    _row("erfc", _gaussian(-2.0 / sqrt(pi)), _ANY, numpy=scipy_special("erfc")),
+    _row("faddeeva_real", _faddeeva_real, _ANY, _POSITIVE, numpy=faddeeva_real),
+    _row("faddeeva_imag", _faddeeva_imag, _ANY, _POSITIVE, numpy=faddeeva_imag),
+    _row("gammaln", _scaled(1.0, "digamma"), _POSITIVE, numpy=scipy_special("gammaln")),
+    _row("digamma", None, _POSITIVE, numpy=scipy_special("digamma")),
     _row(
-        "gammainc", "vm.gammainc({0}, {1})", _gammainc, _POSITIVE, _POSITIVE, numpy=scipy_special("gammainc")
+        "gammainc", _gammainc, _POSITIVE, _POSITIVE, numpy=scipy_special("gammainc")
     ),
     _row(
-        "gammaincinv", "vm.gammaincinv({0}, {1})", _gammaincinv, _POSITIVE, (0.1, 0.9),
+        "gammaincinv", _gammaincinv, _POSITIVE, (0.1, 0.9),
         numpy=scipy_special("gammaincinv"),
     ),
-    _row("gammainc_grad_a", "vm.gammainc_grad_a({0}, {1})", None, _POSITIVE, _POSITIVE, numpy=gammainc_grad_a),
-    _row("j0", "vm.j0({0})", _scaled(-1.0, "j1"), _ANY, numpy=scipy_special("j0")),
-    _row("j1", "vm.j1({0})", _j1, _ANY, numpy=scipy_special("j1")),
-    _row("interp", "vm.interp({0}, {points}, {values})", _interp, (0.1, 0.9), numpy=interp, kinked=True),
-    _row("interp_slope", "vm.interp_slope({0}, {points}, {values})", _flat, (0.1, 0.9), numpy=interp_slope),
+    _row("gammainc_grad_a", None, _POSITIVE, _POSITIVE, numpy=gammainc_grad_a),
+    _row("j0", _scaled(-1.0, "j1"), _ANY, numpy=scipy_special("j0")),
+    _row("j1", _j1, _ANY, numpy=scipy_special("j1")),
+    _row("interp", _interp, (0.1, 0.9), numpy=interp, kinked=True),
+    _row("interp_slope", _flat, (0.1, 0.9), numpy=interp_slope),
 )
 # fmt: on
 

@@ -6,7 +6,7 @@ from a record the model and its constraints again (`ndfit.reading` makes a FitPr
     layout       version of the files' layout
     engine       name and reason
     options      arguments of `ndfit.fit`; objects by their class, arrays by their shape
-    versions     of ndfit, astropy, numpy, numba and Python
+    versions     of ndfit, astropy, numpy, llvmlite and Python
     date         of the fit, UTC
     source       name, size and SHA-256 of the file the data came from, where it was told
     data         shape, dtype and unit of the data; which inputs came with them, SHA-256 of those that are in memory,
@@ -44,7 +44,7 @@ __all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "is_hashed",
 
 LAYOUT = 2
 _ELSEWHERE = ("model", "data", "data_unit", "fitting_axes", "bounds", "progress", "checkpoint")
-_PACKAGES = ("ndfit", "astropy", "numpy", "numba")
+_PACKAGES = ("ndfit", "astropy", "numpy", "llvmlite")
 _SLAB = 2**24
 _HASHED = 2**30  # bytes; a second or two
 

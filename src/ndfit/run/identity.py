@@ -36,7 +36,7 @@ from ndfit.run.work import Work
 
 __all__ = ["differences", "identity_of", "processor"]
 
-_COMPILED = ("ndfit", "numba", "llvmlite", "numpy")
+_COMPILED = ("ndfit", "llvmlite", "numpy")
 _PACKAGES = {"compiled": _COMPILED, "linear": _COMPILED, "reference": ("ndfit", "astropy", "scipy", "numpy")}
 _EVERY = tuple(sorted({name for names in _PACKAGES.values() for name in names}))
 _VALUES = "model.values"

@@ -14,7 +14,7 @@ __all__ = ["Versions", "difference", "versions_here"]
 Versions = Mapping[str, str | None]
 
 # Those that decide what comes out.
-_PACKAGES = ("ndfit", "numba", "numpy")
+_PACKAGES = ("ndfit", "llvmlite", "numpy")
 
 
 @cache

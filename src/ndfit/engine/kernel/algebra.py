@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.flow import either, loop, subroutine
-from ndfit.engine.kernel.lanes import choose, load, root, store
-from ndfit.engine.kernel.memory import entry, select
-from ndfit.engine.kernel.values import Lanes, Local
+from ndfit.compiler.flow import either, loop, subroutine
+from ndfit.compiler.functions.basic import root
+from ndfit.compiler.memory import load, store
+from ndfit.compiler.values import Lanes, Local, choose
+from ndfit.engine.kernel.memory import entry
 
 PIVOT = 1e-14
 # Of a column of length one, what the eliminated columns leave counts as this much at least.
@@ -58,10 +59,10 @@ def factorise_damped(
                     total -= load(matrix, entry(i, k)) * load(matrix, entry(j, k))
                 store(matrix, entry(i, j), total.value * load(matrix, entry(j, j)))
             with on_the_diagonal:
-                with loop(select(i > n_first, n_first, i)) as k:
+                with loop(choose(i > n_first, n_first, i)) as k:
                     total -= load(matrix, entry(i, k)) * load(matrix, entry(i, k))
                 left = choose(total.value > LEAST_LEFT, total.value, LEAST_LEFT)
-                least = choose(eliminated, select(i < n_first, Lanes.of(0.0), left), 1.0)
+                least = choose(eliminated, choose(i < n_first, Lanes.of(0.0), left), 1.0)
                 known, found = load(metric, i), least * load(squares, entry(i, i))
                 most = MOST_KNOWN * found
                 known = choose(known > found, choose(known < most, known, most), found)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ndfit.compiler.flow import loop, loop_while, subroutine, when
+from ndfit.compiler.functions.basic import root
+from ndfit.compiler.memory import load, none_of, store
+from ndfit.compiler.values import Lanes, Local, choose
 from ndfit.engine.kernel.algebra import factorise, substitute
-from ndfit.engine.kernel.flow import loop, loop_while, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store
-from ndfit.engine.kernel.memory import entry
-from ndfit.engine.kernel.values import Lanes, Local
+from ndfit.engine.kernel.memory import at_group, entry
 from ndfit.engine.kernel.workspace import BASIS, LINEAR, PLACES, ROWS, Field
 
 # A gradient leads inwards where it is this part of the residuals, for a basis function of length one.

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ndfit.compiler.flow import loop, subroutine, when
+from ndfit.compiler.memory import LANES
+from ndfit.compiler.values import Local, choose
 from ndfit.engine.kernel.filling import READY, STALLED, start_again
-from ndfit.engine.kernel.flow import loop, subroutine, when
-from ndfit.engine.kernel.memory import at, select
+from ndfit.engine.kernel.memory import at
 from ndfit.engine.kernel.step import HUGE, INFINITY, START_DAMPING
-from ndfit.engine.kernel.values import Local
 from ndfit.engine.kernel.workspace import Field
-from ndfit.jit import LANES
 
 # Pseudo-counts a sample: of the first fit, of the last, and how many are left from one to the next.
 MOST, LEAST, LEFT = 0.1, 1.5e-6, 0.1
@@ -50,7 +50,7 @@ def finish_counts(structure: Any, workspace: Any, n_samples: Any, lane: Any) -> 
     with when(final[lane] != READY):
         codes[lane] = final[lane]
         edm[lane] = known[lane]
-        cost[lane] = select(cost[lane] < HUGE, cost[lane], at(workspace, Field.FINAL_COST)[lane])
+        cost[lane] = choose(cost[lane] < HUGE, cost[lane], at(workspace, Field.FINAL_COST)[lane])
     going = (final[lane] == READY) & (codes[lane] == READY)
     with when(going & (pseudo[lane] == 0.0) & (at(workspace, Field.LEFT_DOMAIN)[lane] > 0.0)):
         count.set(MOST)
@@ -58,7 +58,7 @@ def finish_counts(structure: Any, workspace: Any, n_samples: Any, lane: Any) -> 
         at(workspace, Field.RADIUS)[lane] = INFINITY
         at(workspace, Field.DAMPING)[lane] = START_DAMPING
     with when((final[lane] == READY) & (codes[lane] > 0.0) & (pseudo[lane] > 0.0)):
-        count.set(select(pseudo[lane] > LEAST, pseudo[lane] * LEFT, 0.0))
+        count.set(choose(pseudo[lane] > LEAST, pseudo[lane] * LEFT, 0.0))
         with when(pseudo[lane] <= LEAST):
             final[lane] = codes[lane]
             known[lane] = edm[lane]

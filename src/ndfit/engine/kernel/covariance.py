@@ -8,18 +8,19 @@ J is factored as Q R (`rows`); then (J^T J)^-1 = R^-1 R^-T.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
-
+from ndfit.compiler.flow import Routine, either, loop, loop_while, subroutine, when
+from ndfit.compiler.machine_code import Function
+from ndfit.compiler.machine_code import load as load_code
+from ndfit.compiler.memory import LANES, float_at, groups, load, put_float, store, table, width
+from ndfit.compiler.target import host
+from ndfit.compiler.values import Int, Lanes, Local, choose
+from ndfit.engine.kernel.accumulate import MODEL_KINDS
 from ndfit.engine.kernel.filling import fill
-from ndfit.engine.kernel.flow import either, emitted, loop, loop_while, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, choose, load, store
-from ndfit.engine.kernel.memory import address, at, entry, float_at, put_float, table
-from ndfit.engine.kernel.rows import differentiate, orthogonalise
-from ndfit.engine.kernel.values import GROUPS, Bool, Lanes, Local
+from ndfit.engine.kernel.memory import address, at, at_group, entry
+from ndfit.engine.kernel.rows import orthogonalise
 from ndfit.engine.kernel.workspace import (
     FREE,
     OUTCOME_COLUMNS,
@@ -29,20 +30,19 @@ from ndfit.engine.kernel.workspace import (
     Job,
     View,
 )
-from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 from ndfit.once import kept
 
 NAN = float("nan")
 
 
-def invert_all(prepare: Any, write_rows: Any, job_address: Any, covariance: Any) -> None:
+def invert_all(differentiate_at: Any, job_address: Any, covariance: Any) -> None:
     """Write the covariance (F, F) of each fit, in the order of the parameters; NaN where the status is below 0."""
-    job = table(job_address)
+    differentiate, job = Routine(differentiate_at, MODEL_KINDS), table(job_address)
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
     n_fits, n_samples, weighted = job[Job.FITS], job[Job.SAMPLES], job[Job.WEIGHTED] != 0
     fits, following, fresh = at(workspace, Field.FIT), Local(0), Local(True)
     size = structure[FREE] * structure[FREE]
-    with when(~weighted), loop(GROUPS) as group, loop(n_samples) as sample:
+    with when(~weighted), loop(groups()) as group, loop(n_samples) as sample:
         store(at_group(workspace, Field.WEIGHT, group), sample, 1.0)
     with loop_while(lambda: following.value < n_fits):
         filled = Local(0)
@@ -58,9 +58,8 @@ def invert_all(prepare: Any, write_rows: Any, job_address: Any, covariance: Any)
                     put_float(covariance + (fit * size + i) * 8, NAN)
             following += 1
         fresh.set(False)
-        prepare(at(workspace, Field.TRIAL), at(workspace, Field.PREPARED))
-        differentiate(write_rows, None, structure, workspace, n_samples, Bool.of(False), 1.0)
-        with loop(GROUPS) as group:
+        with loop(groups()) as group, when(group * width() < filled.value):
+            differentiate(workspace, group, n_samples, 1.0)
             columns, n_free = at_group(workspace, Field.JACOBIAN, group), structure[FREE]
             orthogonalise(columns, at_group(workspace, Field.FACTOR, group), n_free, n_free, n_samples)
             invert(structure, workspace, group)
@@ -110,20 +109,10 @@ def report(structure: Any, workspace: Any, lane: Any, covariance: Any, fit: Any)
         put_float(start + (row * n_free + column) * 8, value + undefined.value)
 
 
-_INVERT = types.void(types.FunctionType(PREPARE), types.FunctionType(WRITE_ROWS), types.int64, types.int64)
-
-
-@intrinsic
-def _invert_all(typingctx, prepare, write_rows, job, covariance):  # type: ignore[no-untyped-def]
-    return _INVERT, emitted(invert_all)
-
-
-def invert_normal(prepare: Any, write_rows: Any, job: int, covariance: int) -> None:
-    """`invert_all`, for numba to compile."""
-    _invert_all(prepare, write_rows, job, covariance)
+INVERT = Function("invert", invert_all, (Int, Int, Int))
 
 
 @kept
-def compiled_inversion() -> Any:
+def compiled_inversion() -> Callable[..., None]:
     """Return the compiled function; the first call in a process compiles it or loads it from the cache."""
-    return compile_cached(invert_normal, _INVERT, files_key(Path(__file__).parent))
+    return load_code((INVERT,), host())["invert"]

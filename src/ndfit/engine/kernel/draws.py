@@ -5,41 +5,48 @@ Flows in: positions, a seed, which draw it is. Flows out: uniform numbers.
 
 from __future__ import annotations
 
-from hashlib import sha256
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import types
+from numpy.typing import NDArray
 
-from ndfit.engine import draws
+from ndfit.compiler.flow import loop, when
+from ndfit.compiler.machine_code import Function, load
+from ndfit.compiler.memory import pointer, table
+from ndfit.compiler.target import host
+from ndfit.compiler.values import Float, Int, Word
 from ndfit.engine.draws import LEFT, LOW, RIGHT, WORD, philox
-from ndfit.jit import compile_cached, files_key, inlined
 from ndfit.once import kept
+from ndfit.problem.types import FloatArray
 
 __all__ = ["compiled_fill"]
 
-_philox = inlined(philox)
 
-
-def fill(numbers: Any, positions: Any, seed: Any, draw: Any) -> None:
+def fill(numbers_at: Any, positions_at: Any, n_fits: Any, count: Any, seed_bits: Any, draw_bits: Any) -> None:
     """Fill (N, count) numbers."""
-    n_fits, count = numbers.shape
-    for row in range(n_fits):
-        low, high = positions[row] & LOW, positions[row] >> WORD
-        for column in range(0, count, 2):
-            pair = np.uint64(column // 2)
-            first, second, third, fourth = _philox(low, high, draw, pair, seed & LOW, seed >> WORD)
-            numbers[row, column] = ((first << LEFT) | (second >> RIGHT)) * 2.0**-53
-            if column + 1 < count:
-                numbers[row, column + 1] = ((third << LEFT) | (fourth >> RIGHT)) * 2.0**-53
+    numbers, positions = pointer(numbers_at), table(positions_at)
+    seed, draw = Word(seed_bits.own), Word(draw_bits.own)
+    with loop(n_fits) as row, loop(0, count, 2) as column:
+        position, pair = Word(positions[row].own), Word((column >> 1).own)
+        counter = position & LOW, position >> WORD, draw, pair
+        first, second, third, fourth = philox(*counter, seed & LOW, seed >> WORD)
+        place = row * count + column
+        numbers[place] = Float.of((first << LEFT) | (second >> RIGHT)) * 2.0**-53
+        with when(column + 1 < count):
+            numbers[place + 1] = Float.of((third << LEFT) | (fourth >> RIGHT)) * 2.0**-53
 
 
-_FILL = types.void(types.float64[:, ::1], types.uint64[::1], types.uint64, types.uint64)
+_FILL = Function("fill", fill, (Int,) * 6)
 
 
 @kept
-def compiled_fill() -> Any:
+def compiled_fill() -> Callable[[FloatArray, NDArray[np.uint64], np.uint64, np.uint64], None]:
     """Return what `uniform` calls; the first call in a process compiles it or loads it from the cache."""
-    key = sha256(Path(draws.__file__).read_bytes()).hexdigest()
-    return compile_cached(fill, _FILL, f"{key} {files_key(Path(__file__).parent)}")
+    machine_code = load((_FILL,), host())["fill"]
+
+    def fill_numbers(numbers: FloatArray, positions: NDArray[np.uint64], seed: np.uint64, draw: np.uint64) -> None:
+        """As `ndfit.engine.draws.fill_at_once`."""
+        machine_code(numbers.ctypes.data, positions.ctypes.data, *numbers.shape, int(seed), int(draw))
+
+    return fill_numbers

@@ -1,8 +1,8 @@
 """Levenberg-Marquardt on LANES fits in lockstep; a lane whose fit has ended takes the block's next one.
 
-Flows in: a model as two compiled functions, the loss as one, and the addresses of two tables: the job, with those of
-the structure of the model's derivatives, of scratch and of views of the block; and the limits. Flows out: the outcomes
-of the block, written through its view.
+Flows in: where the two functions of a model are, and the addresses of two tables: the job, with those of the structure
+of the model's derivatives, of scratch and of views of the block; and the limits. Flows out: the outcomes of the block,
+written through its view.
 
 No arithmetic crosses lanes, so that a fit's result does not depend on its neighbours.
 
@@ -12,29 +12,26 @@ their signs kept until it has converged, and the lower cost is kept; its evaluat
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
-
+from ndfit.compiler.flow import Routine, either, loop, loop_while, subroutine, when
+from ndfit.compiler.machine_code import Function
+from ndfit.compiler.machine_code import load as load_code
+from ndfit.compiler.memory import LANES, float_at, groups, load, none_of, pointer, store, table
+from ndfit.compiler.target import host
+from ndfit.compiler.values import Int, Local, choose
+from ndfit.engine.kernel.accumulate import MODEL_KINDS
 from ndfit.engine.kernel.counts import finish_counts
-from ndfit.engine.kernel.evaluate import evaluate
 from ndfit.engine.kernel.filling import READY, begin, conclude, fill, go_on_free, least_edm, noise_of, report
-from ndfit.engine.kernel.flow import either, emitted, loop, loop_while, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, load, none_of, store
-from ndfit.engine.kernel.losses import REWEIGH
-from ndfit.engine.kernel.memory import address, at, float_at, pointer, select, table
+from ndfit.engine.kernel.memory import address, at, at_group
 from ndfit.engine.kernel.propose import propose
-from ndfit.engine.kernel.rows import assemble_rows, differentiate
+from ndfit.engine.kernel.rows import assemble_rows
 from ndfit.engine.kernel.step import judge
 from ndfit.engine.kernel.system import assemble, eliminate
-from ndfit.engine.kernel.values import GROUPS, Int, Lanes, Local
 from ndfit.engine.kernel.workspace import (
     FIRST,
     KEEP,
-    LINEAR,
-    ROWS,
     SECOND_SIGNED,
     SIGNED,
     START,
@@ -43,42 +40,38 @@ from ndfit.engine.kernel.workspace import (
     Limit,
     View,
 )
-from ndfit.jit import LANES, PREPARE, WRITE_ROWS, compile_cached, files_key
 from ndfit.once import kept
 
 
-def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_address: Any) -> None:
+def drive(accumulate_at: Any, differentiate_at: Any, job_address: Any, limits_address: Any) -> None:
     """Solve every fit whose status in the outcome is READY."""
+    accumulate, differentiate = (Routine(address, MODEL_KINDS) for address in (accumulate_at, differentiate_at))
     job, limits = table(job_address), pointer(limits_address)
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
     n_samples = job[Job.SAMPLES]
     weighted, lossy, counts = (job[field] != 0 for field in (Job.WEIGHTED, Job.LOSSY, Job.COUNTS))
     ftol, xtol, gtol, max_nfev, scale = (limits[limit] for limit in Limit)
     fits, codes, attempts = (at(workspace, field) for field in (Field.FIT, Field.CODE, Field.ATTEMPT))
-    n_rows = structure[LINEAR] + structure[ROWS] + 1
     # Linear parameters have a best value in closed form for least squares alone.
-    mode = select(lossy, KEEP, START)
+    mode = choose(lossy, KEEP, START)
     following, active = Local(0), Local(0)
 
     def take_next(lane: Any, fresh: bool) -> None:
         following.set(take(job, structure, workspace, views, following.value, lane, weighted, mode, fresh))
 
-    with when(~weighted), loop(GROUPS) as group, loop(n_samples) as sample:
+    with when(~weighted), loop(groups()) as group, loop(n_samples) as sample:
         store(at_group(workspace, Field.WEIGHT, group), sample, 1.0)
     with loop(LANES) as lane:
         take_next(lane, fresh=True)
-        active += select(fits[lane] >= 0.0, 1, 0)
+        active += choose(fits[lane] >= 0.0, 1, 0)
     with loop_while(lambda: active.value > 0):
-        evaluate(prepare, write_rows, reweigh, workspace, n_samples, n_rows, weighted, lossy, scale)
-        with loop(GROUPS) as group:
+        with loop(groups()) as group, when(is_active(workspace, group)):
+            accumulate(workspace, group, n_samples, scale)
             eliminate(structure, workspace, group)
             assemble(structure, workspace, group)
-        with when(any_by_rows(workspace)):
-            prepare(at(workspace, Field.TRIAL), at(workspace, Field.PREPARED))
-            differentiate(write_rows, reweigh, structure, workspace, n_samples, lossy, scale)
-            with loop(GROUPS) as group:
+            with when(goes_by_rows(workspace, group)):
+                differentiate(workspace, group, n_samples, scale)
                 assemble_rows(structure, workspace, group, n_samples)
-        with loop(GROUPS) as group:
             judge(structure, workspace, group)
             noise = noise_of(job, structure, workspace, group)
             least = least_edm(workspace, group, noise, n_samples, ftol)
@@ -98,15 +91,17 @@ def drive(prepare: Any, write_rows: Any, reweigh: Any, job_address: Any, limits_
                             begin(structure, workspace, views, fits[lane].truncated(), lane, SIGNED)
                         with ended:
                             take_next(lane, fresh=False)
-                            active -= select(fits[lane] < 0.0, 1, 0)
+                            active -= choose(fits[lane] < 0.0, 1, 0)
 
 
-def any_by_rows(workspace: Any) -> Any:
+def is_active(workspace: Any, group: Any) -> Any:
+    """Whether a lane has a fit."""
+    return ~none_of(load(at_group(workspace, Field.FIT, group), 0) >= 0.0)
+
+
+def goes_by_rows(workspace: Any, group: Any) -> Any:
     """Whether a lane takes its steps from the rows of J."""
-    total = Local(Lanes.of(0.0))
-    with loop(GROUPS) as group:
-        total += load(at_group(workspace, Field.BY_ROWS, group), 0)
-    return ~none_of(total.value > 0.0)
+    return ~none_of(load(at_group(workspace, Field.BY_ROWS, group), 0) > 0.0)
 
 
 @subroutine(Int)
@@ -118,7 +113,7 @@ def take(
     fit, ready = Local(first), Local(False)
     with loop_while(lambda: ~ready.value & (fit.value < n_fits)):
         ready.set(float_at(address(views, View.OUTCOME, fit.value, 0)) == READY)
-        fit += select(ready.value, 0, 1)
+        fit += choose(ready.value, 0, 1)
     at(workspace, Field.FIT)[lane] = -1.0
     at(workspace, Field.BY_ROWS)[lane] = 0.0
     with when(ready.value):
@@ -129,22 +124,10 @@ def take(
     return fit.value
 
 
-_SOLVE = types.void(
-    types.FunctionType(PREPARE), types.FunctionType(WRITE_ROWS), types.FunctionType(REWEIGH), types.int64, types.int64
-)
-
-
-@intrinsic
-def _drive(typingctx, prepare, write_rows, reweigh, job, limits):  # type: ignore[no-untyped-def]
-    return _SOLVE, emitted(drive)
-
-
-def solve(prepare: Any, write_rows: Any, reweigh: Any, job: int, limits: int) -> None:
-    """`drive`, for numba to compile."""
-    _drive(prepare, write_rows, reweigh, job, limits)
+SOLVE = Function("solve", drive, (Int, Int, Int, Int))
 
 
 @kept
-def compiled_solve() -> Any:
+def compiled_solve() -> Callable[..., None]:
     """Return the compiled driver; the first call in a process compiles it or loads it from the cache."""
-    return compile_cached(solve, _SOLVE, files_key(Path(__file__).parent))
+    return load_code((SOLVE,), host())["solve"]

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ndfit.engine.kernel.flow import either, loop, loop_while, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, choose, load, root, store
-from ndfit.engine.kernel.memory import address, at, float_at, has_byte, put_float, select, single_at
+from ndfit.compiler.flow import either, loop, loop_while, subroutine, when
+from ndfit.compiler.functions.basic import root
+from ndfit.compiler.memory import LANES, float_at, has_byte, load, put_float, single_at, store
+from ndfit.compiler.values import Bool, Lanes, Local, choose
+from ndfit.engine.kernel.memory import address, at, at_group
 from ndfit.engine.kernel.step import HUGE, INFINITY, SECOND_DAMPING, START_DAMPING, UNKNOWN
-from ndfit.engine.kernel.values import Bool, Lanes, Local
 from ndfit.engine.kernel.workspace import (
     BASIS,
     ELIMINATE,
@@ -34,7 +35,6 @@ from ndfit.engine.kernel.workspace import (
     Job,
     View,
 )
-from ndfit.jit import LANES
 
 COORDS = int(View.COORDS)
 
@@ -89,7 +89,7 @@ def fill(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: An
         unused = Local(True)
         with loop_while(lambda: unused.value & (reference.value < n_samples - 1)):
             unused.set(sample_weight(views, fit, reference.value) == 0.0)
-            reference += select(unused.value, 1, 0)
+            reference += choose(unused.value, 1, 0)
     with loop(n_samples) as sample:
         value, own, place = Local(0.0), Local(1.0), Local(sample)
         with either(single) as (short, long):
@@ -133,8 +133,8 @@ def begin(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode:
         at(workspace, Field.METRIC)[i * LANES + lane] = 0.0
         at(workspace, Field.NATURAL)[i * LANES + lane] = float_at(address(views, View.SCALE, fit, p))
     at(workspace, Field.COST)[lane] = INFINITY
-    at(workspace, Field.DAMPING)[lane] = select(mode == SIGNED, SECOND_DAMPING, START_DAMPING)
-    at(workspace, Field.ATTEMPT)[lane] = select(mode == SIGNED, SECOND_SIGNED, FIRST)
+    at(workspace, Field.DAMPING)[lane] = choose(mode == SIGNED, SECOND_DAMPING, START_DAMPING)
+    at(workspace, Field.ATTEMPT)[lane] = choose(mode == SIGNED, SECOND_SIGNED, FIRST)
     at(workspace, Field.RADIUS)[lane] = INFINITY
     at(workspace, Field.STEP_NORM2)[lane] = 0.0
     at(workspace, Field.CAP_SHARE)[lane] = 1.0
@@ -159,12 +159,12 @@ def noise_of(job: Any, structure: Any, workspace: Any, group: Any) -> Any:
     It is no less than what rounding leaves of data and parameters, whose power is ROUNDED.
     """
     n_samples, cost = job[Job.SAMPLES], load(at_group(workspace, Field.COST, group), 0)
-    freedom = select(n_samples > structure[FREE], n_samples - structure[FREE], 1)
+    freedom = choose(n_samples > structure[FREE], n_samples - structure[FREE], 1)
     power, size = load(at_group(workspace, Field.POWER, group), 0), load(at_group(workspace, Field.SIZE, group), 0)
     rounded = choose(size < MOST_SIZE * power, power + size, MOST_SIZE * power)
     floor = (ROUNDINGS * ROUNDINGS) * rounded
     store(at_group(workspace, Field.ROUNDED, group), 0, rounded)
-    known = select(job[Job.ABSOLUTE] != 0, Lanes.of(1.0), cost / freedom)
+    known = choose(job[Job.ABSOLUTE] != 0, Lanes.of(1.0), cost / freedom)
     return choose(known > floor, known, floor)
 
 
@@ -232,7 +232,7 @@ def stagnant(workspace: Any, group: Any, noise: Any, ftol: Any, nfev: Any, max_n
     """
     mark, since = at_group(workspace, Field.MARK, group), at_group(workspace, Field.MARK_NFEV, group)
     cost = load(at_group(workspace, Field.COST, group), 0)
-    least = WORTH * select(ftol < USUAL_FTOL, ftol / USUAL_FTOL, 1.0)
+    least = WORTH * choose(ftol < USUAL_FTOL, ftol / USUAL_FTOL, 1.0)
     worth = cost < load(mark, 0) - least * noise
     store(mark, 0, choose(worth, cost, load(mark, 0)))
     store(since, 0, choose(worth, nfev, load(since, 0)))

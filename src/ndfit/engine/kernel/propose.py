@@ -22,13 +22,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ndfit.compiler.flow import loop, loop_while, subroutine, when
+from ndfit.compiler.functions.basic import root
+from ndfit.compiler.memory import load, none_of, store
+from ndfit.compiler.values import Lanes, Local, choose
 from ndfit.engine.kernel.algebra import factorise_damped, forward_norm2, substitute
-from ndfit.engine.kernel.flow import loop, loop_while, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store
-from ndfit.engine.kernel.memory import entry
+from ndfit.engine.kernel.memory import at_group, entry
 from ndfit.engine.kernel.rows import solve_step_by_rows
 from ndfit.engine.kernel.step import HUGE, INFINITY, UNKNOWN
-from ndfit.engine.kernel.values import Lanes, Local
 from ndfit.engine.kernel.workspace import FREE, KEEP, LINEAR, PARAMS, PLACES, WIDTHS, Field
 
 ROUNDING2 = 1e-26  # of parameters, squared

@@ -1,6 +1,6 @@
 """Factors of the Jacobian itself, for where its products have lost the digits.
 
-Flows in: a model at the trial point of each lane. Flows out: JACOBIAN, its columns and the residuals; R of J = Q R, and
+Flows in: JACOBIAN, the columns of J and the residuals at the trial point of each lane. Flows out: R of J = Q R, and
 z = Q^T r.
 
 J is factored by the modified Gram-Schmidt method, whose R is as accurate as Householder's, and whose z is with the
@@ -16,53 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.compiler.flow import loop, subroutine
+from ndfit.compiler.functions.basic import root
+from ndfit.compiler.memory import load, store
+from ndfit.compiler.values import Lanes, Local, choose
 from ndfit.engine.kernel.algebra import MOST_KNOWN
-from ndfit.engine.kernel.evaluate import count_of_tile, finish_tile
-from ndfit.engine.kernel.flow import loop, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, choose, load, root, store
-from ndfit.engine.kernel.memory import at, entry, select, shift
-from ndfit.engine.kernel.system import coefficient
-from ndfit.engine.kernel.values import GROUPS, WIDTH, Bool, Lanes, Local
-from ndfit.engine.kernel.workspace import ELIMINATE, FREE, KEEP, LINEAR, ROWS, VARIABLE, Field
-from ndfit.jit import LANES, TILE
+from ndfit.engine.kernel.memory import at_group, entry
+from ndfit.engine.kernel.workspace import ELIMINATE, FREE, KEEP, LINEAR, Field
 
 SINGULAR = float(np.finfo(float).eps)  # of a column's length, times the number of samples
-
-
-def differentiate(
-    write_rows: Any, reweigh: Any, structure: Any, workspace: Any, n_samples: Any, lossy: Any, scale: Any
-) -> None:
-    """Write JACOBIAN: row k * M + m is the derivative of sample m by free parameter k, row F * M + m its residual.
-
-    `reweigh` may be None, where there is no loss to apply.
-    """
-    n_free, n_linear, rows = structure[FREE], structure[LINEAR], at(workspace, Field.ROWS)
-    x, y, n_rows = at(workspace, Field.X), at(workspace, Field.Y), n_linear + structure[ROWS] + 1
-    with loop(0, n_samples, TILE) as first:
-        count = count_of_tile(first, n_samples)
-        write_rows(shift(x, first * LANES), at(workspace, Field.PREPARED), rows, n_samples, count)
-        with loop(GROUPS) as group:
-            weight = shift(at_group(workspace, Field.WEIGHT, group), first * LANES)
-            data = shift(at_group(workspace, Field.Y, group), first * LANES)
-            finish_tile(shift(rows, group * WIDTH), data, weight, n_rows, count, Bool.of(True))
-        if reweigh is not None:
-            with when(lossy):
-                reweigh(rows, shift(y, first * LANES), at(workspace, Field.SHARE), scale, n_rows, count)
-        with loop(GROUPS) as group:
-            own = shift(rows, group * WIDTH)
-            target = shift(at_group(workspace, Field.JACOBIAN, group), first * LANES)
-            with loop(count) as i:
-                store(target, n_free * n_samples + i, load(own, i))
-            with loop(n_linear) as k, loop(count) as i:
-                store(target, k * n_samples + i, load(own, (k + 1) * TILE + i))
-            with loop(n_linear, n_free) as k, loop(count) as i:
-                store(target, k * n_samples + i, 0.0)
-            with loop(structure[ROWS]) as d:
-                start, row = structure[structure[VARIABLE] + d] * n_samples, d + 1 + n_linear
-                factor = coefficient(structure, workspace, group, d)
-                with loop(count) as i:
-                    value = load(own, row * TILE + i) * factor
-                    store(target, start + i, load(target, start + i) + value)
 
 
 @subroutine()
@@ -161,9 +123,9 @@ def set_metric(structure: Any, workspace: Any, group: Any) -> None:
         with loop(n_linear, i + 1) as k:
             left += load(known, entry(i, k)) * load(known, entry(i, k))
         whole = Local(left.value)
-        with loop(select(i < n_linear, i + 1, n_linear)) as k:
+        with loop(choose(i < n_linear, i + 1, n_linear)) as k:
             whole += load(known, entry(i, k)) * load(known, entry(i, k))
-        found = choose(eliminated, select(i < n_linear, Lanes.of(0.0), left.value), whole.value)
+        found = choose(eliminated, choose(i < n_linear, Lanes.of(0.0), left.value), whole.value)
         now, most = load(metric, i), MOST_KNOWN * found
         limited = choose(now > found, choose(now < most, now, most), found)
         store(metric, i, choose(here, limited, now))

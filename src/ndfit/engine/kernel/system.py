@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ndfit.compiler.flow import loop, subroutine, when
+from ndfit.compiler.functions.basic import root
+from ndfit.compiler.memory import load, none_of, store
+from ndfit.compiler.values import Lanes, Local, choose
 from ndfit.engine.kernel.algebra import factorise, substitute
 from ndfit.engine.kernel.bounded import crosses_bound, keep_signs, solve_bounded
-from ndfit.engine.kernel.flow import loop, subroutine, when
-from ndfit.engine.kernel.lanes import at_group, choose, load, none_of, root, store
-from ndfit.engine.kernel.memory import entry, select
-from ndfit.engine.kernel.values import Lanes, Local
+from ndfit.engine.kernel.memory import at_group, entry
 from ndfit.engine.kernel.workspace import (
     BASIS,
     ELIMINATE,
@@ -153,7 +154,7 @@ def assemble(structure: Any, workspace: Any, group: Any) -> None:
         store(gradient, i, load(gradient, i) + own * slope.value)
         with loop(d + 1) as e:
             j, other = structure[structure[VARIABLE] + e], coefficient(structure, workspace, group, e)
-            place, twice = entry(i, j), select((i == j) & (e < d), 2.0, 1.0)
+            place, twice = entry(i, j), choose((i == j) & (e < d), 2.0, 1.0)
             product = own * other * load(gram, entry(row, e + 1 + n_linear))
             store(normal, place, load(normal, place) + product * twice)
 

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.jit import LANES, TILE
+from ndfit.compiler.memory import LANES
+
+_LEAST_TILE, _MOST_TILE, _TILE_VALUES = 4, 32, 128
 
 FloatArray = NDArray[np.float64]
 Table = NDArray[np.int64]
@@ -111,6 +113,11 @@ class Job(IntEnum):
     COUNTS = 10  # whether the cost is the likelihood of counts
 
 
+def samples_of_tile(n_rows: int) -> int:
+    """Samples whose rows are in scratch at a time: as many as stay next to the processor."""
+    return max(_LEAST_TILE, min(_MOST_TILE, _TILE_VALUES // n_rows))
+
+
 class Limit(IntEnum):
     """What is where among the numbers that say when a fit has ended; the last is the scale of the loss."""
 
@@ -133,70 +140,68 @@ class Field(IntEnum):
     X = 0  # K * M
     Y = 1  # M
     WEIGHT = 2  # M
-    ROWS = 3  # (1 + L + D) * TILE
+    ROWS = 3  # (1 + L + D) * samples of a tile
     GRAM = 4  # packed products of the rows
-    PREPARED = 5  # what the model computes from parameters alone
-    PARAMS = 6  # P, the best point so far
-    TRIAL = 7  # P, the point to evaluate next
-    LOWER = 8  # F
-    UPPER = 9  # F
-    NORMAL = 10  # packed J^T J at the best point
-    TRIAL_NORMAL = 11
-    GRADIENT = 12  # F, J^T r at the best point
-    TRIAL_GRADIENT = 13
-    FACTOR = 14  # packed Cholesky factor
-    SCALE = 15  # F, one over the length of each Jacobian column; 0 drops the parameter
-    STEP = 16  # F
-    PINNED = 17  # F, steps of the parameters that a bound stops
-    COST = 18  # sums of squared residuals
-    TRIAL_COST = 19
-    DAMPING = 20  # mu
-    RADIUS = 21  # of the trust region, squared
-    PREDICTED = 22  # reduction of the cost by the step
-    LENGTH = 23
-    COSINE = 24
-    MOVE = 25
-    SIZE = 26
-    POWER = 27  # sum of squared data
-    NFEV = 28
-    CHORD = 29  # F, A d / sqrt(d^T A d) for the last step d
-    TURN = 30  # F, change of the gradient over the last step, over sqrt(its product with the step)
-    EFFECT = 31  # trace of J^T J
-    MODE = 32  # how linear parameters are treated
-    FIT = 33  # which fit of the block, -1 in an idle lane
-    SHARE = 34  # TILE, what the loss multiplies derivatives by, and then what the samples cost
-    CODE = 35  # how the fit ended, READY while it goes on
-    FORMER = 36  # LENGTH of the last step, zero where it was not taken or did not gain what was predicted
-    METRIC = 37  # F, D^2 for columns of length one
-    ALONG = 38  # F, D^2 h
-    STEP_NORM2 = 39  # |D h|^2
-    EDM = 40  # estimated distance to the minimum, infinite where it is not known
-    NATURAL = 41  # F, natural scale of a parameter; that of a place is negative
-    CAP_SHARE = 42  # part of it that a step may be
-    MARK = 43  # cost that was last worth noting,
-    MARK_NFEV = 44  # and how many evaluations it took
-    PIVOT = 45  # the least of the last factor
-    BY_ROWS = 46  # whether steps are taken from the rows of J, and not from their products
-    JACOBIAN = 47  # (F + 1) * M, columns of J and the residuals
-    R = 48  # packed R^T of J = Q R at the best point, with z = Q^T r in its last row
-    TRIAL_R = 49
-    SMALL = 50  # 2 F * (F + 1), R over sqrt(mu) D, with z over zeros
-    SMALL_R = 51  # packed, as R
-    SMALL_STEP = 52  # F, the step in scaled parameters
-    HELD = 53  # how often the trial point has been asked for again, at better linear parameters
-    RESTART = 54  # whether it was the last time
-    LOSS = 55  # sum of what the samples cost
-    CLAMPED = 56  # F, one where a bound stops a linear parameter,
-    CLAMPED_TO = 57  # F, and its change up to there
-    WORK = 58
-    ATTEMPT = 59  # FIRST, SECOND_SIGNED or SECOND
-    ROUNDED = 60  # sum of squares of what rounding is a part of: data and parameters
-    LEFT_DOMAIN = 61  # whether a step has led to where the cost is not a number
-    PSEUDO = 62  # pseudo-counts a sample
-    FINAL = 63  # how the last fit to pseudo-counts ended, READY before,
-    FINAL_COST = 64  # and its cost,
-    FINAL_EDM = 65  # and its EDM
-    LATEST = 66  # evaluation after which the fit ends if it gains nothing
+    PARAMS = 5  # P, the best point so far
+    TRIAL = 6  # P, the point to evaluate next
+    LOWER = 7  # F
+    UPPER = 8  # F
+    NORMAL = 9  # packed J^T J at the best point
+    TRIAL_NORMAL = 10
+    GRADIENT = 11  # F, J^T r at the best point
+    TRIAL_GRADIENT = 12
+    FACTOR = 13  # packed Cholesky factor
+    SCALE = 14  # F, one over the length of each Jacobian column; 0 drops the parameter
+    STEP = 15  # F
+    PINNED = 16  # F, steps of the parameters that a bound stops
+    COST = 17  # sums of squared residuals
+    TRIAL_COST = 18
+    DAMPING = 19  # mu
+    RADIUS = 20  # of the trust region, squared
+    PREDICTED = 21  # reduction of the cost by the step
+    LENGTH = 22
+    COSINE = 23
+    MOVE = 24
+    SIZE = 25
+    POWER = 26  # sum of squared data
+    NFEV = 27
+    CHORD = 28  # F, A d / sqrt(d^T A d) for the last step d
+    TURN = 29  # F, change of the gradient over the last step, over sqrt(its product with the step)
+    EFFECT = 30  # trace of J^T J
+    MODE = 31  # how linear parameters are treated
+    FIT = 32  # which fit of the block, -1 in an idle lane
+    CODE = 33  # how the fit ended, READY while it goes on
+    FORMER = 34  # LENGTH of the last step, zero where it was not taken or did not gain what was predicted
+    METRIC = 35  # F, D^2 for columns of length one
+    ALONG = 36  # F, D^2 h
+    STEP_NORM2 = 37  # |D h|^2
+    EDM = 38  # estimated distance to the minimum, infinite where it is not known
+    NATURAL = 39  # F, natural scale of a parameter; that of a place is negative
+    CAP_SHARE = 40  # part of it that a step may be
+    MARK = 41  # cost that was last worth noting,
+    MARK_NFEV = 42  # and how many evaluations it took
+    PIVOT = 43  # the least of the last factor
+    BY_ROWS = 44  # whether steps are taken from the rows of J, and not from their products
+    JACOBIAN = 45  # (F + 1) * M, columns of J and the residuals
+    R = 46  # packed R^T of J = Q R at the best point, with z = Q^T r in its last row
+    TRIAL_R = 47
+    SMALL = 48  # 2 F * (F + 1), R over sqrt(mu) D, with z over zeros
+    SMALL_R = 49  # packed, as R
+    SMALL_STEP = 50  # F, the step in scaled parameters
+    HELD = 51  # how often the trial point has been asked for again, at better linear parameters
+    RESTART = 52  # whether it was the last time
+    CLAMPED = 53  # F, one where a bound stops a linear parameter,
+    CLAMPED_TO = 54  # F, and its change up to there
+    WORK = 55
+    ATTEMPT = 56  # FIRST, SECOND_SIGNED or SECOND
+    ROUNDED = 57  # sum of squares of what rounding is a part of: data and parameters
+    LEFT_DOMAIN = 58  # whether a step has led to where the cost is not a number
+    PSEUDO = 59  # pseudo-counts a sample
+    FINAL = 60  # how the last fit to pseudo-counts ended, READY before,
+    FINAL_COST = 61  # and its cost,
+    FINAL_EDM = 62  # and its EDM
+    LATEST = 63  # evaluation after which the fit ends if it gains nothing
+    CONSTANTS = 64  # of the model, each the same in all lanes
 
 
 FIRST, SECOND_SIGNED, SECOND = 0.0, 1.0, 2.0
@@ -210,8 +215,8 @@ class Workspace:
     table: Table
 
 
-def allocate(structure: Structure, n_prepared: int, n_inputs: int, n_samples: int) -> Workspace:
-    """Return zeroed scratch for a solve."""
+def allocate(structure: Structure, n_inputs: int, n_samples: int, constants: Sequence[float] = ()) -> Workspace:
+    """Return scratch for a solve, zeroed but for the constants of the model."""
     # Products are summed two rows by two: an odd row is followed by one that stays zero.
     n_free, n_rows = len(structure.free), structure.n_rows + structure.n_rows % 2
     triangle = n_free * (n_free + 1) // 2
@@ -219,11 +224,10 @@ def allocate(structure: Structure, n_prepared: int, n_inputs: int, n_samples: in
         Field.X: n_inputs * n_samples,
         Field.Y: n_samples,
         Field.WEIGHT: n_samples,
-        Field.ROWS: n_rows * TILE,
+        Field.ROWS: n_rows * samples_of_tile(structure.n_rows),
         Field.GRAM: n_rows * (n_rows + 1) // 2,
-        Field.PREPARED: n_prepared,
-        Field.SHARE: TILE,
         Field.JACOBIAN: (n_free + 1) * n_samples,
+        Field.CONSTANTS: len(constants),
         Field.SMALL: 2 * n_free * (n_free + 1),
         **dict.fromkeys((Field.R, Field.TRIAL_R, Field.SMALL_R), triangle + n_free + 1),
         **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
@@ -234,6 +238,7 @@ def allocate(structure: Structure, n_prepared: int, n_inputs: int, n_samples: in
         **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO), n_free),
     }
     arrays = tuple(_in_one_piece([(rows.get(field, 1), LANES) for field in Field]))
+    arrays[Field.CONSTANTS][:] = np.reshape(constants, (-1, 1))
     return Workspace(arrays, np.array([array.ctypes.data for array in arrays], np.int64))
 
 

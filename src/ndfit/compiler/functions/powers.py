@@ -1,4 +1,4 @@
-"""power and cbrt: float64 in, float64 out, branch-free.
+"""power and cbrt: of lanes, branch-free.
 
 x**y = 2**(y log2 x) needs log2 x to some 65 bits. With |x| = 2**k m and f = m - 1, s = f / (2 + f) is split in 26
 leading bits and a rest computed from the exact remainder of the division; log2 m = (2 / ln 2) s (1 + s**2/3 + R), R
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.exponential import (
+from ndfit.compiler.functions.basic import copysign, floor, function, leading_bits, polynomial
+from ndfit.compiler.functions.exponential import (
     LN2_HIGH,
     LN2_LOW,
     ROUNDER,
@@ -21,8 +22,8 @@ from ndfit.vmath.exponential import (
     exp_minus_one_near_zero,
     scale_by_power_of_two,
 )
-from ndfit.vmath.intrinsics import compiled, floor, fma, inline_here, leading_bits, polynomial, select
-from ndfit.vmath.logarithm import exponent, mantissa
+from ndfit.compiler.functions.logarithm import exponent, mantissa
+from ndfit.compiler.values import Lanes, choose, fma
 
 _LN2 = LN2_HIGH + LN2_LOW
 _CBRT_2 = 1.2599210498948732
@@ -60,10 +61,9 @@ _CBRT_START = polynomial(
 )
 
 
-@compiled
-def _log2_in_two_parts(x: float) -> tuple[float, float]:
+@function
+def _log2_in_two_parts(x: Lanes) -> tuple[Lanes, Lanes]:
     """log2(x) for a finite x > 0 as a number of 26 bits and a rest."""
-    inline_here()
     k = exponent(x)
     m = mantissa(x)
     f = m - 1.0
@@ -91,51 +91,48 @@ def _log2_in_two_parts(x: float) -> tuple[float, float]:
     return high, scaled_low - ((high - k) - scaled_high)
 
 
-@compiled
-def _positive_power(x: float, y: float) -> float:
+@function
+def _positive_power(x: Lanes, y: Lanes) -> Lanes:
     """x**y for a finite x > 0."""
-    inline_here()
     log_high, log_low = _log2_in_two_parts(x)
     bounded_y = clamp(y, -1e290, 1e290)
     y_high = leading_bits(bounded_y)
     high = y_high * log_high
     low = (bounded_y - y_high) * log_high + bounded_y * log_low
     total = high + low
-    within = math.fabs(total) < 1100.0
+    within = abs(total) < 1100.0
     k = (clamp(total, -1100.0, 1100.0) + ROUNDER) - ROUNDER
-    r = select(within, ((high - k) + low) * _LN2, total * 0.0)
+    r = choose(within, ((high - k) + low) * _LN2, total * 0.0)
     return scale_by_power_of_two(1.0 + exp_minus_one_near_zero(r), k)
 
 
-@compiled
-def power(x: float, y: float) -> float:
+@function
+def power(x: Lanes, y: Lanes) -> Lanes:
     """x**y with numpy's special values; error below 2 ulp."""
-    inline_here()
-    magnitude = math.fabs(x)
+    magnitude = abs(x)
     result = _positive_power(magnitude, y)
-    result = select(magnitude == 0.0, select(y > 0.0, 0.0, math.inf), result)
-    result = select(magnitude == math.inf, select(y > 0.0, math.inf, 0.0), result)
-    result = select((x != x) | (y != y), x + y, result)
+    result = choose(magnitude == 0.0, choose(y > 0.0, 0.0, math.inf), result)
+    result = choose(magnitude == math.inf, choose(y > 0.0, math.inf, 0.0), result)
+    result = choose((x != x) | (y != y), x + y, result)
 
     y_is_integer = floor(y) == y
     y_is_odd = y_is_integer & (floor(0.5 * y) != 0.5 * y)
-    result = select((x < 0.0) & (magnitude < math.inf) & (not y_is_integer), math.nan, result)
-    result = select(y_is_odd, math.copysign(result, x), result)
-    return select((y == 0.0) | (x == 1.0), 1.0, result)
+    result = choose((x < 0.0) & (magnitude < math.inf) & ~y_is_integer, math.nan, result)
+    result = choose(y_is_odd, copysign(result, x), result)
+    return choose((y == 0.0) | (x == 1.0), 1.0, result)
 
 
-@compiled
-def cbrt(x: float) -> float:
+@function
+def cbrt(x: Lanes) -> Lanes:
     """Cube root, error below 2 ulp."""
-    inline_here()
-    a = math.fabs(x)
+    a = abs(x)
     k = exponent(a)
     third = (k * (1.0 / 3.0) + ROUNDER) - ROUNDER
     left = k - 3.0 * third
     m = mantissa(a)
-    start = _CBRT_START(m) * select(left > 0.0, _CBRT_2, select(left < 0.0, _CBRT_HALF, 1.0))
-    target = m * select(left > 0.0, 2.0, select(left < 0.0, 0.5, 1.0))
+    start = _CBRT_START(m) * choose(left > 0.0, _CBRT_2, choose(left < 0.0, _CBRT_HALF, 1.0))
+    target = m * choose(left > 0.0, 2.0, choose(left < 0.0, 0.5, 1.0))
     cube = start * start * start
     root = start + start * (target - cube) / (2.0 * cube + target)
     regular = (a > 0.0) & (a < math.inf)
-    return math.copysign(select(regular, scale_by_power_of_two(root, third), a), x)
+    return copysign(choose(regular, scale_by_power_of_two(root, third), a), x)

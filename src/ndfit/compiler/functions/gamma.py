@@ -1,4 +1,4 @@
-"""gammaln and digamma: float64 in, float64 out, branch-free.
+"""gammaln and digamma: of lanes, branch-free.
 
 Large arguments take Stirling's and the corresponding digamma series (DLMF 5.11.1-2) with minimax polynomials in 1/x**2
 in place of the divergent tails: from x = 2.5 and from x = 2, absolute errors 5e-18 and 1e-17. Smaller ones are brought
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.exponential import ROUNDER
-from ndfit.vmath.intrinsics import compiled, fma, inline_here, polynomial, select
-from ndfit.vmath.logarithm import log
-from ndfit.vmath.trigonometric import sin, tan
+from ndfit.compiler.functions.basic import function, polynomial
+from ndfit.compiler.functions.exponential import ROUNDER
+from ndfit.compiler.functions.logarithm import log
+from ndfit.compiler.functions.trigonometric import sin, tan
+from ndfit.compiler.values import Lanes, choose, fma
 
 _HALF_LOG_2PI = 0.9189385332046727
 _DIGAMMA_ZERO = 1.4616321449683622
@@ -115,52 +116,48 @@ _DIGAMMA_TAIL = polynomial(
 )
 
 
-@compiled
-def gammaln_of_positive(x: float) -> float:
+@function
+def gammaln_of_positive(x: Lanes) -> Lanes:
     """log(gamma(x)) for x >= 0."""
-    inline_here()
     tiny = x < 0.5
     small = x < 1.5
     low = x < 2.5
-    t = select(tiny, x, select(small, x - 1.0, x - 2.0))
-    raised_by = select(tiny, x * (x + 1.0), select(small, x, 1.0))
-    logarithm = log(select(low, raised_by, x))
-    bounded = select(low, 2.5, x)
+    t = choose(tiny, x, choose(small, x - 1.0, x - 2.0))
+    raised_by = choose(tiny, x * (x + 1.0), choose(small, x, 1.0))
+    logarithm = log(choose(low, raised_by, x))
+    bounded = choose(low, 2.5, x)
     inverse = 1.0 / bounded
     stirling = (_HALF_LOG_2PI - 0.5) + inverse * _STIRLING_TAIL(inverse * inverse)
-    return select(low, t * (1.0 + t) * _GAMMALN_NEAR_TWO(t) - logarithm, fma(x - 0.5, logarithm - 1.0, stirling))
+    return choose(low, t * (1.0 + t) * _GAMMALN_NEAR_TWO(t) - logarithm, fma(x - 0.5, logarithm - 1.0, stirling))
 
 
-@compiled
-def _distance_to_integer(x: float) -> float:
-    inline_here()
+@function
+def _distance_to_integer(x: Lanes) -> Lanes:
     return x - ((x + ROUNDER) - ROUNDER)
 
 
-@compiled
-def gammaln(x: float) -> float:
+@function
+def gammaln(x: Lanes) -> Lanes:
     """log(abs(gamma(x))), infinite at 0, -1, -2, ...; relative error about 1e-15 for x > 0."""
-    inline_here()
-    a = math.fabs(x)
+    a = abs(x)
     direct = gammaln_of_positive(a)
-    reflected = log(math.pi / math.fabs(a * sin(math.pi * _distance_to_integer(a)))) - direct
-    return select(x < 0.0, reflected, direct)
+    reflected = log(math.pi / abs(a * sin(math.pi * _distance_to_integer(a)))) - direct
+    return choose(x < 0.0, reflected, direct)
 
 
-@compiled
-def digamma(x: float) -> float:
+@function
+def digamma(x: Lanes) -> Lanes:
     """Logarithmic derivative of the gamma function; relative error about 1e-15 for x > 0."""
-    inline_here()
-    a = select(x < 0.0, 1.0 - x, x)
+    a = choose(x < 0.0, 1.0 - x, x)
     below_one = a < 1.0
-    raised = select(below_one, a + 1.0, a)
-    t = select(raised > 2.0, 2.0, raised)
+    raised = choose(below_one, a + 1.0, a)
+    t = choose(raised > 2.0, 2.0, raised)
     from_zero = (t - _DIGAMMA_ZERO) - _DIGAMMA_ZERO_LOW
-    middle = fma(from_zero, _DIGAMMA_MIDDLE(t - 1.5), -select(below_one, 1.0 / a, 0.0))
+    middle = fma(from_zero, _DIGAMMA_MIDDLE(t - 1.5), -choose(below_one, 1.0 / a, 0.0))
 
-    bounded = select(a < 2.0, 2.0, a)
+    bounded = choose(a < 2.0, 2.0, a)
     inverse = 1.0 / bounded
     square = inverse * inverse
     far = log(bounded) - fma(square, _DIGAMMA_TAIL(square), 0.5 * inverse)
-    value = select(a < 2.0, middle, far)
-    return select(x < 0.0, value - math.pi / tan(math.pi * _distance_to_integer(x)), value)
+    value = choose(a < 2.0, middle, far)
+    return choose(x < 0.0, value - math.pi / tan(math.pi * _distance_to_integer(x)), value)

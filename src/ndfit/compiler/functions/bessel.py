@@ -1,4 +1,4 @@
-"""Bessel functions J0 and J1: float64 in, float64 out, branch-free.
+"""Bessel functions J0 and J1: of lanes, branch-free.
 
 Up to |x| = 8, minimax polynomials in x**2 (centred on 32) for J0(x) and J1(x) / x, absolute errors 1e-17 and 4e-19.
 Beyond, Hankel's form (DLMF 10.17.3; W. J. Cody, W. Waite, "Software Manual for the Elementary Functions", 1980, for the
@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.intrinsics import compiled, fma, inline_here, polynomial, polynomial_by_horner, select
-from ndfit.vmath.trigonometric import cos, sin
+from ndfit.compiler.functions.basic import copysign, function, polynomial, polynomial_by_horner, root
+from ndfit.compiler.functions.trigonometric import cos, sin
+from ndfit.compiler.values import Lanes, choose, fma
 
 _BORDER = 8.0
 
@@ -136,33 +137,30 @@ _Q1 = polynomial(
 )
 
 
-@compiled
-def _beyond_border(x: float) -> float:
+@function
+def _beyond_border(x: Lanes) -> Lanes:
     """x, or a number that keeps Hankel's form finite where it is not used."""
-    inline_here()
-    return select(x < _BORDER, _BORDER, x)
+    return choose(x < _BORDER, _BORDER, x)
 
 
-@compiled
-def j0(x: float) -> float:
+@function
+def j0(x: Lanes) -> Lanes:
     """Bessel function of the first kind of order 0, absolute error 1e-15; NaN from |x| = 2**50."""
-    inline_here()
-    a = math.fabs(x)
+    a = abs(x)
     far = _beyond_border(a)
     z = _BORDER / far
     sine, cosine = sin(far), cos(far)
     wave = _P0(z * z) * (cosine + sine) - z * _Q0(z * z) * (sine - cosine)
-    return select(a < _BORDER, _J0_NEAR(fma(a, a / 32.0, -1.0)), wave / math.sqrt(math.pi * far))
+    return choose(a < _BORDER, _J0_NEAR(fma(a, a / 32.0, -1.0)), wave / root(math.pi * far))
 
 
-@compiled
-def j1(x: float) -> float:
+@function
+def j1(x: Lanes) -> Lanes:
     """Bessel function of the first kind of order 1, absolute error 1e-15; NaN from |x| = 2**50."""
-    inline_here()
-    a = math.fabs(x)
+    a = abs(x)
     far = _beyond_border(a)
     z = _BORDER / far
     sine, cosine = sin(far), cos(far)
     wave = _P1(z * z) * (sine - cosine) + z * _Q1(z * z) * (sine + cosine)
     near = a * _J1_OVER_X_NEAR(fma(a, a / 32.0, -1.0))
-    return math.copysign(1.0, x) * select(a < _BORDER, near, wave / math.sqrt(math.pi * far))
+    return copysign(1.0, x) * choose(a < _BORDER, near, wave / root(math.pi * far))

@@ -1,4 +1,4 @@
-"""exp, expm1, sinh, cosh, tanh: float64 in, float64 out, branch-free.
+"""exp, expm1, sinh, cosh, tanh: of lanes, branch-free.
 
 With k = round(x / ln 2) and r = x - k ln 2, where ln 2 is held in two parts so that k times the first is exact
 (W. J. Cody, W. Waite, "Software Manual for the Elementary Functions", 1980), exp(x) = 2**k exp(r). On |r| <= ln(2)/2 a
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
+from ndfit.compiler.functions.basic import copysign, function, polynomial
+from ndfit.compiler.values import Lanes, choose, fma
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 0.6931471805592082  # 40 bits: exact times any exponent
@@ -41,93 +42,82 @@ _EXP_TAIL = polynomial(
 )
 
 
-@compiled
-def power_of_two(k: float) -> float:
+@function
+def power_of_two(k: Lanes) -> Lanes:
     """2**k for an integer-valued k in [-1022, 1023]."""
-    inline_here()
-    return from_bits(to_bits(k + (ROUNDER + _EXPONENT_BIAS)) << 52)
+    return ((k + (ROUNDER + _EXPONENT_BIAS)).bits() << 52).as_floats()
 
 
-@compiled
-def scale_by_power_of_two(x: float, k: float) -> float:
+@function
+def scale_by_power_of_two(x: Lanes, k: Lanes) -> Lanes:
     """x * 2**k for an integer-valued k in [-2000, 2000], rounded once where the result is subnormal."""
-    inline_here()
     half = (k * 0.5 + ROUNDER) - ROUNDER
     return x * power_of_two(half) * power_of_two(k - half)
 
 
-@compiled
-def clamp(x: float, low: float, high: float) -> float:
+@function
+def clamp(x: Lanes, low: Lanes, high: Lanes) -> Lanes:
     """x brought into [low, high]; NaN stays NaN."""
-    inline_here()
-    bounded = select(x > high, high, x)
-    return select(bounded < low, low, bounded)
+    bounded = choose(x > high, high, x)
+    return choose(bounded < low, low, bounded)
 
 
-@compiled
-def exp_minus_one_near_zero(r: float) -> float:
+@function
+def exp_minus_one_near_zero(r: Lanes) -> Lanes:
     """exp(r) - 1 for |r| <= 0.35."""
-    inline_here()
     return fma(r * r, _EXP_TAIL(r), r)
 
 
-@compiled
-def exp_of_sum(x: float, correction: float) -> float:
+@function
+def exp_of_sum(x: Lanes, correction: Lanes) -> Lanes:
     """exp(x + correction) for a correction too small to change x: the error of a rounded x does not grow with x."""
-    inline_here()
     bounded = clamp(x, -800.0, 800.0)
     k = fma(bounded, LOG2_E, ROUNDER) - ROUNDER
     r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, bounded)) + correction
     return scale_by_power_of_two(1.0 + exp_minus_one_near_zero(r), k)
 
 
-@compiled
-def exp(x: float) -> float:
+@function
+def exp(x: Lanes) -> Lanes:
     """e**x, error below 1 ulp; subnormal results and overflow to infinity included."""
-    inline_here()
     bounded = clamp(x, -800.0, 800.0)
     k = fma(bounded, LOG2_E, ROUNDER) - ROUNDER
     r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, bounded))
     return scale_by_power_of_two(1.0 + exp_minus_one_near_zero(r), k)
 
 
-@compiled
-def _quarter_expm1(x: float) -> float:
+@function
+def _quarter_expm1(x: Lanes) -> Lanes:
     """(e**x - 1) / 4, infinite from x = 711."""
-    inline_here()
     bounded = clamp(x, -50.0, 711.0)
     k = fma(bounded, LOG2_E, ROUNDER) - ROUNDER
     r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, bounded))
     scale = power_of_two(k - 2.0)
-    return select(x >= 711.0, math.inf, fma(scale, exp_minus_one_near_zero(r), scale - 0.25))
+    return choose(x >= 711.0, math.inf, fma(scale, exp_minus_one_near_zero(r), scale - 0.25))
 
 
-@compiled
-def expm1(x: float) -> float:
+@function
+def expm1(x: Lanes) -> Lanes:
     """e**x - 1, accurate for small x too; error below 2 ulp."""
-    inline_here()
-    return math.copysign(4.0 * _quarter_expm1(x), x)
+    return copysign(4.0 * _quarter_expm1(x), x)
 
 
-@compiled
-def sinh(x: float) -> float:
+@function
+def sinh(x: Lanes) -> Lanes:
     """Hyperbolic sine, error below 3 ulp."""
-    inline_here()
-    q = _quarter_expm1(math.fabs(x))
-    return math.copysign(2.0 * (q + select(q > 1e10, 0.25, q / fma(4.0, q, 1.0))), x)
+    q = _quarter_expm1(abs(x))
+    return copysign(2.0 * (q + choose(q > 1e10, 0.25, q / fma(4.0, q, 1.0))), x)
 
 
-@compiled
-def cosh(x: float) -> float:
+@function
+def cosh(x: Lanes) -> Lanes:
     """Hyperbolic cosine, error below 3 ulp."""
-    inline_here()
-    quarter_exp = _quarter_expm1(math.fabs(x)) + 0.25
+    quarter_exp = _quarter_expm1(abs(x)) + 0.25
     return 2.0 * quarter_exp + 0.125 / quarter_exp
 
 
-@compiled
-def tanh(x: float) -> float:
+@function
+def tanh(x: Lanes) -> Lanes:
     """Hyperbolic tangent, error below 3 ulp."""
-    inline_here()
-    q = _quarter_expm1(2.0 * select(math.fabs(x) > 22.0, 22.0, math.fabs(x)))
-    return math.copysign(q / (q + 0.5), x)
+    q = _quarter_expm1(2.0 * choose(abs(x) > 22.0, 22.0, abs(x)))
+    return copysign(q / (q + 0.5), x)

@@ -1,4 +1,4 @@
-"""sin, cos, tan and their inverses: float64 in, float64 out, branch-free.
+"""sin, cos, tan and their inverses: of lanes, branch-free.
 
 x = k pi/2 + r by three parts of pi/2, the first two of 33 bits so that their products with |k| < 2**20 are exact
 (W. J. Cody, W. Waite, "Software Manual for the Elementary Functions", 1980); minimax polynomials for sin(r) and cos(r)
@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.exponential import ROUNDER
-from ndfit.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
+from ndfit.compiler.functions.basic import copysign, function, polynomial, root
+from ndfit.compiler.functions.exponential import ROUNDER
+from ndfit.compiler.values import IntLanes, Lanes, choose, fma
 
 _TWO_OVER_PI = 0.6366197723675814
 _HALF_PI_1 = 1.5707963267341256
@@ -66,10 +67,9 @@ _ARCTAN_TAIL = polynomial(
 )
 
 
-@compiled
-def _reduced(x: float) -> tuple[int, float, float]:
+@function
+def _reduced(x: Lanes) -> tuple[IntLanes, Lanes, Lanes]:
     """(k, r, rest): x = k pi/2 + r + rest; of k only the last bits count, the rest is below the last digit of r."""
-    inline_here()
     rounded = fma(x, _TWO_OVER_PI, ROUNDER)
     k = rounded - ROUNDER
     coarse = fma(k, -_HALF_PI_1, x)
@@ -77,106 +77,96 @@ def _reduced(x: float) -> tuple[int, float, float]:
     lost = fma(k, -_HALF_PI_2, coarse - fine)
     rest = fma(k, -_HALF_PI_3, lost)
     r = fine + rest
-    return to_bits(rounded), select(math.fabs(x) < _LARGEST_ARGUMENT, r, math.nan), (fine - r) + rest
+    return rounded.bits(), choose(abs(x) < _LARGEST_ARGUMENT, r, math.nan), (fine - r) + rest
 
 
-@compiled
-def _sin_near_zero(r: float, rest: float) -> float:
-    inline_here()
+@function
+def _sin_near_zero(r: Lanes, rest: Lanes) -> Lanes:
     z = r * r
     return r + fma(r * z, _SIN_TAIL(z), fma(-0.5 * z, rest, rest))
 
 
-@compiled
-def _cos_near_zero(r: float, rest: float) -> float:
+@function
+def _cos_near_zero(r: Lanes, rest: Lanes) -> Lanes:
     """1 - z/2 + ..., with what 1 - z/2 loses to rounding put back."""
-    inline_here()
     z = r * r
     head = 1.0 - 0.5 * z
     return head + fma(z * z, _COS_TAIL(z), fma(-r, rest, (1.0 - head) - 0.5 * z))
 
 
-@compiled
-def _with_sign_of(x: float, quadrant: int) -> float:
+@function
+def _with_sign_of(x: Lanes, quadrant: IntLanes) -> Lanes:
     """x, negated where the second to last bit of the quadrant is set."""
-    inline_here()
-    return from_bits(to_bits(x) ^ ((quadrant << 62) & _SIGN_BIT))
+    return (x.bits() ^ ((quadrant << 62) & _SIGN_BIT)).as_floats()
 
 
-@compiled
-def sin(x: float) -> float:
+@function
+def sin(x: Lanes) -> Lanes:
     """Sine of radians, error below 1 ulp for |x| < 1e6; see the module for larger ones."""
-    inline_here()
     k, r, rest = _reduced(x)
-    sine = select((k & 1) == 0, _sin_near_zero(r, rest), _cos_near_zero(r, rest))
-    return select(x == 0.0, x, _with_sign_of(sine, k))
+    sine = choose((k & 1) == 0, _sin_near_zero(r, rest), _cos_near_zero(r, rest))
+    return choose(x == 0.0, x, _with_sign_of(sine, k))
 
 
-@compiled
-def cos(x: float) -> float:
+@function
+def cos(x: Lanes) -> Lanes:
     """Cosine of radians, error below 1 ulp for |x| < 1e6; see the module for larger ones."""
-    inline_here()
     k, r, rest = _reduced(x)
-    return _with_sign_of(select((k & 1) == 0, _cos_near_zero(r, rest), _sin_near_zero(r, rest)), k + 1)
+    return _with_sign_of(choose((k & 1) == 0, _cos_near_zero(r, rest), _sin_near_zero(r, rest)), k + 1)
 
 
-@compiled
-def tan(x: float) -> float:
+@function
+def tan(x: Lanes) -> Lanes:
     """Tangent of radians, error below 3 ulp for |x| < 1e6; see the module for larger ones."""
-    inline_here()
     k, r, rest = _reduced(x)
     even = (k & 1) == 0
     sine = _sin_near_zero(r, rest)
     cosine = _cos_near_zero(r, rest)
-    return select(x == 0.0, x, select(even, sine, -cosine) / select(even, cosine, sine))
+    return choose(x == 0.0, x, choose(even, sine, -cosine) / choose(even, cosine, sine))
 
 
-@compiled
-def arctan2(y: float, x: float) -> float:
+@function
+def arctan2(y: Lanes, x: Lanes) -> Lanes:
     """Angle of the point (x, y) in (-pi, pi], in radians; error below 2 ulp."""
-    inline_here()
-    a = math.fabs(y)
-    b = math.fabs(x)
+    a = abs(y)
+    b = abs(x)
     both_infinite = (a == math.inf) & (b == math.inf)
-    a = select(both_infinite, 1.0, a)
-    b = select(both_infinite, 1.0, b)
+    a = choose(both_infinite, 1.0, a)
+    b = choose(both_infinite, 1.0, b)
     steep = a > b
-    shrink = select((a > 1e300) | (b > 1e300), 0.25, 1.0)
-    short = select(steep, b, a) * shrink
-    long = select(steep, a, b) * shrink
-    long = select(long == 0.0, 1.0, long)
+    shrink = choose((a > 1e300) | (b > 1e300), 0.25, 1.0)
+    short = choose(steep, b, a) * shrink
+    long = choose(steep, a, b) * shrink
+    long = choose(long == 0.0, 1.0, long)
 
     turned = short > _TAN_PI_OVER_8 * long
-    t = select(turned, short - long, short) / select(turned, short + long, long)
+    t = choose(turned, short - long, short) / choose(turned, short + long, long)
     z = t * t
     tail = t * z * _ARCTAN_TAIL(z)
 
     # The angle is turn + sign * (t + tail), each turn a whole number of pi/4.
-    turns = select(turned, 1.0, 0.0)
-    turns = select(steep, 2.0 - turns, turns)
-    backwards = to_bits(x) < 0
-    turns = select(backwards, 4.0 - turns, turns)
-    t = select(steep != backwards, -t, t)
-    tail = select(steep != backwards, -tail, tail)
-    return math.copysign(turns * _PI_OVER_4 + (t + (tail + turns * _PI_OVER_4_LOW)), y)
+    turns = choose(turned, 1.0, 0.0)
+    turns = choose(steep, 2.0 - turns, turns)
+    backwards = x.bits() < 0
+    turns = choose(backwards, 4.0 - turns, turns)
+    t = choose(steep != backwards, -t, t)
+    tail = choose(steep != backwards, -tail, tail)
+    return copysign(turns * _PI_OVER_4 + (t + (tail + turns * _PI_OVER_4_LOW)), y)
 
 
-@compiled
-def arctan(x: float) -> float:
+@function
+def arctan(x: Lanes) -> Lanes:
     """Inverse tangent in radians, error below 2 ulp."""
-    inline_here()
     return arctan2(x, 1.0)
 
 
-@compiled
-def arcsin(x: float) -> float:
+@function
+def arcsin(x: Lanes) -> Lanes:
     """Inverse sine in radians, error below 3 ulp; NaN beyond -1 and 1."""
-    inline_here()
-    return arctan2(x, math.sqrt((1.0 - x) * (1.0 + x)))
+    return arctan2(x, root((1.0 - x) * (1.0 + x)))
 
 
-@compiled
-def arccos(x: float) -> float:
+@function
+def arccos(x: Lanes) -> Lanes:
     """Inverse cosine in radians, error below 3 ulp; NaN beyond -1 and 1."""
-    inline_here()
-    return arctan2(math.sqrt((1.0 - x) * (1.0 + x)), x)
+    return arctan2(root((1.0 - x) * (1.0 + x)), x)

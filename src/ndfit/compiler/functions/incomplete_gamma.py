@@ -1,4 +1,4 @@
-"""gammainc, gammainc_grad_a, gammaincinv: float64 in, float64 out, branch-free.
+"""gammainc, gammainc_grad_a, gammaincinv: of lanes, branch-free.
 
 P(a, x) = x**a exp(-x) / Gamma(a + 1) times, up to x = a + 4, the series sum_n x**n / ((a + 1) ... (a + n))
 (DLMF 8.7.1, 8.11.4), all terms positive; beyond, 1 - Q with Legendre's continued fraction (DLMF 8.9.2) in its even part
@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.exponential import clamp, exp
-from ndfit.vmath.gamma import digamma, gammaln_of_positive
-from ndfit.vmath.intrinsics import compiled, fma, inline_here, select, unrolled
-from ndfit.vmath.logarithm import log
+from ndfit.compiler.flow import subroutine
+from ndfit.compiler.functions.basic import function, root, unrolled
+from ndfit.compiler.functions.exponential import clamp, exp
+from ndfit.compiler.functions.gamma import digamma, gammaln_of_positive
+from ndfit.compiler.functions.logarithm import log
+from ndfit.compiler.values import Lanes, Mask, choose, fma
 
 _SERIES_DEPTH = 110
 _FRACTION_DEPTH = 36
@@ -31,13 +33,12 @@ _SERIES_REACH = 4.0
 _LARGEST_X = 1200.0  # P differs from 1 by less than the smallest number
 
 # Numerator, denominator and their derivatives with respect to a.
-Fraction = tuple[float, float, float, float]
+Fraction = tuple[Lanes, Lanes, Lanes, Lanes]
 
 
-@compiled
-def _series_step(fraction: Fraction, point: tuple[float, float], row: tuple[float]) -> Fraction:
+@function
+def _series_step(fraction: Fraction, point: tuple[Lanes, Lanes], row: tuple[Lanes]) -> Fraction:
     """1 + x / (a + k) * fraction."""
-    inline_here()
     above, below, above_slope, below_slope = fraction
     a, x = point
     factor = a + row[0]
@@ -46,10 +47,9 @@ def _series_step(fraction: Fraction, point: tuple[float, float], row: tuple[floa
     return fma(x, above, new_below), new_below, fma(x, above_slope, new_below_slope), new_below_slope
 
 
-@compiled
-def _fraction_step(fraction: Fraction, point: tuple[float, float], row: tuple[float]) -> Fraction:
+@function
+def _fraction_step(fraction: Fraction, point: tuple[Lanes, Lanes], row: tuple[Lanes]) -> Fraction:
     """(x + 2 k + 1 - a) - (k + 1) (k + 1 - a) / fraction."""
-    inline_here()
     above, below, above_slope, below_slope = fraction
     a, x = point
     k = row[0]
@@ -64,113 +64,105 @@ _series = unrolled(_series_step, [(float(k),) for k in range(_SERIES_DEPTH, 0, -
 _fraction = unrolled(_fraction_step, [(float(k),) for k in range(_FRACTION_DEPTH, -1, -1)])
 
 
-@compiled
-def _prefactor(a: float, x: float) -> float:
+@function
+def _prefactor(a: Lanes, x: Lanes) -> Lanes:
     """x**a exp(-x) / Gamma(a + 1)."""
-    inline_here()
     return exp(fma(a, log(x), -x) - gammaln_of_positive(a + 1.0))
 
 
-@compiled
-def _series_sum(a: float, x: float) -> tuple[float, float]:
+@function
+def _series_sum(a: Lanes, x: Lanes) -> tuple[Lanes, Lanes]:
     """P over the prefactor, and its slope in a at a constant prefactor; x <= a + 4."""
-    inline_here()
     above, below, above_slope, below_slope = _series((1.0, 1.0, 0.0, 0.0), (a, x))
     total = above / below
     return total, (above_slope - total * below_slope) / below
 
 
-@compiled
-def _fraction_sum(a: float, x: float) -> tuple[float, float]:
+@function
+def _fraction_sum(a: Lanes, x: Lanes) -> tuple[Lanes, Lanes]:
     """Q over (a times the prefactor), and its slope in a at a constant prefactor; x >= a + 4."""
-    inline_here()
     above, below, above_slope, below_slope = _fraction((1.0, 1.0, 0.0, 0.0), (a, x))
     total = below / above
     return total, (below_slope - total * above_slope) / above
 
 
-@compiled
-def _usable(a: float, x: float) -> bool:
-    inline_here()
+@function
+def _usable(a: Lanes, x: Lanes) -> Mask:
     return (a > 0.0) & (a <= _LARGEST_A) & (x >= 0.0)
 
 
-@compiled
-def _tails(a: float, x: float) -> tuple[float, float, float]:
+@function
+def _tails(a: Lanes, x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
     """P, Q and the prefactor."""
-    inline_here()
     border = a + _SERIES_REACH
     near = x < border
-    bounded = select(x > _LARGEST_X, _LARGEST_X, x)
+    bounded = choose(x > _LARGEST_X, _LARGEST_X, x)
     prefactor = _prefactor(a, bounded)
-    series, _ = _series_sum(a, select(near, bounded, border))
-    fraction, _ = _fraction_sum(a, select(near, border, bounded))
+    series, _ = _series_sum(a, choose(near, bounded, border))
+    fraction, _ = _fraction_sum(a, choose(near, border, bounded))
     lower = prefactor * series
     upper = a * prefactor * fraction
-    return select(near, lower, 1.0 - upper), select(near, 1.0 - lower, upper), prefactor
+    return choose(near, lower, 1.0 - upper), choose(near, 1.0 - lower, upper), prefactor
 
 
-@compiled
-def gammainc(a: float, x: float) -> float:
+@function
+@subroutine(Lanes)
+def gammainc(a: Lanes, x: Lanes) -> Lanes:
     """Regularised lower incomplete gamma function P(a, x); relative error 1e-13; NaN for a > 100."""
-    inline_here()
     lower, _, _ = _tails(a, x)
-    return select(_usable(a, x), lower, math.nan)
+    return choose(_usable(a, x), lower, math.nan)
 
 
-@compiled
-def gammainc_grad_a(a: float, x: float) -> float:
+@function
+@subroutine(Lanes)
+def gammainc_grad_a(a: Lanes, x: Lanes) -> Lanes:
     """Derivative of P(a, x) with respect to a; relative error 1e-12; NaN for a > 100."""
-    inline_here()
     border = a + _SERIES_REACH
     near = x < border
-    bounded = select(x > _LARGEST_X, _LARGEST_X, x)
-    series, series_slope = _series_sum(a, select(near, bounded, border))
-    fraction, fraction_slope = _fraction_sum(a, select(near, border, bounded))
+    bounded = choose(x > _LARGEST_X, _LARGEST_X, x)
+    series, series_slope = _series_sum(a, choose(near, bounded, border))
+    fraction, fraction_slope = _fraction_sum(a, choose(near, border, bounded))
     prefactor = _prefactor(a, bounded)
     growth = log(bounded) - digamma(a + 1.0)
     below = prefactor * fma(growth, series, series_slope)
     beyond = -a * prefactor * fma(growth + 1.0 / a, fraction, fraction_slope)
-    return select(_usable(a, x), select(x == 0.0, 0.0, select(near, below, beyond)), math.nan)
+    return choose(_usable(a, x), choose(x == 0.0, 0.0, choose(near, below, beyond)), math.nan)
 
 
-@compiled
-def _normal_quantile(p: float) -> float:
+@function
+def _normal_quantile(p: Lanes) -> Lanes:
     """To 3e-3."""
-    inline_here()
-    t = math.sqrt(-2.0 * log(select(p < 0.5, p, 1.0 - p)))
+    t = root(-2.0 * log(choose(p < 0.5, p, 1.0 - p)))
     magnitude = t - (2.30753 + 0.27061 * t) / (1.0 + t * (0.99229 + t * 0.04481))
-    return select(p < 0.5, -magnitude, magnitude)
+    return choose(p < 0.5, -magnitude, magnitude)
 
 
-@compiled
-def _quantile_start(a: float, p: float) -> float:
+@function
+def _quantile_start(a: Lanes, p: Lanes) -> Lanes:
     """The solution of P(a, x) = p to a factor of 3 or better."""
-    inline_here()
     variance = 1.0 / (9.0 * a)
-    root = 1.0 - variance + _normal_quantile(p) * math.sqrt(variance)
-    wilson_hilferty = a * select(root > 0.2, root * root * root, 0.008)
+    cube_root = 1.0 - variance + _normal_quantile(p) * root(variance)
+    wilson_hilferty = a * choose(cube_root > 0.2, cube_root * cube_root * cube_root, 0.008)
     leading = exp((log(p) + gammaln_of_positive(a + 1.0)) / a)
-    return select(leading < 0.25 * (a + 1.0), leading + leading * leading / (a + 1.0), wilson_hilferty)
+    return choose(leading < 0.25 * (a + 1.0), leading + leading * leading / (a + 1.0), wilson_hilferty)
 
 
-@compiled
-def _halley_step(a: float, p: float, x: float) -> float:
-    inline_here()
+@function
+def _halley_step(a: Lanes, p: Lanes, x: Lanes) -> Lanes:
     lower, upper, prefactor = _tails(a, x)
     left = p <= 0.5
-    slope = a * prefactor / select(left, lower, -upper)
-    newton = log(select(left, lower / p, upper / (1.0 - p))) / slope
+    slope = a * prefactor / choose(left, lower, -upper)
+    newton = log(choose(left, lower / p, upper / (1.0 - p))) / slope
     bend = clamp(0.5 * newton * (a - x - slope), -0.5, 0.5)
     return x * exp(clamp(newton / (bend - 1.0), -1.5, 1.5))
 
 
-@compiled
-def gammaincinv(a: float, p: float) -> float:
+@function
+@subroutine(Lanes)
+def gammaincinv(a: Lanes, p: Lanes) -> Lanes:
     """x that solves P(a, x) = p, for p in [0, 1]; relative error 1e-12; NaN for a > 100."""
-    inline_here()
     start = _quantile_start(a, p)
     x = _halley_step(a, p, _halley_step(a, p, _halley_step(a, p, start)))
-    x = select(start == 0.0, 0.0, x)
-    x = select(p == 0.0, 0.0, select(p == 1.0, math.inf, x))
-    return select(_usable(a, p) & (p <= 1.0), x, math.nan)
+    x = choose(start == 0.0, 0.0, x)
+    x = choose(p == 0.0, 0.0, choose(p == 1.0, math.inf, x))
+    return choose(_usable(a, p) & (p <= 1.0), x, math.nan)

@@ -1,4 +1,4 @@
-"""erf and erfc: float64 in, float64 out, branch-free.
+"""erf and erfc: of lanes, branch-free.
 
 Up to |x| = 1, erf(x) = x P(x**2), P minimax (absolute error 7e-18). Further out erfc(x) = exp(-x**2) R(t) / (1 + 2 x),
 t = (x - 3.75) / (x + 3.75), where one polynomial R, minimax with relative error 1.3e-18, serves 0.45 <= x < infinity
@@ -8,10 +8,9 @@ x's leading bits and a rest, since its rounding error would grow with x in the e
 
 from __future__ import annotations
 
-import math
-
-from ndfit.vmath.exponential import exp_of_sum
-from ndfit.vmath.intrinsics import compiled, inline_here, leading_bits, polynomial, select
+from ndfit.compiler.functions.basic import copysign, function, leading_bits, polynomial
+from ndfit.compiler.functions.exponential import exp_of_sum
+from ndfit.compiler.values import Lanes, choose
 
 _MAPPING_CENTRE = 3.75
 
@@ -64,35 +63,31 @@ _SCALED_ERFC = polynomial(
 )
 
 
-@compiled
-def _erf_near_zero(x: float) -> float:
+@function
+def _erf_near_zero(x: Lanes) -> Lanes:
     """erf(x) for |x| <= 1."""
-    inline_here()
     return x * _ERF_NEAR_ZERO(x * x)
 
 
-@compiled
-def _erfc_far(x: float) -> float:
+@function
+def _erfc_far(x: Lanes) -> Lanes:
     """erfc(x) for x >= 0.45."""
-    inline_here()
-    bounded = select(x > 30.0, 30.0, x)
+    bounded = choose(x > 30.0, 30.0, x)
     high = leading_bits(bounded)
     t = (bounded - _MAPPING_CENTRE) / (bounded + _MAPPING_CENTRE)
     gaussian = exp_of_sum(-high * high, (high - bounded) * (high + bounded))
     return gaussian * (_SCALED_ERFC(t) / (1.0 + 2.0 * bounded))
 
 
-@compiled
-def erf(x: float) -> float:
+@function
+def erf(x: Lanes) -> Lanes:
     """Error function, error below 3 ulp."""
-    inline_here()
-    a = math.fabs(x)
-    return select(a < 1.0, _erf_near_zero(x), math.copysign(1.0 - _erfc_far(a), x))
+    a = abs(x)
+    return choose(a < 1.0, _erf_near_zero(x), copysign(1.0 - _erfc_far(a), x))
 
 
-@compiled
-def erfc(x: float) -> float:
+@function
+def erfc(x: Lanes) -> Lanes:
     """Complementary error function, relative error about 1e-15 down to the smallest normal result."""
-    inline_here()
-    far = _erfc_far(math.fabs(x))
-    return select(math.fabs(x) < 0.5, 1.0 - _erf_near_zero(x), select(x < 0.0, 2.0 - far, far))
+    far = _erfc_far(abs(x))
+    return choose(abs(x) < 0.5, 1.0 - _erf_near_zero(x), choose(x < 0.0, 2.0 - far, far))

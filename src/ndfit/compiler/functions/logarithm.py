@@ -1,4 +1,4 @@
-"""log, log2, log10, log1p and the inverse hyperbolic functions: float64 in, float64 out, branch-free.
+"""log, log2, log10, log1p and the inverse hyperbolic functions: of lanes, branch-free.
 
 x = 2**k m with m in [sqrt(1/2), sqrt(2)), by its bits. With f = m - 1 and s = f / (2 + f), log(m) = 2 atanh(s)
 = f - (f**2/2 - s (f**2/2 + R)), where R = 2 s**2 (1/3 + s**2/5 + ...) is a minimax polynomial in s**2 (relative error
@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.exponential import LN2_HIGH, LN2_LOW
-from ndfit.vmath.intrinsics import compiled, fma, from_bits, inline_here, polynomial, select, to_bits
+from ndfit.compiler.functions.basic import copysign, function, polynomial, root
+from ndfit.compiler.functions.exponential import LN2_HIGH, LN2_LOW
+from ndfit.compiler.values import Lanes, choose, fma
 
 _LOG2_E = 1.4426950408889634
 _LOG10_E = 0.4342944819032518
@@ -42,34 +43,30 @@ _LOG_TAIL = polynomial(
 )
 
 
-@compiled
-def _lifted(x: float) -> float:
+@function
+def _lifted(x: Lanes) -> Lanes:
     """x, times 2**54 where it is subnormal."""
-    inline_here()
-    return select(x < _SMALLEST_NORMAL, x * 2.0**54, x)
+    return choose(x < _SMALLEST_NORMAL, x * 2.0**54, x)
 
 
-@compiled
-def exponent(x: float) -> float:
+@function
+def exponent(x: Lanes) -> Lanes:
     """k of x = 2**k m, m in [sqrt(1/2), sqrt(2)), for a finite x > 0."""
-    inline_here()
-    shifted = to_bits(_lifted(x)) + (_BITS_OF_ONE - _BITS_OF_SQRT_HALF)
-    biased = from_bits(((shifted >> 52) & 0xFFF) | _BITS_OF_2_52) - 2.0**52
-    return biased - select(x < _SMALLEST_NORMAL, 1023.0 + 54.0, 1023.0)
+    shifted = _lifted(x).bits() + (_BITS_OF_ONE - _BITS_OF_SQRT_HALF)
+    biased = (((shifted >> 52) & 0xFFF) | _BITS_OF_2_52).as_floats() - 2.0**52
+    return biased - choose(x < _SMALLEST_NORMAL, 1023.0 + 54.0, 1023.0)
 
 
-@compiled
-def mantissa(x: float) -> float:
+@function
+def mantissa(x: Lanes) -> Lanes:
     """m of x = 2**k m, m in [sqrt(1/2), sqrt(2)), for a finite x > 0."""
-    inline_here()
-    shifted = to_bits(_lifted(x)) + (_BITS_OF_ONE - _BITS_OF_SQRT_HALF)
-    return from_bits((shifted & _FRACTION_MASK) + _BITS_OF_SQRT_HALF)
+    shifted = _lifted(x).bits() + (_BITS_OF_ONE - _BITS_OF_SQRT_HALF)
+    return ((shifted & _FRACTION_MASK) + _BITS_OF_SQRT_HALF).as_floats()
 
 
-@compiled
-def _log_of_mantissa(m: float, correction: float) -> float:
+@function
+def _log_of_mantissa(m: Lanes, correction: Lanes) -> Lanes:
     """log(m) + correction, for a correction much smaller than log(m)."""
-    inline_here()
     f = m - 1.0
     half_square = 0.5 * f * f
     s = f / (2.0 + f)
@@ -77,72 +74,64 @@ def _log_of_mantissa(m: float, correction: float) -> float:
     return f - (half_square - fma(s, half_square + 2.0 * z * _LOG_TAIL(z), correction))
 
 
-@compiled
-def _outside_domain(x: float, result: float) -> float:
+@function
+def _outside_domain(x: Lanes, result: Lanes) -> Lanes:
     """The logarithm's result with the values at zero, infinity, NaN and negative x put in."""
-    inline_here()
-    finite = select(x < math.inf, result, x)
-    return select(x > 0.0, finite, select(x == 0.0, -math.inf, math.nan))
+    finite = choose(x < math.inf, result, x)
+    return choose(x > 0.0, finite, choose(x == 0.0, -math.inf, math.nan))
 
 
-@compiled
-def log(x: float) -> float:
+@function
+def log(x: Lanes) -> Lanes:
     """Natural logarithm, error below 1 ulp."""
-    inline_here()
     k = exponent(x)
     return _outside_domain(x, fma(k, LN2_HIGH, _log_of_mantissa(mantissa(x), k * LN2_LOW)))
 
 
-@compiled
-def log2(x: float) -> float:
+@function
+def log2(x: Lanes) -> Lanes:
     """Binary logarithm, exact for powers of two; error below 3 ulp."""
-    inline_here()
     return _outside_domain(x, fma(_log_of_mantissa(mantissa(x), 0.0), _LOG2_E, exponent(x)))
 
 
-@compiled
-def log10(x: float) -> float:
+@function
+def log10(x: Lanes) -> Lanes:
     """Decimal logarithm, error below 3 ulp."""
-    inline_here()
     k = exponent(x)
     tail = fma(_log_of_mantissa(mantissa(x), 0.0), _LOG10_E, k * _LOG10_2_LOW)
     return _outside_domain(x, fma(k, _LOG10_2_HIGH, tail))
 
 
-@compiled
-def log1p(x: float) -> float:
+@function
+def log1p(x: Lanes) -> Lanes:
     """log(1 + x), accurate for small x too; error below 2 ulp."""
-    inline_here()
     u = 1.0 + x
-    lost = select(x > 1.0, 1.0 - (u - x), x - (u - 1.0)) / u
+    lost = choose(x > 1.0, 1.0 - (u - x), x - (u - 1.0)) / u
     k = exponent(u)
     result = fma(k, LN2_HIGH, _log_of_mantissa(mantissa(u), fma(k, LN2_LOW, lost)))
-    return select(x == 0.0, x, _outside_domain(u, result))
+    return choose(x == 0.0, x, _outside_domain(u, result))
 
 
-@compiled
-def arcsinh(x: float) -> float:
+@function
+def arcsinh(x: Lanes) -> Lanes:
     """Inverse hyperbolic sine, error below 4 ulp."""
-    inline_here()
-    a = math.fabs(x)
+    a = abs(x)
     huge = a > 1e100
-    argument = select(huge, a, a + a * a / (1.0 + math.sqrt(fma(a, a, 1.0))))
-    return math.copysign(log1p(argument) + select(huge, _LN2, 0.0), x)
+    argument = choose(huge, a, a + a * a / (1.0 + root(fma(a, a, 1.0))))
+    return copysign(log1p(argument) + choose(huge, _LN2, 0.0), x)
 
 
-@compiled
-def arccosh(x: float) -> float:
+@function
+def arccosh(x: Lanes) -> Lanes:
     """Inverse hyperbolic cosine, error below 4 ulp; NaN below 1."""
-    inline_here()
     t = x - 1.0
     huge = x > 1e100
-    argument = select(huge, x, t + math.sqrt(t * (t + 2.0)))
-    return select(x < 1.0, math.nan, log1p(argument) + select(huge, _LN2, 0.0))
+    argument = choose(huge, x, t + root(t * (t + 2.0)))
+    return choose(x < 1.0, math.nan, log1p(argument) + choose(huge, _LN2, 0.0))
 
 
-@compiled
-def arctanh(x: float) -> float:
+@function
+def arctanh(x: Lanes) -> Lanes:
     """Inverse hyperbolic tangent, error below 4 ulp; NaN beyond -1 and 1."""
-    inline_here()
-    a = math.fabs(x)
-    return math.copysign(0.5 * log1p(2.0 * a / (1.0 - a)), x)
+    a = abs(x)
+    return copysign(0.5 * log1p(2.0 * a / (1.0 - a)), x)

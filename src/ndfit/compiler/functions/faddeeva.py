@@ -23,9 +23,10 @@ from __future__ import annotations
 
 import math
 
-from ndfit.vmath.exponential import ROUNDER, exp
-from ndfit.vmath.intrinsics import compiled, fma, inline_here, select, unrolled
-from ndfit.vmath.trigonometric import cos, sin
+from ndfit.compiler.functions.basic import copysign, function, unrolled
+from ndfit.compiler.functions.exponential import ROUNDER, exp
+from ndfit.compiler.functions.trigonometric import cos, sin
+from ndfit.compiler.values import Lanes, Mask, choose, fma
 
 _COUNT = 12
 _STEP = math.sqrt(math.pi / _COUNT)
@@ -44,31 +45,29 @@ def _nodes(k: int) -> tuple[float, float, float, float]:
     return whole, half_odd, math.exp(-(whole**2)) if k else 0.5, math.exp(-(half_odd**2))
 
 
-@compiled
+@function
 def _term(
-    point: tuple[bool, float, float],
-    whole_node: float,
-    half_odd_node: float,
-    whole_weight: float,
-    half_odd_weight: float,
-) -> tuple[float, float, float]:
+    point: tuple[Mask, Lanes, Lanes],
+    whole_node: Lanes,
+    half_odd_node: Lanes,
+    whole_weight: Lanes,
+    half_odd_weight: Lanes,
+) -> tuple[Lanes, Lanes, Lanes]:
     """Numerators of the real and the imaginary sum, and their denominator."""
-    inline_here()
     use_whole, x, y = point
-    t = select(use_whole, whole_node, half_odd_node)
-    weight = select(use_whole, whole_weight, half_odd_weight)
+    t = choose(use_whole, whole_node, half_odd_node)
+    weight = choose(use_whole, whole_weight, half_odd_weight)
     y_square = y * y
     radius_square = fma(x, x, y_square)
     denominator = fma(x - t, x - t, y_square) * fma(x + t, x + t, y_square)
     return weight * fma(t, t, radius_square), weight * fma(t, -t, radius_square), denominator
 
 
-@compiled
+@function
 def _add_two_terms(
-    sums: tuple[float, float], point: tuple[bool, float, float], nodes: tuple[float, ...]
-) -> tuple[float, float]:
+    sums: tuple[Lanes, Lanes], point: tuple[Mask, Lanes, Lanes], nodes: tuple[Lanes, ...]
+) -> tuple[Lanes, Lanes]:
     """Both sums with two terms more, brought to a common denominator to save a division."""
-    inline_here()
     real_1, imag_1, below_1 = _term(point, nodes[0], nodes[1], nodes[2], nodes[3])
     real_2, imag_2, below_2 = _term(point, nodes[4], nodes[5], nodes[6], nodes[7])
     scale = 1.0 / (below_1 * below_2)
@@ -80,25 +79,23 @@ def _add_two_terms(
 _trapezoidal_sums = unrolled(_add_two_terms, [_nodes(k) + _nodes(k + 1) for k in range(0, _COUNT, 2)])
 
 
-@compiled
-def _twice_gaussian(x: float, y: float) -> tuple[float, float]:
+@function
+def _twice_gaussian(x: Lanes, y: Lanes) -> tuple[Lanes, Lanes]:
     """2 exp(-z**2), for x, y >= 0; where it vanishes its phase, out of reach of sin and cos, does not matter."""
-    inline_here()
     scale = 2.0 * exp((y - x) * (y + x))
-    phase = select(2.0 * x * y > 1e15, 1e15, 2.0 * x * y)
+    phase = choose(2.0 * x * y > 1e15, 1e15, 2.0 * x * y)
     return scale * cos(phase), -scale * sin(phase)
 
 
-@compiled
-def _upper_right(x: float, y: float) -> tuple[float, float]:
+@function
+def _upper_right(x: Lanes, y: Lanes) -> tuple[Lanes, Lanes]:
     """w(x + iy) for x, y >= 0."""
-    inline_here()
     steps = fma(x, _PER_STEP, ROUNDER) - ROUNDER
     offset = fma(x, _PER_STEP, -steps)
-    whole = math.fabs(offset) > 0.25
+    whole = abs(offset) > 0.25
     real_sum, imag_sum = _trapezoidal_sums((0.0, 0.0), (whole, x, y))
 
-    sign = select(whole, -1.0, 1.0)
+    sign = choose(whole, -1.0, 1.0)
     growth = exp(_TWO_PI_PER_STEP * y)
     turned = sign * growth * cos(_TWO_PI * offset)
     below = 1.0 + 2.0 * turned + growth * growth
@@ -106,30 +103,28 @@ def _upper_right(x: float, y: float) -> tuple[float, float]:
     residue_imag = sign * growth * sin(_TWO_PI * offset) / below
     gauss_real, gauss_imag = _twice_gaussian(x, y)
     within_reach = y < _POLE_BEYOND_REACH
-    real = _SUM_SCALE * y * real_sum + select(within_reach, gauss_real * residue_real - gauss_imag * residue_imag, 0.0)
-    imag = _SUM_SCALE * x * imag_sum + select(within_reach, gauss_real * residue_imag + gauss_imag * residue_real, 0.0)
+    real = _SUM_SCALE * y * real_sum + choose(within_reach, gauss_real * residue_real - gauss_imag * residue_imag, 0.0)
+    imag = _SUM_SCALE * x * imag_sum + choose(within_reach, gauss_real * residue_imag + gauss_imag * residue_real, 0.0)
 
     radius_square = fma(x, x, y * y)
     far = radius_square > _FAR
     return (
-        select(far, _ONE_OVER_SQRT_PI * (y / radius_square), real),
-        select(far, _ONE_OVER_SQRT_PI * (x / radius_square), imag),
+        choose(far, _ONE_OVER_SQRT_PI * (y / radius_square), real),
+        choose(far, _ONE_OVER_SQRT_PI * (x / radius_square), imag),
     )
 
 
-@compiled
-def faddeeva_real(x: float, y: float) -> float:
+@function
+def faddeeva_real(x: Lanes, y: Lanes) -> Lanes:
     """Real part of w(x + iy): the Voigt profile, up to scale; relative error 1e-14 for y >= 0."""
-    inline_here()
-    real, _ = _upper_right(math.fabs(x), math.fabs(y))
-    gauss_real, _ = _twice_gaussian(math.fabs(x), math.fabs(y))
-    return select(y < 0.0, gauss_real - real, real)
+    real, _ = _upper_right(abs(x), abs(y))
+    gauss_real, _ = _twice_gaussian(abs(x), abs(y))
+    return choose(y < 0.0, gauss_real - real, real)
 
 
-@compiled
-def faddeeva_imag(x: float, y: float) -> float:
+@function
+def faddeeva_imag(x: Lanes, y: Lanes) -> Lanes:
     """Imaginary part of w(x + iy); relative error 1e-14 for y >= 0."""
-    inline_here()
-    _, imag = _upper_right(math.fabs(x), math.fabs(y))
-    _, gauss_imag = _twice_gaussian(math.fabs(x), math.fabs(y))
-    return math.copysign(1.0, x) * select(y < 0.0, imag - gauss_imag, imag)
+    _, imag = _upper_right(abs(x), abs(y))
+    _, gauss_imag = _twice_gaussian(abs(x), abs(y))
+    return copysign(1.0, x) * choose(y < 0.0, imag - gauss_imag, imag)
