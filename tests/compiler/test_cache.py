@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ndfit import code_cache
-from ndfit.code_cache import load, store
+from ndfit.compiler import cache as code_cache
+from ndfit.compiler.cache import load, store
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs owners and modes")
 

@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Callable
-from functools import cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from numba import njit, types
-from numpy.typing import NDArray
 from scipy import special
+from tests.compiler.arrays import (
+    IS_X86,
+    PLAIN,
+    WIDTHS,
+    Array,
+    conditions_among,
+    evaluate,
+    over_arrays,
+    tables_of,
+)
 
 import ndfit.graph.special as reference
-import ndfit.vmath as vm
-from tests.children import python
-
-Array = NDArray[np.float64]
+from ndfit.compiler.functions import OPERATORS
+from ndfit.compiler.machine_code import assembly, text_of
+from ndfit.compiler.target import Target, host
+from ndfit.graph.ops import OPS, Op
 
 COUNT = 2_000
-ON_LINES = types.Array(types.float64, 1, "C")
-TABLES = {"interp", "interp_slope"}
-TWO_ARGUMENTS = {"arctan2", "power", "faddeeva_real", "faddeeva_imag", "gammainc", "gammaincinv", "gammainc_grad_a"}
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e-310, -1e-310, 1e300, -1e300, np.inf, -np.inf, np.nan]
-
-
-@cache
-def compiled(name: str) -> Any:
-    """One loop over contiguous values, as generated code has it."""
-    function = getattr(vm, name)
-
-    def one(x, out):  # type: ignore[no-untyped-def]
-        for i in range(out.size):
-            out[i] = function(x[i])
-
-    def two(x, y, out):  # type: ignore[no-untyped-def]
-        for i in range(out.size):
-            out[i] = function(x[i], y[i])
-
-    loop, arity = (two, 2) if name in TWO_ARGUMENTS else (one, 1)
-    return njit((ON_LINES,) * (arity + 1), nogil=True, error_model="numpy", fastmath={"contract"})(loop)
-
-
-def evaluate(name: str, *arguments: Any) -> Array:
-    contiguous = [np.ascontiguousarray(a, dtype=float) for a in np.broadcast_arrays(*arguments)]
-    out = np.empty_like(contiguous[0])
-    compiled(name)(*contiguous, out)
-    return out
+PROCESSORS = pytest.mark.parametrize("target", [host(), PLAIN], ids=["this processor", "plain processor"])
 
 
 class Between(NamedTuple):
@@ -112,15 +93,16 @@ ELEMENTARY: list[tuple[str, float, tuple[Between, ...]]] = [
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no extended precision to compare with here")
+@PROCESSORS
 @pytest.mark.parametrize(("name", "allowed", "ranges"), ELEMENTARY)
 def test_elementary_functions_are_right_to_the_last_places(
-    name: str, allowed: float, ranges: tuple[Between, ...]
+    name: str, allowed: float, ranges: tuple[Between, ...], target: Target
 ) -> None:
     rng = np.random.default_rng(20)
     arguments = [interval.draw(rng) for interval in ranges]
     exact = getattr(np, name)(*(a.astype(np.longdouble) for a in arguments))
     places = np.abs(np.spacing(exact.astype(float)))
-    assert np.max(np.abs(evaluate(name, *arguments) - exact) / places) <= allowed
+    assert np.max(np.abs(evaluate(name, *arguments, target=target) - exact) / places) <= allowed
 
 
 # name, counterpart, allowed relative and absolute errors, arguments; the counterparts' own errors limit some.
@@ -156,13 +138,20 @@ SPECIAL_FUNCTIONS: list[tuple[str, Callable[..., Any], float, float, tuple[Betwe
 ]
 
 
+@PROCESSORS
 @pytest.mark.parametrize(("name", "counterpart", "relative", "absolute", "ranges"), SPECIAL_FUNCTIONS)
 def test_special_functions_agree_with_scipy(
-    name: str, counterpart: Callable[..., Any], relative: float, absolute: float, ranges: tuple[Between, ...]
+    name: str,
+    counterpart: Callable[..., Any],
+    relative: float,
+    absolute: float,
+    ranges: tuple[Between, ...],
+    target: Target,
 ) -> None:
     rng = np.random.default_rng(21)
     arguments = [interval.draw(rng) for interval in ranges]
-    np.testing.assert_allclose(evaluate(name, *arguments), counterpart(*arguments), rtol=relative, atol=absolute)
+    found = evaluate(name, *arguments, target=target)
+    np.testing.assert_allclose(found, counterpart(*arguments), rtol=relative, atol=absolute)
 
 
 # x, y, real and imaginary part of w(x + iy), computed with 50 digits.
@@ -185,10 +174,11 @@ FADDEEVA = [
 ]
 
 
-def test_faddeeva_keeps_each_part_accurate_however_small() -> None:
+@PROCESSORS
+def test_faddeeva_keeps_each_part_accurate_however_small(target: Target) -> None:
     x, y, real, imag = np.array(FADDEEVA).T
-    np.testing.assert_allclose(evaluate("faddeeva_real", x, y), real, rtol=3e-14)
-    np.testing.assert_allclose(evaluate("faddeeva_imag", x, y), imag, rtol=3e-14)
+    np.testing.assert_allclose(evaluate("faddeeva_real", x, y, target=target), real, rtol=3e-14)
+    np.testing.assert_allclose(evaluate("faddeeva_imag", x, y, target=target), imag, rtol=3e-14)
 
 
 # Computed with 50 digits, where scipy's own error is larger.
@@ -209,33 +199,37 @@ POINTS: list[tuple[str, tuple[float, ...], float]] = [
 ]
 
 
+@PROCESSORS
 @pytest.mark.parametrize(("name", "arguments", "exact"), POINTS)
-def test_known_values(name: str, arguments: tuple[float, ...], exact: float) -> None:
+def test_known_values(name: str, arguments: tuple[float, ...], exact: float, target: Target) -> None:
     tolerance = 1e-12 if name == "gammainc_grad_a" else 3e-15
-    assert evaluate(name, *([a] for a in arguments))[0] == pytest.approx(exact, rel=tolerance)
+    assert evaluate(name, *([a] for a in arguments), target=target)[0] == pytest.approx(exact, rel=tolerance)
 
 
-ONE_ARGUMENT_OF_NUMPY = sorted(name for name in set(vm.__all__) - TWO_ARGUMENTS - TABLES if hasattr(np, name))
+ONE_ARGUMENT_OF_NUMPY = [name for name, op in OPS.items() if op.arity == 1 and not op.condition and hasattr(np, name)]
+ONE_ARGUMENT_OF_NUMPY.remove("interp")
 
 
+@PROCESSORS
 @pytest.mark.parametrize("name", ONE_ARGUMENT_OF_NUMPY)
-def test_special_values_are_numpys(name: str) -> None:
+def test_special_values_are_numpys(name: str, target: Target) -> None:
     values = np.array([v for v in SPECIAL if not (name in {"sin", "cos", "tan"} and abs(v) == 1e300)])
     with np.errstate(all="ignore"):
         expected = getattr(np, name)(values)
-    found = evaluate(name, values)
+    found = evaluate(name, values, target=target)
     np.testing.assert_allclose(found, expected, rtol=5e-16, atol=1e-322)
     numbers = ~np.isnan(expected)
     np.testing.assert_array_equal(np.signbit(found[numbers]), np.signbit(expected[numbers]))
 
 
-@pytest.mark.parametrize("name", ["power", "arctan2"])
-def test_special_pairs_are_numpys(name: str) -> None:
+@PROCESSORS
+@pytest.mark.parametrize("name", ["power", "arctan2", "add", "subtract", "multiply", "divide"])
+def test_special_pairs_are_numpys(name: str, target: Target) -> None:
     values = np.array([*SPECIAL, 2.0, -3.0, 0.25, -0.5, 2.0**53 + 2.0, -(2.0**52) - 1.0, 1.0 - 2.0**-53])
     x, y = (grid.ravel() for grid in np.meshgrid(values, values))
     with np.errstate(all="ignore"):
         expected = getattr(np, name)(x, y)
-    found = evaluate(name, x, y)
+    found = evaluate(name, x, y, target=target)
     np.testing.assert_allclose(found, expected, rtol=2e-15, atol=0)
     numbers = ~np.isnan(expected)
     np.testing.assert_array_equal(np.signbit(found[numbers]), np.signbit(expected[numbers]))
@@ -270,80 +264,124 @@ def test_far_arguments_of_sine_and_cosine_lose_no_more_than_their_last_digit_mea
     np.testing.assert_array_equal(evaluate("sin", [2.0**50, -1e300, np.inf]), np.nan)
 
 
-def test_tables_are_numpys_interp() -> None:
-    points, values = np.array([-1.0, 0.0, 0.25, 2.0, 7.0]), np.array([3.0, 1.0, 4.0, -1.0, 5.0])
+@PROCESSORS
+def test_tables_are_numpys_interp(target: Target) -> None:
+    points, values = (-1.0, 0.0, 0.25, 2.0, 7.0), (3.0, 1.0, 4.0, -1.0, 5.0)
     x = np.array([*np.linspace(-2, 8, 101), *points, np.inf, -np.inf, np.nan])
-    interpolated = [vm.interp(at, points, values) for at in x]
+    interpolated = evaluate("interp", x, target=target, tables=(points, values))
     np.testing.assert_allclose(interpolated, np.interp(x, points, values), rtol=1e-15, atol=1e-15)
-    slopes = [vm.interp_slope(at, points, values) for at in x]
-    np.testing.assert_array_equal(slopes, reference.interp_slope(x, tuple(points), tuple(values)))
+    slopes = evaluate("interp_slope", x, target=target, tables=(points, values))
+    np.testing.assert_array_equal(slopes, reference.interp_slope(x, points, values))
 
 
-VECTORISED = sorted(set(vm.__all__) - TABLES)
+def listing(name: str, target: Target) -> list[str]:
+    return assembly(text_of((over_arrays(name, tables_of(name)),), target), target).splitlines()
 
 
-def innermost_loops(assembly: str) -> list[list[str]]:
-    """The lines between a label and each jump back to it."""
-    lines = assembly.splitlines()
-    labels: dict[str, int] = {}
-    loops = []
-    for number, line in enumerate(lines):
-        if label := re.match(r"(\.L\w+):", line):
-            labels[label[1]] = number
-        if (jump := re.match(r"\s+j\w+\s+(\.L\w+)", line)) and jump[1] in labels:
-            loops.append(lines[labels[jump[1]] : number + 1])
-    return loops
+def found_in(lines: list[str], pattern: str) -> list[str]:
+    return [match[1] for match in (re.search(pattern, line) for line in lines) if match]
 
 
-def is_packed(line: str) -> bool:
-    return re.search(r"\bv?(mul|add|cmp\w*|round|rndscale)pd\b", line) is not None
+def called_elsewhere(lines: list[str]) -> set[str]:
+    """What is called or jumped to and has no label."""
+    return set(found_in(lines, r"\s(?:call|jmp)q?\s+(\S+)")) - set(found_in(lines, r"^([\w.$]+):"))
 
 
-@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="reads x86-64 assembly")
-@pytest.mark.parametrize("name", VECTORISED)
+@pytest.mark.skipif(not IS_X86, reason="reads x86-64 assembly")
+@pytest.mark.parametrize("name", OPERATORS)
 def test_loops_become_packed_instructions(name: str) -> None:
-    loop = compiled(name)
-    loops = innermost_loops(loop.inspect_asm(loop.signatures[0]))
-    packed = max(loops, key=lambda lines: sum(is_packed(line) for line in lines))
-    assert any(is_packed(line) for line in packed)
-    assert not [line for line in packed if re.search(r"\bcall|\bv?(mul|add|sub|div|sqrt)sd\b", line)]
+    lines = listing(name, host())
+    assert found_in(lines, r"\bv?((?:(?:add|sub|mul|div|sqrt|cmp\w*|round|rndscale)pd|p?(?:and|xor)\w*)\s.*[xyz]mm)")
+    assert not found_in(lines, r"\bv?((?:mul|add|sub|div|sqrt|fn?m\w+)sd)\b")
+    assert not called_elsewhere(lines)
 
 
-@pytest.mark.parametrize("name", VECTORISED)
-def test_a_value_does_not_depend_on_its_neighbours(name: str) -> None:
-    rng = np.random.default_rng(23)
-    arguments = [rng.uniform(0.1, 0.9, 67) for _ in range(2 if name in TWO_ARGUMENTS else 1)]
-    together = evaluate(name, *arguments)
-    alone = [evaluate(name, *(a[i : i + 1] for a in arguments))[0] for i in range(67)]
+@pytest.mark.skipif(not IS_X86, reason="reads x86-64 assembly")
+@pytest.mark.parametrize("name", OPERATORS)
+def test_a_plain_processor_is_not_asked_for_what_it_lacks(name: str) -> None:
+    """Fused operations it does not know; to round would be to call a library."""
+    lines = listing(name, PLAIN)
+    assert not found_in(lines, r"\b(vfn?m\w+|v?round\w+)\b")
+    assert not called_elsewhere(lines)
+
+
+def drawn(op: Op, count: int) -> list[Array]:
+    """Arguments from the domain of an operator."""
+    rng = np.random.default_rng(len(op.name))
+    return [rng.uniform(low, high, count) for low, high in op.domain]
+
+
+def test_every_operator_has_a_function() -> None:
+    assert set(OPERATORS) == set(OPS)
+
+
+@PROCESSORS
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+def test_operators_compute_what_numpy_does(op: Op, target: Target) -> None:
+    arguments = drawn(op, COUNT)
+    conditions = conditions_among(op)
+    truths = [each > 0.0 for each in arguments[:conditions]]
+    expected = op.numpy(*truths, *arguments[conditions:], *tables_of(op.name))
+    found = evaluate(op.name, *truths, *arguments[conditions:], target=target)
+    tolerance = {"rtol": 0.0} if op.exact else {"rtol": 1e-12, "atol": 1e-15}
+    np.testing.assert_allclose(found, expected, **tolerance)
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+def test_the_width_changes_no_bit(op: Op) -> None:
+    grid = np.array(list(product(SPECIAL, repeat=op.arity))).T
+    arguments = np.hstack([drawn(op, 500), grid])
+    found = [evaluate(op.name, *arguments, target=host(width)).view(np.int64) for width in WIDTHS]
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+def test_a_value_does_not_depend_on_its_neighbours(op: Op) -> None:
+    arguments = drawn(op, 67)
+    together = evaluate(op.name, *arguments)
+    alone = [evaluate(op.name, *(a[i : i + 1] for a in arguments))[0] for i in range(67)]
     np.testing.assert_array_equal(together, alone)
 
 
-@pytest.mark.parametrize("name", [name for name in vm.__all__ if name not in {"ceil", "floor"}])
-def test_what_is_fused_does_not_depend_on_who_calls_first(name: str) -> None:
-    """numba has a function inherit its first caller's options, where it has none of its own."""
-    assert getattr(vm, name).targetoptions["fastmath"] == {"contract"}
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.arity > 1], ids=lambda op: op.name)
+def test_a_number_stands_for_itself_in_every_lane(op: Op) -> None:
+    arguments = drawn(op, 40)
+    for k in range(conditions_among(op), op.arity):
+        number = float(arguments[k][0])
+        in_code, in_array = ([*arguments[:k], each, *arguments[k + 1 :]] for each in (number, np.full(40, number)))
+        np.testing.assert_allclose(evaluate(op.name, *in_code), evaluate(op.name, *in_array), rtol=1e-13)
 
 
-PLAIN_PROCESSOR = """
-import numpy as np
-from numba import njit
-import ndfit.vmath as vm
-
-@njit(error_model="numpy")
-def loop(x, out):
-    for i in range(x.size):
-        out[0, i] = vm.exp(x[i])
-        out[1, i] = vm.floor(x[i])
-        out[2, i] = vm.power(2.5, x[i])
-
-x = np.linspace(-30, 30, 999)
-out = np.empty((3, x.size))
-loop(x, out)
-np.testing.assert_allclose(out, [np.exp(x), np.floor(x), 2.5**x], rtol=1e-15)
-assert "vfmadd" not in loop.inspect_asm(loop.signatures[0])
-"""
+def assert_remainders(x: Array, y: Array, target: Target) -> None:
+    """They are numpy's to the last bit; where y goes 2**150 times into x or more, they may be NaN."""
+    with np.errstate(all="ignore"):
+        expected, far = np.remainder(x, y), np.abs(x / y) >= 2.0**150
+    found = evaluate("remainder", x, y, target=target)
+    expected = np.where(far & np.isnan(found), np.nan, expected)
+    np.testing.assert_array_equal(found, expected)
+    numbers = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(found[numbers]), np.signbit(expected[numbers]))
 
 
-@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="compiles for x86-64")
-def test_processors_without_fused_operations_give_the_same_answers() -> None:
-    python("-c", PLAIN_PROCESSOR, variables={"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""})
+@PROCESSORS
+def test_remainders_are_numpys(target: Target) -> None:
+    rng = np.random.default_rng(24)
+    y, factor = (rng.choice([-1.0, 1.0], 50_000) * 10.0 ** rng.uniform(-40, 40, 50_000) for _ in range(2))
+    whole = np.floor(10.0 ** rng.uniform(0, 12, y.size))
+    near_the_most = 2.0 ** rng.uniform(50, 54, y.size)
+    for quotient in (factor, whole, whole + 0.5, near_the_most):
+        assert_remainders(y * quotient, y, target)
+
+
+@PROCESSORS
+def test_remainders_of_any_bits_are_numpys(target: Target) -> None:
+    x, y = np.random.default_rng(25).integers(-(2**63), 2**63 - 1, (2, 50_000)).view(float)
+    assert_remainders(x, y, target)
+
+
+@PROCESSORS
+def test_remainders_of_special_pairs_are_numpys(target: Target) -> None:
+    values = [*SPECIAL, 2.0, -3.0, 0.25, -0.5, 2.0**53 + 2.0, -(2.0**52) - 1.0, 1.0 - 2.0**-53, 5e-324]
+    x, y = (grid.ravel() for grid in np.meshgrid(values, values))
+    assert_remainders(x, y, target)

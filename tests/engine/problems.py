@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import OptimizeResult, least_squares
 
 from ndfit.engine.compiled import CompiledEngine
-from ndfit.graph.codegen import generate
+from ndfit.engine.kernel.accumulate import ModelInCode
+from ndfit.engine.kernel.workspace import Structure
 from ndfit.graph.interpret import evaluate
+from ndfit.graph.model_code import generate
 from ndfit.graph.trace import trace
 from ndfit.problem.types import Block, Status
 
@@ -33,6 +35,14 @@ def engine_for(model: Any, eliminate: bool = True) -> CompiledEngine:
     free = free_of(model)
     unbounded = tuple(i for i in free if np.isinf(lower[0, i]) and np.isinf(upper[0, i]))
     return CompiledEngine(generate(trace(model), free, unbounded if eliminate else ()))
+
+
+def in_code(model: Any, loss: str = "linear", weighted: bool = False, eliminate: bool = True) -> ModelInCode:
+    """What the code of a model is made from."""
+    code = engine_for(model, eliminate).model
+    widths = tuple(code.widths[i] for i in code.free)
+    structure = Structure(code.n_params, code.n_linear, code.free, code.basis, code.variable, widths)
+    return ModelInCode(code.rows, structure, loss, weighted)
 
 
 def block_for(

@@ -1,156 +1,52 @@
-"""The kernel's parts: the language it is written in, arithmetic on lanes, and systems solved one a lane."""
+"""The kernel's algebra: where entries of triangles are, and systems solved one a lane."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit, types
-from numba.extending import intrinsic
+from tests.compiler.arrays import PLAIN, WIDTHS, loaded
 
+from ndfit.compiler.flow import loop
+from ndfit.compiler.machine_code import Function
+from ndfit.compiler.memory import LANES, groups, pointer, shift, store, width
+from ndfit.compiler.target import Target, host
+from ndfit.compiler.values import Int, Pointer
 from ndfit.engine.kernel.algebra import factorise, substitute
-from ndfit.engine.kernel.flow import either, emitted, loop, loop_while, subroutine, when
-from ndfit.engine.kernel.lanes import choose, load, none_of, root, store
-from ndfit.engine.kernel.memory import entry, has_byte, pointer, select, table
-from ndfit.engine.kernel.values import WIDTH, Bool, Float, Int, Lanes, Local, value_of
-from ndfit.jit import LANES
+from ndfit.engine.kernel.memory import entry
+
+FOR_EACH = pytest.mark.parametrize(
+    "target", [*map(host, WIDTHS), PLAIN], ids=[*(f"width {each}" for each in WIDTHS), "plain processor"]
+)
 
 
-def built(body: Callable[[Any, Any], None]) -> Callable[[int, int], None]:
-    """Compile kernel code of two integers."""
+def run(target: Target, body: Callable[[Pointer, Pointer], None], matrix: Any, vector: Any) -> None:
+    """Run kernel code on each group of lanes of two arrays, which it may change."""
 
-    @intrinsic
-    def code(typingctx, first, second):  # type: ignore[no-untyped-def]
-        return types.void(types.int64, types.int64), emitted(body)
+    def code(first: Int, second: Int) -> None:
+        with loop(groups()) as group:
+            body(*(shift(pointer(address), group * width()) for address in (first, second)))
 
-    @njit
-    def function(first: int, second: int) -> None:
-        code(first, second)
-
-    compiled: Callable[[int, int], None] = function
-    return compiled
+    loaded(Function("code", code, (Int, Int)), target=target)["code"](matrix.ctypes.data, vector.ctypes.data)
 
 
-def run(body: Callable[[Any, Any], None], values: Any, number: int = 0) -> Any:
-    """Run kernel code with the address of an array, which it may change."""
-    built(body)(values.ctypes.data, number)
-    return values
+def test_entries_of_a_packed_triangle() -> None:
+    def code(out: Int, n: Int) -> None:
+        with loop(n) as i, loop(n) as j:
+            pointer(out)[i * n + j] = entry(i, j)
+        pointer(out)[n * n] = entry(2, n)
 
-
-def arithmetic(address: Any, _: Any) -> None:
-    rows = pointer(address)
-    a, b = load(rows, 0), load(rows, 1)
-    store(rows, 2, 2.0 * a - b / a)
-    store(rows, 3, choose((a < b) & (b > 0.0) | (a == 1), root(a), -1.0))
-    store(rows, 4, rows[LANES] - (a + rows[0]))
-    rows[5 * LANES] = select(none_of(a < -10.0), 1.0, 0.0)
-    rows[5 * LANES + 1] = select(none_of(a < b), 1.0, 0.0)
-
-
-def test_arithmetic_on_lanes() -> None:
-    rows = np.random.default_rng(0).uniform(0.5, 2.0, (6, LANES))
-    rows[0, 0] = 1.0
-    run(arithmetic, rows)
-    a, b = rows[0, :WIDTH], rows[1, :WIDTH]
-    assert np.allclose(rows[2, :WIDTH], 2.0 * a - b / a, rtol=1e-15)
-    assert np.array_equal(rows[3, :WIDTH], np.where((a < b) | (a == 1.0), np.sqrt(a), -1.0))
-    assert np.allclose(rows[4, :WIDTH], b[0] - (a + a[0]), rtol=1e-15)
-    assert rows[5, 0] == 1.0
-    assert rows[5, 1] == (not (a < b).any())
-
-
-def scalars(address: Any, number: Any) -> None:
-    values = pointer(address)
-    comparisons = number < 3, number <= 3, number > 3, number >= 3, number == 3, number != 3, number > 3, number == 3
-    nan = Float.of(float("nan"))
-    floats = nan == nan, nan != nan, nan < 1.0, nan >= 1.0, ~(nan > 1.0), (number == 3) | (nan == nan)
-    for i, truth in enumerate((*comparisons, *floats)):
-        values[i] = select(truth, 1.0, 0.0)
-    values[20] = number * 2 - 1
-    values[21] = 1 - number
-    values[22] = (number * 5) >> 1
-    values[23] = 1.5 * number / 2.0
-    values[24] = (values[23] + 0.75).truncated()
-    values[25] = entry(2, number)
-
-
-@pytest.mark.parametrize("number", [2, 3, 4])
-def test_arithmetic_on_single_numbers(number: int) -> None:
-    values = run(scalars, np.zeros(26), number)
-    n = number
-    assert values[:8].tolist() == [n < 3, n <= 3, n > 3, n >= 3, n == 3, n != 3, n > 3, n == 3]
-    assert values[8:14].tolist() == [0, 1, 0, 0, 1, n == 3]
-    assert values[20:25].tolist() == [2 * n - 1, 1 - n, 5 * n // 2, 0.75 * n, int(0.75 * n + 0.75)]
-    assert values[25] == max(2, n) * (max(2, n) + 1) // 2 + min(2, n)
-
-
-def flows(address: Any, n: Any) -> None:
-    values, total, turns = pointer(address), Local(0.0), Local(0)
-    with loop(n) as i:
-        total += Float.of(i)
-    values[0] = total.value
-    with loop(1, n, 3) as i:
-        total -= Float.of(i)
-    values[1] = total.value
-    with loop_while(lambda: turns.value * turns.value < n):
-        turns += 1
-    values[2] = turns.value
-    with when(n > 4):
-        values[3] = 1.0
-    with either(n > 4) as (more, less):
-        with more:
-            values[4] = 1.0
-        with less:
-            values[4] = -1.0
-
-
-@pytest.mark.parametrize("n", [0, 1, 4, 5, 11])
-def test_loops_and_choices(n: int) -> None:
-    values = run(flows, np.zeros(5), n)
-    total = n * (n - 1) / 2
-    turns = next(turns for turns in range(10) if turns * turns >= n)
-    assert values.tolist() == [total, total - sum(range(1, n, 3)), turns, float(n > 4), 1.0 if n > 4 else -1.0]
-
-
-@subroutine(Int)
-def doubled(value: Any) -> Any:
-    return value * 2
-
-
-@subroutine(Bool)
-def is_odd(bytes_address: Any) -> Any:
-    return has_byte(bytes_address + 1)
-
-
-def calls(address: Any, number: Any) -> None:
-    values, numbers = pointer(address), table(address)
-    first = doubled(numbers[0])
-    values[1] = doubled(first) + doubled(5)
-    values[2] = select(is_odd(address), 1.0, 0.0)
-
-
-def test_subroutines() -> None:
-    values = np.zeros(3)
-    values.view(np.int64)[0] = 256
-    run(calls, values)
-    assert values[1:].tolist() == [4 * 256 + 10, 1.0]
-
-
-def test_values_of_another_kind_are_refused() -> None:
-    def mixes(address: Any, number: Any) -> None:
-        Int.of(pointer(address)[0])
-
-    with pytest.raises(Exception, match="expected Int, got"):
-        built(mixes)(0, 0)
-
-
-def test_a_value_is_one_already() -> None:
-    one = Float.of(1.0)
-    assert value_of(one) is one
-    assert isinstance(value_of(True), Bool)
-    assert isinstance(value_of(2), Int)
+    n = 4
+    found = np.zeros(n * n + 1)
+    loaded(Function("code", code, (Int, Int)), target=host())["code"](found.ctypes.data, n)
+    rows, columns = np.indices((n, n))
+    expected = np.zeros((n, n))
+    expected[np.tril_indices(n)] = np.arange(n * (n + 1) // 2)
+    expected = np.where(rows >= columns, expected, expected.T)
+    assert found.tolist() == [*expected.ravel(), 4 * 5 // 2 + 2]
 
 
 def systems(n: int) -> Any:
@@ -163,29 +59,46 @@ def systems(n: int) -> Any:
     return matrices, packed, rng.standard_normal((n + 1, LANES))
 
 
+@FOR_EACH
 @pytest.mark.parametrize("n", [1, 2, 5, 11])
-def test_a_system_in_each_lane(n: int) -> None:
+def test_a_system_in_each_lane(n: int, target: Target) -> None:
     matrices, packed, right = systems(n)
     expected = np.linalg.solve(matrices, right[:n].T[..., None])[..., 0]
     squares = np.einsum("wi,wi->w", right[:n].T, expected)
 
-    def solve(matrix: Any, vector: Any) -> None:
-        factorise(pointer(matrix), n)
-        square: Lanes = substitute(pointer(matrix), pointer(vector), n)
-        store(pointer(vector), n, square)
+    def solve(matrix: Pointer, vector: Pointer) -> None:
+        factorise(matrix, n)
+        store(vector, n, substitute(matrix, vector, n))
 
-    built(solve)(packed.ctypes.data, right.ctypes.data)
-    assert np.allclose(right[:n, :WIDTH].T, expected[:WIDTH], rtol=1e-9, atol=1e-11)
-    assert np.allclose(right[n, :WIDTH], squares[:WIDTH], rtol=1e-9)
+    run(target, solve, packed, right)
+    assert np.allclose(right[:n].T, expected, rtol=1e-9, atol=1e-11)
+    assert np.allclose(right[n], squares, rtol=1e-9)
 
 
-def test_a_row_that_depends_on_the_others_is_left_out() -> None:
+@FOR_EACH
+def test_a_row_that_depends_on_the_others_is_left_out(target: Target) -> None:
     packed, right = np.ones((3, LANES)), np.full((3, LANES), 2.0)
 
-    def solve(matrix: Any, vector: Any) -> None:
-        factorise(pointer(matrix), 2)
-        substitute(pointer(matrix), pointer(vector), 2)
+    def solve(matrix: Pointer, vector: Pointer) -> None:
+        factorise(matrix, 2)
+        substitute(matrix, vector, 2)
 
-    built(solve)(packed.ctypes.data, right.ctypes.data)
-    assert (right[0, :WIDTH] == 2.0).all()
-    assert (right[1, :WIDTH] == 0.0).all()
+    run(target, solve, packed, right)
+    assert (right[0] == 2.0).all()
+    assert (right[1] == 0.0).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 11])
+def test_the_width_changes_no_bit_of_a_solution(n: int) -> None:
+    def solve(matrix: Pointer, vector: Pointer) -> None:
+        factorise(matrix, n)
+        store(vector, n, substitute(matrix, vector, n))
+
+    found = []
+    for lanes in WIDTHS:
+        _, packed, right = systems(n)
+        run(replace(host(), width=lanes), solve, packed, right)
+        found.append([packed, right])
+    for other in found[1:]:
+        for one, same in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one, same)

@@ -17,7 +17,7 @@ def pages(scratch: Workspace) -> set[int]:
 
 def test_scratch_of_two_solves_shares_no_page() -> None:
     structure = Structure(3, 1, (0, 1, 2), (0, 0), (1, 2), (False, False, True))
-    scratches = [allocate(structure, n_prepared=5, n_inputs=1, n_samples=53) for _ in range(5)]
+    scratches = [allocate(structure, n_inputs=1, n_samples=53) for _ in range(5)]
     taken = [pages(scratch) for scratch in scratches]
     assert len(set.union(*taken)) == sum(map(len, taken))
     assert all(address % LINE == 0 for scratch in scratches for address in scratch.table)
@@ -25,7 +25,7 @@ def test_scratch_of_two_solves_shares_no_page() -> None:
 
 def test_arrays_of_a_scratch_do_not_overlap() -> None:
     scratch = allocate(
-        Structure(3, 1, (0, 1, 2), (0, 0), (1, 2), (False, False, True)), n_prepared=5, n_inputs=1, n_samples=53
+        Structure(3, 1, (0, 1, 2), (0, 0), (1, 2), (False, False, True)), n_inputs=1, n_samples=53
     )
     for number, array in enumerate(scratch.arrays):
         array[...] = number

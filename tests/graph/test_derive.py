@@ -20,7 +20,7 @@ X = np.array([0.4, 0.9, 1.3, 2.1])
 SMOOTH = [
     op.name
     for op in OPS.values()
-    if op.partials is not None and not op.condition and not op.jumps and "{points}" not in op.source
+    if op.partials is not None and not op.condition and not op.jumps and not op.name.startswith("interp")
     and op.name not in ("where", "gammainc", "gammaincinv", "arccosh", "arcsin", "arccos", "arctanh")
 ]  # fmt: skip
 

@@ -4,8 +4,8 @@ Flows in: functions that write code, a target. Flows out: functions of Python's 
 GIL and without looking at their arguments.
 
 On disk, machine code is under a digest of the text that it was compiled from, and of what else it depends on. To write
-that text takes a tenth of a second for the driver. So entries of a second kind tell that digest, for given files of this
-package and a given model.
+that text takes a tenth of a second for the driver. So entries of a second kind tell that digest, for given files of
+this package and a given model.
 """
 
 from __future__ import annotations
