@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ndfit.compiler import cache as code_cache
-from ndfit.compiler.cache import load, store
+from ndfit.compiler.cache import cache_directory, load, store
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs owners and modes")
 
@@ -20,6 +20,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the files are once there are some."""
     monkeypatch.setenv("NDFIT_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache" / "code"
+
+
+def test_the_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NDFIT_CACHE_DIR", str(tmp_path))
+    assert cache_directory() == tmp_path
+    monkeypatch.delenv("NDFIT_CACHE_DIR")
+    assert cache_directory().name == "ndfit"
 
 
 def test_what_was_stored_is_loaded(folder: Path) -> None:

@@ -58,7 +58,7 @@ def test_numbers_are_uniform() -> None:
 
 
 def test_what_another_process_compiled_runs(tmp_path: Path) -> None:
-    """Nothing else is compiled in the second: what numba's arrays need at run time must be there all the same."""
+    """The second compiles nothing."""
     script = "import numpy as np; from ndfit.engine.draws import uniform; print(uniform(1, np.arange(3), 0, 2).sum())"
     first, second = (python("-c", script, variables={"NDFIT_CACHE_DIR": str(tmp_path)}).stdout for _ in range(2))
     assert float(first) == float(second) == pytest.approx(float(uniform(1, np.arange(3), 0, 2).sum()), rel=1e-15)

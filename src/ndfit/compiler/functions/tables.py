@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
+from ndfit.compiler.building import once_in_block
 from ndfit.compiler.functions.basic import function
 from ndfit.compiler.memory import gather
-from ndfit.compiler.values import IntLanes, Lanes, Pointer, choose, constants
+from ndfit.compiler.values import IntLanes, Lanes, choose, constants, identity
 
 __all__ = ["interp", "interp_slope"]
 
 
-def _segment(x: Lanes, points: Pointer, count: int) -> IntLanes:
+def _segment(x: Lanes, points: Sequence[float]) -> IntLanes:
     """Index of the last segment that begins at or before x, the first one where there is none."""
-    start, left = IntLanes.of(0), count - 1
+    return once_in_block((_search, identity(x), tuple(points)), partial(_search, x, points))
+
+
+def _search(x: Lanes, points: Sequence[float]) -> IntLanes:
+    places, start, left = constants(points), IntLanes.of(0), len(points) - 1
     while left > 1:
         half = left // 2
-        beyond = gather(points, start + half) <= x
+        beyond = gather(places, start + half) <= x
         start = start + choose(beyond, IntLanes.of(half), 0)
         left -= half
     return start
@@ -29,7 +35,7 @@ def _segment(x: Lanes, points: Pointer, count: int) -> IntLanes:
 def _line(x: Lanes, points: Sequence[float], values: Sequence[float]) -> tuple[Lanes, Lanes, Lanes]:
     """Where the segment that x is in begins, its value there and its slope."""
     places, heights = constants(points), constants(values)
-    i = _segment(x, places, len(points))
+    i = _segment(x, points)
     begin, end = gather(places, i), gather(places, i + 1)
     low, high = gather(heights, i), gather(heights, i + 1)
     return begin, low, (high - low) / (end - begin)
