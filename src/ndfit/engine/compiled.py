@@ -18,6 +18,7 @@ from ndfit.engine.certificate import CONVERGED_EDM, edm_of, noise_variance, stat
 from ndfit.engine.kernel.accumulate import ModelInCode, compiled_model
 from ndfit.engine.kernel.covariance import compiled_inversion
 from ndfit.engine.kernel.driver import compiled_solve
+from ndfit.engine.kernel.points import compiled_evaluation
 from ndfit.engine.kernel.workspace import (
     OUTCOME_COLUMNS,
     Job,
@@ -56,7 +57,6 @@ class ModelCode(Model, Protocol):
     ----------
     n_inputs, n_params : K and P
     rows : the graph of the value, the basis functions and the derivatives, with slots for constants.
-    constants : what belongs in the slots.
     free : the F free parameters, `n_linear` ones first that the model is linear in.
     basis, variable : as in `ndfit.engine.kernel.workspace.Structure`.
     dimensions, widths : what is known of the parameters, see `ndfit.engine.natural`.
@@ -77,8 +77,6 @@ class ModelCode(Model, Protocol):
     def kinked(self) -> bool: ...
     @property
     def rows(self) -> ModelGraph: ...
-    @property
-    def constants(self) -> tuple[float, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -104,6 +102,7 @@ class CompiledEngine:
     def make_ready(self, options: SolveOptions) -> None:
         """Compile or load what blocks need, with and without weights."""
         compiled_solve()
+        compiled_evaluation()
         if options.covariance:
             compiled_inversion()
         for weighted in (False, True):
@@ -144,7 +143,7 @@ class CompiledEngine:
             parameters, left = outcome[rows, OUTCOME_COLUMNS:], options.max_nfev - outcome[rows, 1]
             self.model.set_tied(parameters)
             variance = self._noise_variance(outcome, block, options, rows)
-            settled = settle(Fits.of(self.model, block, options, rows), parameters, variance, left)
+            settled = settle(self._fits(block, options, rows), parameters, variance, left)
             outcome[rows, OUTCOME_COLUMNS:] = settled.parameters
             outcome[rows, 3] = np.where(settled.nfev > 0, settled.distance, outcome[rows, 3])
             outcome[rows, 2] = np.minimum(settled.cost, outcome[rows, 2])
@@ -176,7 +175,7 @@ class CompiledEngine:
         """Start some fits again from beside their answers, and keep what is lower."""
         parameters = outcome[rows, OUTCOME_COLUMNS:]
         self.model.set_tied(parameters)
-        for starts in beside(Fits.of(self.model, block, options, rows), parameters, variance):
+        for starts in beside(self._fits(block, options, rows), parameters, variance):
             found = np.full(outcome.shape, np.nan)
             found[:, 0], found[rows, 0], found[:, 1] = Status.NO_DATA, Status.READY, 0.0
             tables = outcome[:, OUTCOME_COLUMNS:].copy()
@@ -188,6 +187,9 @@ class CompiledEngine:
             nfev = outcome[rows, 1] + found[rows, 1]
             outcome[lower] = found[lower]
             outcome[rows, 1] = nfev
+
+    def _fits(self, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> Fits:
+        return Fits.of(self.model, _in_code(self.model, options.loss, True), block, options, rows)
 
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         return self.model.values(parameters, coords)

@@ -1,4 +1,4 @@
-"""Costs and derivatives of some fits of a block, outside of the kernel.
+"""Costs and derivatives of some fits of a block, at any parameters.
 
 Flows in: a model, a Block, and which of its fits. Flows out: costs, their gradients, and changed parameters.
 """
@@ -12,8 +12,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.loss import Loss, costs, weights_and_residual
+from ndfit.engine.kernel.accumulate import ModelInCode
+from ndfit.engine.loss import Loss, weights_and_residual
 from ndfit.engine.natural import Lengths, natural_scales, with_least_widths
+from ndfit.engine.points import evaluated
 from ndfit.engine.rows import bounds_of, coords_of
 from ndfit.problem.types import Block, FloatArray, SolveOptions
 
@@ -26,8 +28,11 @@ class Model(Lengths, Protocol):
     Attributes
     ----------
     free : the F free parameters.
+    constants : what belongs in the slots of its code.
     """
 
+    @property
+    def constants(self) -> tuple[float, ...]: ...
     @property
     def free(self) -> tuple[int, ...]: ...
 
@@ -47,12 +52,14 @@ class Fits:
 
     Attributes
     ----------
+    model, code : the model, and the same with weights as the kernel takes it
     coords, data, weights : with weights of zero where a sample is not used
     lower, upper, natural : shapes (n, F) or (1, F)
     free : places of the F free parameters
     """
 
     model: Model
+    code: ModelInCode
     loss: Loss
     coords: tuple[FloatArray, ...]
     data: FloatArray
@@ -63,7 +70,7 @@ class Fits:
     free: list[int]
 
     @classmethod
-    def of(cls, model: Model, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> Fits:
+    def of(cls, model: Model, code: ModelInCode, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> Fits:
         data = np.asarray(block.data[rows], dtype=float)
         weights = np.ones(data.shape) if block.weights is None else np.asarray(block.weights[rows], dtype=float)
         if block.valid is not None:
@@ -73,7 +80,7 @@ class Fits:
         lower, upper, natural = (bounds_of(limit, rows)[:, free] for limit in limits)
         coords = coords_of(block.coords, rows)
         loss = Loss(options.loss, options.f_scale)
-        return cls(model, loss, coords, data, weights, lower, upper, natural, free)
+        return cls(model, code, loss, coords, data, weights, lower, upper, natural, free)
 
     def take(self, rows: NDArray[np.intp]) -> Fits:
         """Some of them."""
@@ -110,12 +117,11 @@ class Fits:
 
     def costs(self, parameters: FloatArray) -> FloatArray:
         """Shape (n,); infinite where there is none."""
-        return costs(self.loss, self.weights, self.data, self.model.values(parameters, self.coords))
+        return evaluated(self.code, self.model.constants, self, parameters)[0]
 
     def gradients(self, parameters: FloatArray) -> FloatArray:
         """Of the cost by the free parameters, shape (n, F)."""
-        columns, residual = self.weighted(parameters)
-        return np.einsum("nfm,nm->nf", columns, residual)
+        return evaluated(self.code, self.model.constants, self, parameters)[1]
 
     def weighted(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
         """J^T (n, F, M) and r (n, M) whose product is the gradient of the cost, and J^T J its matrix."""

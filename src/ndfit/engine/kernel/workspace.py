@@ -7,7 +7,7 @@ LANES fits advance together. Every scratch array has rows of LANES values, lanes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -209,10 +209,31 @@ FIRST, SECOND_SIGNED, SECOND = 0.0, 1.0, 2.0
 
 @dataclass(frozen=True)
 class Workspace:
-    """Scratch of one solve: the arrays, and their addresses in the order of Field."""
+    """Scratch of one solve: one piece of memory, how many rows each array has in the order of Field, and addresses.
 
-    arrays: tuple[FloatArray, ...]
+    The arrays lie one behind the other in pages of their own. Processors hold memory in lines of 64 bytes. One that two
+    threads write to goes back and forth between them, which took a quarter of their time; and a load from two lines
+    takes two.
+    """
+
+    memory: FloatArray
+    rows: NDArray[np.int64]
     table: Table
+
+    @classmethod
+    def of(cls, rows: NDArray[np.int64]) -> Workspace:
+        """Zeroed arrays with so many rows each."""
+        ends = np.cumsum(rows) * LANES
+        memory = np.zeros(ends[-1] + 2 * _PAGE // 8)
+        memory = memory[-memory.ctypes.data % _PAGE // 8 :]
+        return cls(memory, rows, memory.ctypes.data + 8 * (ends - rows * LANES))
+
+    @property
+    def arrays(self) -> tuple[FloatArray, ...]:
+        """Of shape (rows, LANES)."""
+        first = (self.table - self.table[0]) // 8
+        pairs = zip(first, self.rows, strict=True)
+        return tuple(self.memory[start : start + n * LANES].reshape(n, LANES) for start, n in pairs)
 
 
 def allocate(structure: Structure, n_inputs: int, n_samples: int, constants: Sequence[float] = ()) -> Workspace:
@@ -237,20 +258,7 @@ def allocate(structure: Structure, n_inputs: int, n_samples: int, constants: Seq
         **dict.fromkeys((Field.METRIC, Field.ALONG, Field.NATURAL, Field.SMALL_STEP), n_free),
         **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO), n_free),
     }
-    arrays = tuple(_in_one_piece([(rows.get(field, 1), LANES) for field in Field]))
-    arrays[Field.CONSTANTS][:] = np.reshape(constants, (-1, 1))
-    return Workspace(arrays, np.array([array.ctypes.data for array in arrays], np.int64))
-
-
-def _in_one_piece(shapes: Sequence[tuple[int, int]]) -> Iterator[FloatArray]:
-    """Zeroed arrays, one behind the other, in pages of their own.
-
-    Processors hold memory in lines of 64 bytes. One that two threads write to goes back and forth between them, which
-    took a quarter of their time; and a load from two lines takes two.
-    """
-    sizes = [rows * lanes for rows, lanes in shapes]
-    memory = np.zeros(sum(sizes) + 2 * _PAGE // 8)
-    first = -memory.ctypes.data % _PAGE // 8
-    for size, shape in zip(sizes, shapes, strict=True):
-        yield memory[first : first + size].reshape(shape)
-        first += size
+    workspace = Workspace.of(np.array([rows.get(field, 1) for field in Field], np.int64))
+    if constants:
+        workspace.arrays[Field.CONSTANTS][:] = np.reshape(constants, (-1, 1))
+    return workspace
