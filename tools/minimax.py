@@ -1,4 +1,4 @@
-"""The polynomial coefficients of ndfit.vmath: names of polynomials in, their coefficients out.
+"""The polynomial coefficients of ndfit.compiler.functions: names of polynomials in, their coefficients out.
 
     python tools/minimax.py _EXP_TAIL _LOG_TAIL      (all of them without arguments, some minutes)
 

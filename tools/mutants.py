@@ -11,7 +11,7 @@ name        `min` and `max`, `any` and `all`, lower and upper bounds, fixed and 
 status      another row of the STATUS table, another flag
 branch      a condition is turned round, `raise` is left out, `break` and `continue` change places
 operator    in the graph, the name of an operator becomes that of another one
-rule        a row of an operator table: its value, its compiled source, or one of its derivatives is off by 0.1 %
+rule        a row of an operator table: its value or one of its derivatives is off by 0.1 %
 ==========  ======================================================================================================
 
 Text for people (docstrings, messages, annotations) is left alone.
@@ -201,8 +201,7 @@ def _partials(b, args, out):
     return tuple(_off(b, node) if i == {index} else node for i, node in enumerate(_row_.partials(b, args, out)))
 def _off(b, node):
     return b.constant(1.0) if node is None else b.mul(b.constant(1.001), node)
-_source = ("(not " if _row_.condition else "(1.001 * ") + _row_.source + ")"
-_broken = dict(numpy=_value, source=_source, partials=_partials)
+_broken = dict(numpy=_value, partials=_partials)
 OPS[{name!r}] = _replace(_row_, {field}=_broken[{field!r}])
 """
 
@@ -233,7 +232,7 @@ def rule_mutants(name: str, text: str) -> Iterator[Mutant]:
         from ndfit.graph.ops import OPS
 
         for row in OPS.values():
-            parts = [("numpy", 0), ("source", 0)]
+            parts = [("numpy", 0)]
             parts += [("partials", index) for index in range(row.arity)] if row.partials is not None else []
             for field, index in parts:
                 what = f"{row.name}: {field}" + (f" {index}" if field == "partials" else "")

@@ -10,12 +10,11 @@ screen. A mutant is run against the tests that run its line, those of the file's
 it survives where none does. What is broken and how: `tools/mutants.py`.
 
 The package is copied first, and the copy is broken: the working tree stays as it is. Tests run in forks of a process
-that has imported what the package imports. Compiled code is no Python that could be followed line by line: ONLY
-says which tests are for it.
+that has imported what the package imports. What runs of compiled code is no Python that could be followed line by line:
+ONLY says which tests are for it.
 
 Why not mutmut or cosmic-ray: the one does not see tables and lambdas at the level of a module, which the graph consists
-of, and wraps functions in ways that numba does not compile; the other starts a new process for each mutant, which takes
-longer to import astropy than the tests take.
+of; the other starts a new process for each mutant, which takes longer to import astropy than the tests take.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from mutants import Mutant, mutants_of, rule_mutants
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "ndfit"
 MAP, TIMES = ROOT / ".mutation-map", ROOT / ".mutation-times.json"
-MAPPED = ("graph", "engine", "problem", "run", "api/test_bad_input.py")
+MAPPED = ("compiler", "graph", "engine", "problem", "run", "api/test_bad_input.py")
 # Long, and they test what the others do; those of the cache start processes that coverage does not follow.
 UNMAPPED = "not nist and not cache"
 SECONDS_OF_TESTS, TIME_LIMIT = 10.0, 300.0
@@ -53,9 +52,17 @@ PASSED = "passed"
 QUICK = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain")
 
 ONLY: dict[str, tuple[str, ...]] = {
+    "compiler/functions/*": ("tests/compiler/test_functions.py",),
+    "compiler/emit.py": ("tests/engine/test_accumulate.py",),
+    "compiler/building.py": ("tests/compiler/test_language.py",),
+    "compiler/flow.py": ("tests/compiler/test_language.py",),
+    "compiler/memory.py": ("tests/compiler/test_language.py",),
+    "compiler/values.py": ("tests/compiler/test_language.py",),
+    "compiler/target.py": ("tests/compiler/test_targets.py", "tests/compiler/test_functions.py"),
     "engine/draws.py": ("tests/engine/test_draws.py",),
     "engine/kernel/draws.py": ("tests/engine/test_draws.py",),
     "engine/kernel/losses.py": ("tests/engine/test_loss.py",),
+    "engine/kernel/accumulate.py": ("tests/engine/test_accumulate.py",),
     "engine/kernel/*": ("tests/engine/test_kernel.py", "tests/engine/test_compiled.py", "tests/engine/test_loss.py"),
 }
 TESTS: dict[str, tuple[str, ...]] = {
@@ -65,16 +72,17 @@ TESTS: dict[str, tuple[str, ...]] = {
     "engine/report.py": ("tests/engine/test_scaling.py",),
     "problem/evenness.py": ("tests/problem/test_constraints.py",),
     "problem/ties.py": ("tests/problem/test_units.py",),
+    "graph/constants.py": ("tests/graph/test_model_code.py",),
     "graph/array_functions.py": ("tests/graph/test_functions.py",),
     "graph/rules_*.py": ("tests/graph/test_trace.py",),
-    "graph/separate.py": ("tests/graph/test_codegen.py",),
+    "graph/separate.py": ("tests/graph/test_model_code.py",),
     "graph/simplify.py": ("tests/graph/test_builder.py",),
 }
 """File, or pattern -> its own tests, where the module of the same name does not hold them; for ONLY all there are."""
 
 _PRELOADED = (
     "astropy.modeling.models", "astropy.nddata", "astropy.stats", "astropy.wcs.wcsapi", "cloudpickle", "dask.array",
-    "distributed", "gwcs", "hypothesis.strategies", "llvmlite", "numba", "numba.extending", "pytest",
+    "distributed", "gwcs", "hypothesis.strategies", "llvmlite", "llvmlite.binding", "pytest",
     "scipy.interpolate", "scipy.optimize", "scipy.special", "scipy.stats", "tqdm", "zarr",
 )  # fmt: skip
 

@@ -41,12 +41,13 @@ def test_numbers_are_those_of_the_generator() -> None:
     assert_array_equal(uniform(7, np.array([2**33 + 5]), 3, 4)[0, 2:], expected)
 
 
+@pytest.mark.parametrize(("seed", "draw"), [(2**40 + 7, 3), (0, 0), (2**64 - 1, 2**32 - 1)])
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_numbers_are_the_same_where_nothing_can_be_compiled(count: int) -> None:
-    positions = np.array([5, 0, 2**33 + 5])
-    numbers = np.empty((3, count))
-    fill_at_once(numbers, positions.astype(np.uint64), np.uint64(2**40 + 7), np.uint64(3))
-    assert_array_equal(numbers, uniform(2**40 + 7, positions, 3, count))
+def test_numbers_are_the_same_where_nothing_can_be_compiled(count: int, seed: int, draw: int) -> None:
+    positions = np.array([5, 0, 2**33 + 5, 2**63 - 1])
+    numbers = np.empty((4, count))
+    fill_at_once(numbers, positions.astype(np.uint64), np.uint64(seed), np.uint64(draw))
+    assert_array_equal(numbers, uniform(seed, positions, draw, count))
 
 
 def test_numbers_are_uniform() -> None:
@@ -60,5 +61,9 @@ def test_numbers_are_uniform() -> None:
 def test_what_another_process_compiled_runs(tmp_path: Path) -> None:
     """The second compiles nothing."""
     script = "import numpy as np; from ndfit.engine.draws import uniform; print(uniform(1, np.arange(3), 0, 2).sum())"
-    first, second = (python("-c", script, variables={"NDFIT_CACHE_DIR": str(tmp_path)}).stdout for _ in range(2))
-    assert float(first) == float(second) == pytest.approx(float(uniform(1, np.arange(3), 0, 2).sum()), rel=1e-15)
+    found, kept = [], []
+    for _ in range(2):
+        found.append(float(python("-c", script, variables={"NDFIT_CACHE_DIR": str(tmp_path)}).stdout))
+        kept.append({path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.code")})
+    assert found[0] == found[1] == pytest.approx(float(uniform(1, np.arange(3), 0, 2).sum()), rel=1e-15)
+    assert kept[0] == kept[1] != {}

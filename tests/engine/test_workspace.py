@@ -24,9 +24,7 @@ def test_scratch_of_two_solves_shares_no_page() -> None:
 
 
 def test_arrays_of_a_scratch_do_not_overlap() -> None:
-    scratch = allocate(
-        Structure(3, 1, (0, 1, 2), (0, 0), (1, 2), (False, False, True)), n_inputs=1, n_samples=53
-    )
+    scratch = allocate(Structure(3, 1, (0, 1, 2), (0, 0), (1, 2), (False, False, True)), n_inputs=1, n_samples=53)
     for number, array in enumerate(scratch.arrays):
         array[...] = number
     assert all((array == number).all() for number, array in enumerate(scratch.arrays))

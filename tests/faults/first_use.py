@@ -8,6 +8,7 @@ of, which have no noise.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import sys
@@ -139,15 +140,20 @@ def forked_while_fitting_one_by_one() -> None:
     forked_while_fitting(engine="reference", scheduler="threads", size=4, chunk_n_max=2)
 
 
-def beside_numba() -> None:
-    """Another thread has numba compile functions of its own."""
-    from numba import njit
+def beside_llvm() -> None:
+    """Another thread compiles with llvmlite meanwhile, as numba does."""
+    import llvmlite.binding as llvm
 
     def compile_others() -> None:
-        for number in range(4):
-            namespace: dict[str, Any] = {}
-            exec(f"def other(x):\n    return x + {number}", namespace)
-            assert njit(namespace["other"])(1) == 1 + number
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        signature = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+        for number in range(40):
+            text = f"define i64 @other(i64 %x) {{\n  %y = add i64 %x, {number}\n  ret i64 %y\n}}"
+            machine = llvm.Target.from_default_triple().create_target_machine()
+            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+            engine.finalize_object()
+            assert signature(engine.get_function_address("other"))(1) == 1 + number
 
     _in_threads([compile_others, lambda: fit(0), lambda: fit(1)])
 
@@ -170,7 +176,7 @@ WAYS: dict[str, Callable[[], None]] = {
         forked,
         forked_while_fitting,
         forked_while_fitting_one_by_one,
-        beside_numba,
+        beside_llvm,
     )
 }
 

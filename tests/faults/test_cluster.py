@@ -120,16 +120,17 @@ def test_a_client_that_is_not_the_active_one(cluster: Any, cube: np.ndarray, ass
     assert_same(result, ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous"))
 
 
-@pytest.mark.parametrize(("told", "theirs"), [("numba 0.1", "0.1"), ("no numba", None)])
+@pytest.mark.parametrize(("told", "theirs"), [("llvmlite 0.1", "0.1"), ("no llvmlite", None)])
 def test_a_worker_with_another_version(
     told: str, theirs: str | None, client: Any, cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = importlib.metadata.version("numba")
-    found = client.get_versions(packages=["ndfit", "numba", "numpy"])
-    next(iter(found["workers"].values()))["packages"]["numba"] = theirs
+    ours = importlib.metadata.version("llvmlite")
+    found = client.get_versions(packages=["ndfit", "llvmlite", "numpy"])
+    next(iter(found["workers"].values()))["packages"]["llvmlite"] = theirs
     found["workers"] = {"tcp://elsewhere": next(iter(found["workers"].values()))}
     monkeypatch.setattr(client, "get_versions", lambda **_: found)
-    expected = f"the worker tcp://elsewhere has {told}, and this process has numba {ours}: .* Install the same versions"
+    here = f"this process has llvmlite {ours}"
+    expected = f"the worker tcp://elsewhere has {told}, and {here}: .* Install the same versions"
     with pytest.raises(RuntimeError, match=expected):
         ndfit.fit(MODEL, cube, fitting_axes=0, scheduler=client)
 

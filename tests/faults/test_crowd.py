@@ -166,14 +166,14 @@ def test_a_run_whose_workers_are_all_gone_ends(processes: bool, tmp_path: Path) 
 
 JOINER = """
 import importlib.metadata as metadata
-metadata.version = lambda name, ask=metadata.version: "0.1" if name == "numba" else ask(name)
+metadata.version = lambda name, ask=metadata.version: "0.1" if name == "llvmlite" else ask(name)
 """
 
 
 @pytest.mark.long
 def test_a_worker_that_joins_with_another_version_is_refused(tmp_path: Path) -> None:
     data, path = cube(200), tmp_path / "run"
-    preload = tmp_path / "older_numba.py"
+    preload = tmp_path / "older_llvmlite.py"
     preload.write_text(JOINER)
     with cluster_of(1) as (cluster, client):
         command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--no-nanny"]
@@ -186,7 +186,7 @@ def test_a_worker_that_joins_with_another_version_is_refused(tmp_path: Path) -> 
             started.append(subprocess.Popen(command, env=environment(), text=True, cwd=tmp_path, **pipes))
 
         try:
-            with meanwhile(join), pytest.raises(RuntimeError, match=r"the worker tcp://\S+ has numba 0\.1, and this"):
+            with meanwhile(join), pytest.raises(RuntimeError, match=r"worker tcp://\S+ has llvmlite 0\.1, and this"):
                 fit(data, scheduler=client, checkpoint=path)
         except BaseException:
             for process in started:

@@ -20,7 +20,7 @@ SCRIPT = str(Path(__file__).with_name("first_use.py"))
 _EACH_COLD = 4  # one of as many processes starts with an empty cache
 _NEED_FORK = {"forked", "forked_while_fitting", "forked_while_fitting_one_by_one"}
 # Where most was seen to go wrong; the others are for the long tests.
-_ALWAYS = {"threads", "drawn", "callers", "in_dask_threads", "cluster", "forked_while_fitting", "beside_numba"}
+_ALWAYS = {"threads", "drawn", "callers", "in_dask_threads", "cluster", "forked_while_fitting", "beside_llvm"}
 
 
 @pytest.fixture(scope="module")

@@ -639,7 +639,7 @@ def test_an_engine_of_somebody_else_has_an_identity() -> None:
         engine = copy.copy(choice.engine)
         engine.name, engine.step = "mine", step
         found.append(identity_of(problem, replace(work, engine=engine), False))
-    assert found[0]["versions"].keys() >= {"ndfit", "numba", "astropy", "scipy"}
+    assert found[0]["versions"].keys() >= {"ndfit", "llvmlite", "astropy", "scipy"}
     assert "solving.fitter" in differences(*found)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ndfit.compiler.building import target
-from ndfit.compiler.functions.basic import copysign, floor, function, leading_bits, root
+from ndfit.compiler.functions.basic import copysign, floor, function, root
 from ndfit.compiler.values import Lanes, Mask, choose, fma
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
 _WHOLE_FROM = 2.0**52
 # Each step takes 53 binary digits off the quotient.
 _STEPS = 3
+_SPLITTER = 2.0**27 + 1.0
+_HUGE, _SCALE = 2.0**900, 2.0**64
 
 
 @function
@@ -74,31 +77,40 @@ def sqrt(x: Lanes) -> Lanes:
 
 @function
 def remainder(x: Lanes, y: Lanes) -> Lanes:
-    """x modulo y, with the sign of y, as numpy has it; NaN where x is 2**150 times y or more.
+    """x modulo y, with the sign of y, as numpy has it; NaN where x is more than about 2**150 times y.
 
     x - q y is exact where q is x / y, rounded; where q is large it is whole, and what is left is another x to take the
-    remainder of.
+    remainder of. Where a quotient is rounded up to a whole number, one y too much is taken away.
     """
-    infinite = abs(y) == float("inf")
-    left = x
+    modulus, left = abs(y), abs(x)
     for _ in range(_STEPS):
-        quotient = left / y
-        whole = choose(abs(quotient) < _WHOLE_FROM, floor(quotient), quotient)
-        left = choose(whole == 0.0, left, _exact_difference(left, whole, y))
-    outside = (left != 0.0) & ((left < 0.0) ^ (y < 0.0))
-    finite = choose(abs(left) >= abs(y), left - copysign(y, left), choose(outside, left + y, left))
-    at_infinity = choose((x != 0.0) & ((x < 0.0) ^ (y < 0.0)), y, x)
-    result = choose(infinite & (abs(x) < float("inf")), at_infinity, finite)
-    return choose(result == 0.0, copysign(0.0, y), result)
+        quotient = left / modulus
+        size = abs(quotient)
+        whole = copysign(choose(size < _WHOLE_FROM, floor(size), size), quotient)
+        left = choose(whole == 0.0, left, _exact_difference(left, whole, modulus))
+    left = choose(abs(left) >= modulus, math.nan, left)
+    left = choose(left < 0.0, left + modulus, left)
+    left = choose((modulus == math.inf) & (abs(x) < math.inf), abs(x), left)
+    signed = copysign(left, x)
+    return choose(left == 0.0, copysign(0.0, y), choose((x < 0.0) ^ (y < 0.0), signed + y, signed))
 
 
 def _exact_difference(x: Lanes, q: Lanes, y: Lanes) -> Lanes:
     """x - q y, where the result is a float64."""
     if target().fuses:
         return fma(-q, y, x)
-    q_high, y_high = leading_bits(q), leading_bits(y)
-    q_low, y_low = q - q_high, y - y_high
-    return (((x - q_high * y_high) - q_high * y_low) - q_low * y_high) - q_low * y_low
+    # Where y is huge, so is x, and products of halves would overflow.
+    scale = choose(abs(y) > _HUGE, 1.0 / _SCALE, 1.0)
+    (q_high, q_low), (y_high, y_low) = _halves(q), _halves(y * scale)
+    left = (((x * scale - q_high * y_high) - q_high * y_low) - q_low * y_high) - q_low * y_low
+    return left / scale
+
+
+def _halves(x: Lanes) -> tuple[Lanes, Lanes]:
+    """A sum of two numbers of 26 bits (T. J. Dekker, Numer. Math. 18, 224, 1971)."""
+    stretched = _SPLITTER * x
+    high = stretched - (stretched - x)
+    return high, x - high
 
 
 @function
