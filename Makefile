@@ -13,7 +13,7 @@ DEVELOPMENT ?= .venv-development
 OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/parity/test_returned_model.py tests/problem \
   tests/output/test_result.py tests/output/test_fits.py tests/graph/test_trace.py
 
-.PHONY: demo test test-faults coverage test-oldest test-development lint docs bench bench-smoke dist clean
+.PHONY: demo test test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
@@ -23,6 +23,10 @@ test: $(VENV)/.installed-test
 
 test-faults: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) -m faults --fault-share $(FAULT_SHARE) $(ARGS)
+
+# Code for GPUs through NVIDIA's assembler: registers and spills of each model.
+test-gpu: $(VENV)/.installed-test $(VENV)/.installed-gpu-test
+	$(BIN)/python -m pytest -s -q tests/compiler/test_gpu.py $(ARGS)
 
 # With the oldest releases that pyproject.toml allows, and the newest of what these bring with them.
 test-oldest: $(OLDEST)/.installed

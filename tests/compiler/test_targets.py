@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from astropy.modeling import models
 from llvmlite import binding as llvm
 from llvmlite import ir
-from tests.children import run
 from tests.compiler.arrays import over_arrays, tables_of
 from tests.compiler.symbols import taken_from_elsewhere
 from tests.engine.problems import in_code
@@ -50,14 +47,6 @@ def test_code_for_every_target_needs_nothing_else(what: str, target: Target) -> 
 
 def calls_something() -> None:
     builder().call(declared("something", ir.FunctionType(ir.VoidType(), [])), [])
-
-
-@pytest.mark.skipif(shutil.which("ptxas") is None, reason="needs NVIDIA's assembler")
-@pytest.mark.parametrize("what", WHAT)
-def test_text_for_a_gpu_is_taken_by_its_assembler(what: str, tmp_path: Path) -> None:
-    target = named("nvptx-sm90")
-    (tmp_path / "code.ptx").write_text(assembly(text_of(WHAT[what](), target), target))
-    run(["ptxas", "-arch=sm_90", "-c", "code.ptx", "-o", "code.cubin"], folder=tmp_path)
 
 
 @FOR_EACH
