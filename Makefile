@@ -10,7 +10,8 @@ FAULT_SHARE ?= 0.1
 OLDEST ?= .venv-oldest
 DEVELOPMENT ?= .venv-development
 # Old releases use what newer ones deprecate.
-OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/parity/test_returned_model.py tests/problem \
+OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/compiler tests/engine/test_accumulate.py tests/engine/test_nist.py \
+  tests/parity/test_returned_model.py tests/problem \
   tests/output/test_result.py tests/output/test_fits.py tests/graph/test_trace.py
 
 .PHONY: demo test test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist clean
