@@ -25,7 +25,8 @@ Residual = Callable[[FloatArray], FloatArray]
 # Steps tried, as parts of the coordinates' range.
 _FIRST_STEPS = (0.15, 0.05)
 _BESIDE = (0.0, 7.13e-3)
-_GRID = np.linspace(-0.4, 0.4, 9)
+_REACH = 0.4
+_PLACES, _MOST_POINTS = 9, 9**4
 _RELATIVE_STEP = 0.25
 _ROUNDING = 1e-12
 
@@ -113,8 +114,13 @@ def search_start(
 
 
 def _grid(start: FloatArray, stepwise: tuple[int, ...], span: float) -> Iterator[FloatArray]:
-    """The start, with the stepwise parameters moved by parts of the coordinates' range, all combinations."""
-    for moves in itertools.product(_GRID * span, repeat=len(stepwise)):
+    """The start, with the stepwise parameters moved by parts of the coordinates' range, all combinations.
+
+    The more parameters, the fewer places of each: a sum of disks and rings has as many combinations as a disk.
+    """
+    places = min(_PLACES, int(_MOST_POINTS ** (1.0 / len(stepwise)) + 1e-9))
+    parts = np.linspace(-_REACH, _REACH, places) if places > 1 else np.zeros(1)
+    for moves in itertools.product(parts * span, repeat=len(stepwise)):
         point = start.copy()
         point[list(stepwise)] += moves
         yield point
