@@ -75,6 +75,11 @@ def test_code_for_another_processor_is_other_code(folder: Path, compiled: list[s
     assert len(compiled) == len({host(), PLAIN})
 
 
+def test_functions_of_one_name_are_told_apart_by_their_text(folder: Path) -> None:
+    """Only a source that is given stands for the text."""
+    assert [added(load((adding(number),), host())) for number in (1.0, 2.0, 1.0)] == [1.0, 2.0, 1.0]
+
+
 def test_another_version_of_the_package_compiles_what_has_changed_alone(
     folder: Path, compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,7 @@ from ndfit.once import LOADING
 
 __all__ = ["Function", "Loaded", "assembly", "load", "object_code", "text_of"]
 
-_SPEED = 3
+_SPEED = 1
 _PACKAGE = Path(__file__).parents[1]
 _C_TYPES: dict[type[Value], Any] = {Int: ctypes.c_int64, Table: ctypes.c_int64, Float: ctypes.c_double}
 
@@ -86,6 +86,8 @@ def _optimised(text: str, target: Target) -> tuple[Any, Any]:
     module = llvm.parse_assembly(text)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=_SPEED)
+    # Vectors and what is unrolled are written as they are: to look for more takes half of the time.
+    options.loop_unrolling = options.loop_vectorization = options.slp_vectorization = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
     return module, machine
@@ -105,21 +107,23 @@ def assembly(text: str, target: Target) -> str:
     return code
 
 
-def load(functions: Sequence[Function], target: Target, source: Hashable = ()) -> Loaded:
+def load(functions: Sequence[Function], target: Target, source: Hashable = None) -> Loaded:
     """Compile functions for the machine that this runs on, or take what an earlier process compiled.
 
     Parameters
     ----------
     functions : what to compile.
     target : the machine that this runs on.
-    source : what the code of the functions depends on, beside this package's own files; its `repr` tells it.
+    source : what the code of the functions depends on beside this package's own files, as its `repr` tells it; None
+        where that is not known, and their text has to be written to find out.
 
     Raises
     ------
     RuntimeError : the machine does not let code be loaded.
     """
     with LOADING:
-        entry = _digest(_own_files(), [function.name for function in functions], source, target)
+        names = [function.name for function in functions]
+        entry = None if source is None else _digest(_own_files(), names, source, target)
         key, code = _from_cache(entry) or _compile(functions, target, entry)
         found = _loaded.get(key)
         if found is None:
@@ -127,21 +131,22 @@ def load(functions: Sequence[Function], target: Target, source: Hashable = ()) -
         return found
 
 
-def _from_cache(entry: str) -> tuple[str, bytes] | None:
+def _from_cache(entry: str | None) -> tuple[str, bytes] | None:
     """The key of the code that is known for an entry, and the code, where both are on disk."""
-    key = cache.load(entry)
+    key = None if entry is None else cache.load(entry)
     code = None if key is None else cache.load(key.decode())
     return None if key is None or code is None else (key.decode(), code)
 
 
-def _compile(functions: Sequence[Function], target: Target, entry: str) -> tuple[str, bytes]:
+def _compile(functions: Sequence[Function], target: Target, entry: str | None) -> tuple[str, bytes]:
     text = text_of(functions, target)
     key = _digest(text, target)
     code = cache.load(key)
     if code is None:
         code = object_code(text, target)
         cache.store(key, code)
-    cache.store(entry, key.encode())
+    if entry is not None:
+        cache.store(entry, key.encode())
     return key, code
 
 

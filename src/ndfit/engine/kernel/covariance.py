@@ -115,4 +115,4 @@ INVERT = Function("invert", invert_all, (Int, Int, Int))
 @kept
 def compiled_inversion() -> Callable[..., None]:
     """Return the compiled function; the first call in a process compiles it or loads it from the cache."""
-    return load_code((INVERT,), host())["invert"]
+    return load_code((INVERT,), host(), __name__)["invert"]

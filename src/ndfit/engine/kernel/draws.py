@@ -43,7 +43,7 @@ _FILL = Function("fill", fill, (Int,) * 6)
 @kept
 def compiled_fill() -> Callable[[FloatArray, NDArray[np.uint64], np.uint64, np.uint64], None]:
     """Return what `uniform` calls; the first call in a process compiles it or loads it from the cache."""
-    machine_code = load((_FILL,), host())["fill"]
+    machine_code = load((_FILL,), host(), __name__)["fill"]
 
     def fill_numbers(numbers: FloatArray, positions: NDArray[np.uint64], seed: np.uint64, draw: np.uint64) -> None:
         """As `ndfit.engine.draws.fill_at_once`."""

@@ -130,4 +130,4 @@ SOLVE = Function("solve", drive, (Int, Int, Int, Int))
 @kept
 def compiled_solve() -> Callable[..., None]:
     """Return the compiled driver; the first call in a process compiles it or loads it from the cache."""
-    return load_code((SOLVE,), host())["solve"]
+    return load_code((SOLVE,), host(), __name__)["solve"]

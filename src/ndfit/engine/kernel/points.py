@@ -66,4 +66,4 @@ _EVALUATE = Function("evaluate", evaluate_all, (Int, Int, Int, Float))
 @kept
 def compiled_evaluation() -> Callable[..., None]:
     """Return the compiled function; the first call in a process compiles it or loads it from the cache."""
-    return load_code((_EVALUATE,), host())["evaluate"]
+    return load_code((_EVALUATE,), host(), __name__)["evaluate"]
