@@ -7,6 +7,7 @@ Samples that are not used get weight 0 and the coordinates of a used sample, so 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ndfit.compiler.flow import either, loop, loop_while, subroutine, when
@@ -80,23 +81,42 @@ def sample_weight(views: Any, fit: Any, sample: Any) -> Any:
 @subroutine()
 def fill(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: Any, fresh: Any) -> None:
     """Copy the samples of a fit into a lane, with coordinates where it is a `fresh` one or they are not the last's."""
-    x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
-    n_samples, n_inputs, single = job[Job.SAMPLES], job[Job.INPUTS], job[Job.SINGLE] != 0
-    power, reference, moved = Local(0.0), Local(0), Local(fresh | weighted)
-    with loop(n_inputs) as k:
+    single, moved = job[Job.SINGLE] != 0, Local(fresh | weighted)
+    with loop(job[Job.INPUTS]) as k:
         moved.set(moved.value | (views[VIEW_COLUMNS * (k + COORDS) + FIT_TO_FIT] != 0))
+    with either(single) as (short, long):
+        for kind, read in ((short, single_at), (long, float_at)):
+            with kind, either(weighted | moved.value) as (whole, data_alone):
+                with whole:
+                    fill_whole(job, workspace, views, fit, lane, weighted, read)
+                with data_alone:
+                    fill_data(job, workspace, views, fit, lane, read)
+
+
+def fill_data(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, read: Any) -> None:
+    """Copy the data of a fit."""
+    y = at(workspace, Field.Y)
+
+    def copy(sample: Any) -> Any:
+        value = read(address(views, View.DATA, fit, sample))
+        y[sample * LANES + lane] = value
+        return value * value
+
+    at(workspace, Field.POWER)[lane] = total_of(job[Job.SAMPLES], copy)
+
+
+def fill_whole(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: Any, read: Any) -> None:
+    """Copy data, weights and coordinates of a fit."""
+    x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
+    n_samples, reference = job[Job.SAMPLES], Local(0)
     with when(weighted):
         unused = Local(True)
         with loop_while(lambda: unused.value & (reference.value < n_samples - 1)):
             unused.set(sample_weight(views, fit, reference.value) == 0.0)
             reference += choose(unused.value, 1, 0)
-    with loop(n_samples) as sample:
-        value, own, place = Local(0.0), Local(1.0), Local(sample)
-        with either(single) as (short, long):
-            with short:
-                value.set(single_at(address(views, View.DATA, fit, sample)))
-            with long:
-                value.set(float_at(address(views, View.DATA, fit, sample)))
+
+    def copy(sample: Any) -> Any:
+        value, own, place = Local(read(address(views, View.DATA, fit, sample))), Local(1.0), Local(sample)
         with when(weighted):
             own.set(sample_weight(views, fit, sample))
             weight[sample * LANES + lane] = own.value
@@ -104,10 +124,23 @@ def fill(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: An
                 value.set(0.0)
                 place.set(reference.value)
         y[sample * LANES + lane] = value.value
-        power += own.value * value.value * own.value * value.value
-        with when(moved.value), loop(n_inputs) as k:
+        with loop(job[Job.INPUTS]) as k:
             x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, k + COORDS, fit, place.value))
-    at(workspace, Field.POWER)[lane] = power.value
+        return own.value * value.value * own.value * value.value
+
+    at(workspace, Field.POWER)[lane] = total_of(n_samples, copy)
+
+
+def total_of(n_samples: Any, value_of_sample: Callable[[Any], Any]) -> Any:
+    """Sum over samples, four at a time: one sum alone would wait for itself."""
+    totals, whole = [Local(0.0) for _ in range(4)], (n_samples >> 2) << 2
+    with loop(0, whole, len(totals)) as first:
+        for place, total in enumerate(totals):
+            total += value_of_sample(first + place)
+    with loop(whole, n_samples) as sample:
+        totals[0] += value_of_sample(sample)
+    first, second, third, fourth = (total.value for total in totals)
+    return (first + second) + (third + fourth)
 
 
 def set_bounds(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> None:
