@@ -42,19 +42,18 @@ from ndfit.compiler.values import (
     Int,
     IntLanes,
     Lanes,
-    Local,
     Mask,
     Pointer,
     Table,
     Value,
     Word,
     choose,
-    constants,
     fma,
     identity,
     intrinsic,
     value_of,
 )
+from ndfit.compiler.variables import Local, constants
 
 Run = Callable[..., None]
 

@@ -13,7 +13,7 @@ from typing import Any
 from llvmlite import ir
 
 from ndfit.compiler.building import builder, building, target
-from ndfit.compiler.values import Bool, Int, Value, value_of, values_of
+from ndfit.compiler.values import Bool, Int, Value, value_of
 
 __all__ = ["Routine", "define", "either", "loop", "loop_while", "subroutine", "when"]
 
@@ -104,7 +104,7 @@ def _function(
     set.add(function.attributes, _WIDEST)  # llvmlite's own `add` knows but some of LLVM's attributes
     where = ir.IRBuilder(function.append_basic_block())
     with building(where, target()):
-        answer = body(*values_of(kinds, function.args))
+        answer = body(*(kind(argument) for kind, argument in zip(kinds, function.args, strict=True)))
         if returns is None:
             where.ret_void()
         else:

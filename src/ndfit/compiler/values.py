@@ -12,8 +12,7 @@ has it. The instructions are then the same whatever the width, and LLVM is given
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from hashlib import sha256
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -27,14 +26,12 @@ __all__ = [
     "Int",
     "IntLanes",
     "Lanes",
-    "Local",
     "Mask",
     "Pointer",
     "Table",
     "Value",
     "Word",
     "choose",
-    "constants",
     "fma",
     "identity",
     "intrinsic",
@@ -399,50 +396,7 @@ def intrinsic(name: str, *arguments: Any) -> Any:
     return Lanes(builder().call(declared(f"llvm.{name}.v{target().width}f64", function), values))
 
 
-def constants(numbers: Sequence[float]) -> Pointer:
-    """Where a row of constants is."""
-    module, kind = builder().module, ir.ArrayType(_F64, len(numbers))
-    name = f"constants{sha256(repr(tuple(numbers)).encode()).hexdigest()[:16]}"
-    found = module.globals.get(name)
-    if found is None:
-        found = ir.GlobalVariable(module, kind, name)
-        found.linkage, found.global_constant = "internal", True
-        found.initializer = ir.Constant(kind, [ir.Constant(_F64, float(number)) for number in numbers])
-    return Pointer(builder().bitcast(found, Pointer.kind()))
-
-
 def declared(name: str, kind: Any) -> Any:
     """A function that is defined elsewhere."""
     module = builder().module
     return module.globals.get(name) or ir.Function(module, kind, name)
-
-
-class Local:
-    """A variable of the compiled code. Sums and differences in place are what loops need."""
-
-    def __init__(self, value: Any) -> None:
-        value = value_of(value)
-        with builder().goto_entry_block():
-            self._place = builder().alloca(value.own.type)
-        self._kind = type(value)
-        self.set(value)
-
-    def set(self, value: Any) -> None:
-        builder().store(self._kind.of(value).own, self._place)
-
-    @property
-    def value(self) -> Any:
-        return self._kind(builder().load(self._place))
-
-    def __iadd__(self, other: Any) -> Local:
-        self.set(self.value + other)
-        return self
-
-    def __isub__(self, other: Any) -> Local:
-        self.set(self.value - other)
-        return self
-
-
-def values_of(kinds: Sequence[type[Value]], arguments: Sequence[Any]) -> list[Any]:
-    """The arguments of a function as values of these kinds."""
-    return [kind(argument) for kind, argument in zip(kinds, arguments, strict=True)]

@@ -28,6 +28,7 @@ from ndfit.engine.kernel.workspace import (
     View,
     Workspace,
     allocate,
+    job_table,
     view_table,
 )
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
@@ -289,7 +290,7 @@ class _Call:
             Job.ABSOLUTE: absolute,
             Job.COUNTS: loss == CASH,
         }
-        return cls(in_code, workspace, tables, arrays, np.array([job[field] for field in Job], np.int64))
+        return cls(in_code, workspace, tables, arrays, job_table(job))
 
     @property
     def outcome(self) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ndfit.engine.kernel.accumulate import ModelInCode, compiled_model
 from ndfit.engine.kernel.points import compiled_evaluation
-from ndfit.engine.kernel.workspace import Job, View, allocate, view_table
+from ndfit.engine.kernel.workspace import Job, View, allocate, job_table, view_table
 from ndfit.engine.loss import Loss
 from ndfit.problem.types import FloatArray
 
@@ -56,16 +56,17 @@ def evaluated(
     axes = (np.broadcast_to(axis, samples.data.shape) for axis in samples.coords)
     views = view_table([*(arrays.get(view) for view in View if view < View.COORDS), *axes])
     tables = structure.table(), workspace.table, views
-    job = {
-        Job.STRUCTURE: tables[0].ctypes.data,
-        Job.WORKSPACE: tables[1].ctypes.data,
-        Job.VIEWS: tables[2].ctypes.data,
-        Job.FITS: n_fits,
-        Job.SAMPLES: n_samples,
-        Job.INPUTS: n_inputs,
-    }
-    numbers = np.array([job.get(field, 0) for field in Job], np.int64)
+    job = job_table(
+        {
+            Job.STRUCTURE: tables[0].ctypes.data,
+            Job.WORKSPACE: tables[1].ctypes.data,
+            Job.VIEWS: tables[2].ctypes.data,
+            Job.FITS: n_fits,
+            Job.SAMPLES: n_samples,
+            Job.INPUTS: n_inputs,
+        }
+    )
     found = np.empty((n_fits, 1 + len(structure.free)))
     accumulate = compiled_model(code).addresses["accumulate"]
-    compiled_evaluation()(accumulate, numbers.ctypes.data, found.ctypes.data, samples.loss.scale)
+    compiled_evaluation()(accumulate, job.ctypes.data, found.ctypes.data, samples.loss.scale)
     return np.where(np.isfinite(found[:, 0]), found[:, 0], np.inf), found[:, 1:]

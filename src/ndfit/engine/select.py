@@ -187,7 +187,7 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
     if why_not_compiled():
         raise NotCompilable(why_not_compiled())
-    # With numba, which other engines do without.
+    # With the compiler, which other engines do without.
     from ndfit.engine.compiled import CompiledEngine
     from ndfit.graph.model_code import generate
 

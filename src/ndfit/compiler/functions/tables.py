@@ -12,7 +12,8 @@ from functools import partial
 from ndfit.compiler.building import once_in_block
 from ndfit.compiler.functions.basic import function
 from ndfit.compiler.memory import gather
-from ndfit.compiler.values import IntLanes, Lanes, choose, constants, identity
+from ndfit.compiler.values import IntLanes, Lanes, choose, identity
+from ndfit.compiler.variables import constants
 
 __all__ = ["interp", "interp_slope"]
 

@@ -23,7 +23,8 @@ from ndfit.compiler.machine_code import Function, Loaded
 from ndfit.compiler.machine_code import load as load_code
 from ndfit.compiler.memory import load, store, width
 from ndfit.compiler.target import Target, host
-from ndfit.compiler.values import Float, Int, Lanes, Local, Pointer, Table, choose
+from ndfit.compiler.values import Float, Int, Lanes, Pointer, Table, choose
+from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.losses import LOSSES
 from ndfit.engine.kernel.memory import at, at_group, entry
 from ndfit.engine.kernel.workspace import Field, Structure, samples_of_tile

@@ -14,7 +14,8 @@ from typing import Any
 from ndfit.compiler.flow import either, loop, subroutine
 from ndfit.compiler.functions.basic import root
 from ndfit.compiler.memory import load, store
-from ndfit.compiler.values import Lanes, Local, choose
+from ndfit.compiler.values import Lanes, choose
+from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.memory import entry
 
 PIVOT = 1e-14

@@ -14,7 +14,8 @@ from typing import Any
 
 from ndfit.compiler.flow import loop, subroutine, when
 from ndfit.compiler.memory import LANES
-from ndfit.compiler.values import Local, choose
+from ndfit.compiler.values import choose
+from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.filling import READY, STALLED, start_again
 from ndfit.engine.kernel.memory import at
 from ndfit.engine.kernel.step import HUGE, INFINITY, START_DAMPING

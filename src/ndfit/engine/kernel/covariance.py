@@ -16,7 +16,8 @@ from ndfit.compiler.machine_code import Function
 from ndfit.compiler.machine_code import load as load_code
 from ndfit.compiler.memory import LANES, float_at, groups, load, put_float, store, table, width
 from ndfit.compiler.target import host
-from ndfit.compiler.values import Int, Lanes, Local, choose
+from ndfit.compiler.values import Int, Lanes, choose
+from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.accumulate import MODEL_KINDS
 from ndfit.engine.kernel.filling import fill
 from ndfit.engine.kernel.memory import address, at, at_group, entry

@@ -20,7 +20,8 @@ from ndfit.compiler.machine_code import Function
 from ndfit.compiler.machine_code import load as load_code
 from ndfit.compiler.memory import LANES, float_at, groups, load, none_of, pointer, store, table
 from ndfit.compiler.target import host
-from ndfit.compiler.values import Int, Local, choose
+from ndfit.compiler.values import Int, choose
+from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.accumulate import MODEL_KINDS
 from ndfit.engine.kernel.counts import finish_counts
 from ndfit.engine.kernel.filling import READY, begin, conclude, fill, go_on_free, least_edm, noise_of, report

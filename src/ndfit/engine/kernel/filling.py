@@ -13,7 +13,8 @@ from typing import Any
 from ndfit.compiler.flow import either, loop, loop_while, subroutine, when
 from ndfit.compiler.functions.basic import root
 from ndfit.compiler.memory import LANES, float_at, has_byte, load, put_float, single_at, store
-from ndfit.compiler.values import Bool, Lanes, Local, choose
+from ndfit.compiler.values import Bool, Lanes, choose
+from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.memory import address, at, at_group
 from ndfit.engine.kernel.step import HUGE, INFINITY, SECOND_DAMPING, START_DAMPING, UNKNOWN
 from ndfit.engine.kernel.workspace import (

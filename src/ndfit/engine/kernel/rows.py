@@ -19,7 +19,8 @@ import numpy as np
 from ndfit.compiler.flow import loop, subroutine
 from ndfit.compiler.functions.basic import root
 from ndfit.compiler.memory import load, store
-from ndfit.compiler.values import Lanes, Local, choose
+from ndfit.compiler.values import Lanes, choose
+from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.algebra import MOST_KNOWN
 from ndfit.engine.kernel.memory import at_group, entry
 from ndfit.engine.kernel.workspace import ELIMINATE, FREE, KEEP, LINEAR, Field

@@ -22,7 +22,8 @@ from typing import Any
 from ndfit.compiler.flow import loop, subroutine, when
 from ndfit.compiler.functions.basic import root
 from ndfit.compiler.memory import load, none_of, store
-from ndfit.compiler.values import Lanes, Local, choose
+from ndfit.compiler.values import Lanes, choose
+from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.algebra import factorise, substitute
 from ndfit.engine.kernel.bounded import crosses_bound, keep_signs, solve_bounded
 from ndfit.engine.kernel.memory import at_group, entry

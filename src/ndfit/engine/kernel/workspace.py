@@ -7,7 +7,7 @@ LANES fits advance together. Every scratch array has rows of LANES values, lanes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -116,6 +116,11 @@ class Job(IntEnum):
 def samples_of_tile(n_rows: int) -> int:
     """Samples whose rows are in scratch at a time: as many as stay next to the processor."""
     return max(_LEAST_TILE, min(_MOST_TILE, _TILE_VALUES // n_rows))
+
+
+def job_table(job: Mapping[Job, int]) -> Table:
+    """Return the table of a call; what is not given is zero."""
+    return np.array([job.get(field, 0) for field in Job], np.int64)
 
 
 class Limit(IntEnum):
