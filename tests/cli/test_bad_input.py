@@ -185,6 +185,11 @@ def test_outputs_that_cannot_be_written(many: Path, tmp_path: Path, monkeypatch:
     os.mkfifo(taken)
     for option in ("--out", "--report", "--save-config"):
         fails(ndfit("fit", many, *MODEL, option, link), f"{link} exists already: give --overwrite to replace it")
+    astray = tmp_path / "astray.fits"
+    astray.symlink_to(tmp_path / "nowhere" / "fit.fits")
+    fails(
+        ndfit("fit", many, *MODEL, "--out", astray, "--overwrite"), f"folder {tmp_path / 'nowhere'} for fit.fits does"
+    )
     fails(ndfit("fit", many, *MODEL, "--out", taken, "--overwrite"), "a named pipe, which a file cannot replace")
 
     def no_room(*_: Any) -> None:

@@ -26,6 +26,19 @@ def test_workers_that_are_lost(cube: Path, monkeypatch: pytest.MonkeyPatch) -> N
     fails(ndfit("fit", cube, "--model", "Gaussian1D"), "Error: A worker process was ended from outside.", code=1)
 
 
+@pytest.mark.parametrize("where", ["ndfit.cli.fit.prepare_job", "ndfit.cli.fit.say", "ndfit.cli.results.ndfit.read"])
+def test_an_interrupt_at_any_moment(where: str, cube: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its exit code is that of an interrupt, and not that of a fit that failed."""
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupt)
+    result = ndfit("info", cube) if "results" in where else ndfit("fit", cube, "--model", "Gaussian1D")
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted.\n"
+
+
 def test_line_with_units_and_bounds(tmp_path: Path, cube: Path) -> None:
     result = fitted(tmp_path, cube, "--model", "Gaussian1D", "--world-unit", "km/s", "--bounds", "mean=2000:7e3m/s")
     assert result.engine == "compiled"

@@ -125,7 +125,8 @@ def check_output(path: Path | None, overwrite: bool) -> None:
     try:
         refuse_existing(path.absolute(), overwrite)
     except FileNotFoundError:
-        raise BadInput(f"The folder {path.absolute().parent} for {path.name} does not exist: make it first.") from None
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path.absolute()
+        raise BadInput(f"The folder {target.parent} for {target.name} does not exist: make it first.") from None
     except OSError as error:
         raise BadInput(f"{shortened(str(path))} cannot be written: {error.strerror or error}.") from error
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import click
 
-from ndfit.cli.errors import BadInput, FitFailed
+from ndfit.cli.errors import INTERRUPTED, BadInput, FitFailed
 from ndfit.untrusted import printable, shortened
 
 __all__ = ["say", "speaking"]
@@ -27,7 +27,10 @@ def say(text: str, err: bool = False) -> None:
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """Within the context, errors that end a command are such as may be shown, those of the system too."""
+    """Within the context, errors that end a command are such as may be shown, those of the system too.
+
+    An interrupt that nothing else tells of ends it with the exit code of one, where click would say that it failed.
+    """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a terminal may lack characters
@@ -39,6 +42,9 @@ def speaking() -> Iterator[None]:
         raise
     except BrokenPipeError:
         raise
+    except KeyboardInterrupt:
+        say("Interrupted.", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
     except OSError as error:
         where = "" if error.filename is None else f": {shortened(str(error.filename))}"
         raise BadInput(_shown(f"{error.strerror or error}{where}.")) from error
