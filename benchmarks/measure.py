@@ -25,7 +25,7 @@ from benchmarks.peers import PEERS, Answers, Peer
 from benchmarks.task import Task, rows_of
 from benchmarks.workloads import Absent, Workload
 
-__all__ = ["N_SMOKE", "SECONDS_AT_LEAST", "measure_workload", "timed"]
+__all__ = ["N_SMOKE", "at_least", "measure_workload", "timed"]
 
 FloatArray = NDArray[np.float64]
 Record = dict[str, Any]
@@ -54,13 +54,20 @@ class _Turn:
     costs: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
-def timed(function: Callable[[], Any], at_least: float = 0.0) -> tuple[float, Any]:
-    """Seconds of one call, and its answer; the median of calls that take `at_least` seconds together."""
+def at_least(smoke: bool) -> float:
+    """Seconds that the calls of one measurement take together."""
+    return 0.0 if smoke else SECONDS_AT_LEAST
+
+
+def timed(
+    function: Callable[[], Any], together: float = 0.0, clock: Callable[[], float] = time.perf_counter
+) -> tuple[float, Any]:
+    """Seconds of one call, and its answer; the median of calls that take so many seconds together."""
     seconds: list[float] = []
-    while not seconds or sum(seconds) < at_least:
-        began = time.perf_counter()
+    while not seconds or sum(seconds) < together:
+        began = clock()
         answer = function()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(clock() - began)
     return median(seconds), answer
 
 
@@ -78,7 +85,7 @@ def measure_workload(workload: Workload, peers: Iterable[str], repeats: int, smo
         _warm_up(turn, task)
     for _ in range(repeats):
         for turn in turns:
-            _take(turn, task)
+            _take(turn, task, at_least(smoke))
     lowest = _lowest_costs(turns, task.n_fits)
     for turn in turns:
         record["peers"][turn.peer.name] = _summary(turn, lowest[turn.rows], workload.least_share)
@@ -110,8 +117,8 @@ def _warm_up(turn: _Turn, task: Task) -> None:
         turn.start_up = min(timed(lambda: turn.peer.fit(handful, False))[0] for _ in range(2))
 
 
-def _take(turn: _Turn, task: Task) -> None:
-    seconds, answers = timed(lambda: turn.peer.fit(turn.task, False), SECONDS_AT_LEAST)
+def _take(turn: _Turn, task: Task, together: float) -> None:
+    seconds, answers = timed(lambda: turn.peer.fit(turn.task, False), together)
     turn.seconds.append(turn.start_up + max(seconds - turn.start_up, 0.0) * task.n_fits / turn.task.n_fits)
     turn.costs = turn.task.costs(answers.parameters)
 

@@ -23,7 +23,7 @@ import ndfit
 from benchmarks.formulas import Formula
 from benchmarks.task import Task
 
-__all__ = ["NOT_MEASURED", "PEERS", "Answers", "Peer"]
+__all__ = ["PEERS", "Answers", "Peer"]
 
 FloatArray = NDArray[np.float64]
 
@@ -211,8 +211,3 @@ PEERS: dict[str, Peer] = {
     )
 }
 """In the order of the tables; ndfit, which the others are compared with, first."""
-
-NOT_MEASURED = {
-    "Cpufit": "no package index has it: it is built from C++ sources by hand, so it is not installable here",
-}
-"""Peers one would look for, and why they are not in the table."""

@@ -32,6 +32,12 @@ each peer returns, the cost of each fit is computed by one function; a fit count
 optimistix use all cores, the others one. Evaluations are as each peer counts them: without exact derivatives MINPACK
 counts those for finite differences, scipy's trust-region method does not; optimistix counts steps.
 
+What follows the workloads stands beside something else, or by itself: calls of `fit`, a million spectra, small calls,
+new processes and commands, whose time is taken over that of a process that imports what fits of a cube need of astropy.
+Here, too, calls take turns. Cpufit is built by hand from the sources of [Gpufit](https://github.com/gpufit/Gpufit),
+directory Cpufit; the environment variable `NDFIT_CPUFIT` is the path of its shared library. It fits in single precision
+with the defaults of its Python module, and ndfit, in double precision, on one core beside it.
+
 How often the solver ends in another minimum than scipy's TRF does from the same start, and in how many evaluations, is
 measured by `python -m benchmarks.minima`, against bare `least_squares(method="trf")`, one call a fit; the table is in
 [the architecture](architecture.md).

@@ -25,6 +25,8 @@ _README_PEERS = (
     ("loop of `curve_fit`", "curve_fit"),
     ("optimistix on JAX", "optimistix"),
 )
+# And its probes, of calls that take seconds.
+_README_PROBES = ("guess", "million")
 
 
 def with_spread(numbers: Sequence[float], unit: str = "") -> str:
@@ -44,13 +46,23 @@ def full_report(results: Results) -> str:
         "## Goals\n\n" + _goals(results),
         *(f"## {record['title']}\n\n{_workload(results, name)}" for name, record in results["workloads"].items()),
         *(f"## {record['title'][0].upper()}{record['title'][1:]}\n\n{_probe(record)}" for record in _probes(results)),
-        "## Not measured\n\n" + "\n".join(f"- {name}: {why}." for name, why in results["not_measured"].items()),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def readme_table(results: Results) -> str:
-    """The short version: how many times longer others take for the whole call."""
+    """The short version: how many times longer others take for the whole call, and what ndfit's own calls take."""
+    parts = [_beside_others(results)]
+    if calls := list(_own_calls(results)):
+        parts.append(_table(("whole call of ndfit", "seconds"), calls))
+    parts.append(
+        f"Measured on {results['machine']}: times longer than ndfit, the median of "
+        f"{results['repeats']} repeats and the range. How, and what else: [docs/benchmarks.md](docs/benchmarks.md)."
+    )
+    return "\n\n".join(parts)
+
+
+def _beside_others(results: Results) -> str:
     header = ("whole call", "ndfit", *(title for title, _ in _README_PEERS))
     rows = (
         (
@@ -61,11 +73,14 @@ def readme_table(results: Results) -> str:
         for name, record in results["workloads"].items()
         if seconds_of(results, name, "ndfit")
     )
-    return (
-        _table(header, rows)
-        + f"\n\nMeasured on {results['machine']}: times longer than ndfit, the median of "
-        + (f"{results['repeats']} repeats and the range. How, and what else: [docs/benchmarks.md](docs/benchmarks.md).")
-    )
+    return _table(header, rows)
+
+
+def _own_calls(results: Results) -> Iterator[tuple[str, str]]:
+    for name in _README_PROBES:
+        record = results["probes"].get(name, {})
+        for call, seconds in record.get("values", {}).items():
+            yield f"{record['title'].removesuffix(', seconds')}: {call}", with_spread(seconds)
 
 
 def _conditions(results: Results) -> str:
@@ -121,6 +136,8 @@ def _probes(results: Results) -> Iterator[dict[str, Any]]:
 
 
 def _probe(record: dict[str, Any]) -> str:
+    if "skipped" in record:
+        return f"Skipped: {record['skipped']}."
     return _table(("", "measured"), ((name, with_spread(numbers)) for name, numbers in record["values"].items()))
 
 

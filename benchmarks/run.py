@@ -15,9 +15,9 @@ from typing import Any
 import click
 
 from benchmarks.measure import measure_workload
-from benchmarks.peers import NOT_MEASURED, PEERS
-from benchmarks.probes import PROBES
-from benchmarks.workloads import WORKLOADS
+from benchmarks.peers import PEERS
+from benchmarks.probes import PROBES, Probe
+from benchmarks.workloads import WORKLOADS, Absent
 
 __all__ = ["machine", "run"]
 
@@ -44,7 +44,6 @@ def run(*, smoke: bool, only: Iterable[str], peers: Iterable[str], repeats: int)
         "machine": machine(),
         "versions": _versions(),
         "peers": {name: PEERS[name].title for name in asked},
-        "not_measured": NOT_MEASURED,
         "workloads": {},
         "probes": {},
     }
@@ -53,9 +52,16 @@ def run(*, smoke: bool, only: Iterable[str], peers: Iterable[str], repeats: int)
         if name in WORKLOADS:
             results["workloads"][name] = measure_workload(WORKLOADS[name], asked, repeats, smoke)
         else:
-            probe = PROBES[name]
-            results["probes"][name] = {"title": probe.title, "values": probe.run(repeats, smoke)}
+            results["probes"][name] = _measure_probe(PROBES[name], repeats, smoke)
         yield results
+
+
+def _measure_probe(probe: Probe, repeats: int, smoke: bool) -> dict[str, Any]:
+    """Its numbers; only why not, where something that it needs is absent."""
+    try:
+        return {"title": probe.title, "values": probe.run(repeats, smoke)}
+    except Absent as absent:
+        return {"title": probe.title, "skipped": str(absent)}
 
 
 def machine() -> str:

@@ -32,7 +32,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Absent(Exception):
-    """The workload's data are not here; says which."""
+    """What a workload or probe needs is not here; says what."""
 
 
 @dataclass(frozen=True)
