@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from functools import partial
 from typing import Any
@@ -133,3 +134,12 @@ def test_what_a_fit_leaves_on_a_fitter_is_no_difference() -> None:
 )
 def test_everything_has_a_fingerprint_that_is_strict_json(value: Any) -> None:
     assert json.dumps(fingerprint(value), allow_nan=False)
+
+
+def test_a_class_stays_the_same_when_its_models_are_copied() -> None:
+    class Custom(Gaussian1D):
+        pass
+
+    before = fingerprint(Custom)
+    copy.deepcopy(Custom())
+    assert fingerprint(Custom) == before

@@ -47,6 +47,7 @@ _OF_EVERY_CLASS = frozenset(
         "__firstlineno__",
         "__module__",
         "__qualname__",
+        "__slotnames__",
         "__static_attributes__",
         "__weakref__",
         "_abc_impl",
