@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.modeling import Fittable1DModel, Parameter
-from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Sine1D, custom_model
+from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Sine1D, Tabular1D, custom_model
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ndfit.engine.report import scaled_back
@@ -272,3 +272,9 @@ def test_a_report_is_counted_back() -> None:
     assert_array_equal(found["fjac"], 1.0)
     assert_array_equal(scaled_back(dict(report), scale, factors, 3.0)["param_cov"], 3.0 * found["param_cov"])
     assert scaled_back({}, scale, factors, 3.0) == {}
+
+
+def test_compounds_without_a_derivative_are_counted() -> None:
+    model = Const1D(1.0) + Const1D(2.0) * Tabular1D(X, X**2)
+    found, _ = counted(model, factors=[4.0, 0.5])
+    assert_allclose(found.evaluate(X, 1.0, 1.0), model(X))

@@ -269,7 +269,7 @@ def counted_model(model: Any, counting: Counting) -> Any:
         return np.full(np.shape(values), counting.instead)
 
     counted.evaluate = evaluate
-    if plain.fit_deriv is not None:
+    if getattr(plain, "fit_deriv", None) is not None:  # compounds with a table have none at all
         counted.fit_deriv = _counted_derivative(plain, counting)
     for name in model.param_names:
         parameter = getattr(counted, name)
