@@ -92,3 +92,12 @@ def test_help_is_quick() -> None:
     """Nothing heavy is imported for it."""
     code = "import sys, ndfit.cli.main; sys.exit(any(name in sys.modules for name in ('astropy', 'llvmlite', 'dask')))"
     python("-c", code)
+
+
+def test_what_a_command_does_not_need_is_not_imported(cube: Path, tmp_path: Path) -> None:
+    late = ["dask.array", "pandas", "xarray", "scipy.special", "matplotlib", "distributed", "zarr"]
+    code = "import sys; from ndfit.cli.main import main; main(sys.argv[1:], standalone_mode=False); "
+    code += f"print([name for name in {late} if name in sys.modules])"
+    out = tmp_path / "out.fits"
+    fitted = python("-c", code, "fit", str(cube), "--model", "Gaussian1D + Const1D", "--out", str(out))
+    assert fitted.stdout.splitlines()[-1] == "[]"

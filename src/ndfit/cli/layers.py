@@ -23,10 +23,9 @@ from astropy.wcs import WCS
 
 from ndfit.cli.errors import BadInput, suggestion
 from ndfit.errors import UnreadableFile
-from ndfit.hdf5 import datasets_of, find_dataset, is_hdf5
+from ndfit.hdf5 import Dataset, datasets_of, find_dataset, is_hdf5
 from ndfit.headers import readable_cards
 from ndfit.images import REAL, ImageError, check_image, image_hdus, open_fits, unit_called, wcs_of
-from ndfit.run.chunked import lazily
 from ndfit.untrusted import reading
 
 __all__ = ["Layer", "open_layer", "split_reference"]
@@ -169,10 +168,17 @@ def _from_hdf5(path: Path, name: str | None, n_axes: int) -> Layer:
         raise ImageError(_no_dataset(path, name))
     if 0 in dataset.shape:
         raise ImageError(f"{path}[{name}] is empty: its shape is {dataset.shape}.")
-    whole = dataset.offset is not None and dataset.dtype.kind in REAL
     with reading(path, "an HDF5 file"):
-        values = dataset.mapped() if whole else lazily(dataset, dataset.chunks)
-    return Layer(path, name, values, dataset.unit)
+        return Layer(path, name, _values_of(dataset), dataset.unit)
+
+
+def _values_of(dataset: Dataset) -> Any:
+    """Mapped where the numbers lie in the file as they are, else lazy."""
+    if dataset.offset is not None and dataset.dtype.kind in REAL:
+        return dataset.mapped()
+    from ndfit.run.chunked import lazily  # with dask.array, which takes half a second, and no other file needs
+
+    return lazily(dataset, dataset.chunks)
 
 
 def _no_dataset(path: Path, name: str) -> str:

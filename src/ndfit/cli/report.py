@@ -6,15 +6,14 @@ file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ndfit.cli.configuration import check_output
-from ndfit.cli.fit import fit
-from ndfit.cli.job import prepare_job
 from ndfit.cli.results import open_result
-from ndfit.cli.settings import Settings
 from ndfit.cli.terminal import say
 
 __all__ = ["report"]
@@ -32,12 +31,16 @@ __all__ = ["report"]
 def report(results: Path, out: Path, config: Path | None, overwrite: bool) -> None:
     """Make the page of RESULTS, a file that `ndfit fit --out` wrote."""
     check_output(out, overwrite)
-    given = {} if config is None else prepare_job(_settings(config)).inputs
+    given: Mapping[str, Any] = {} if config is None else _inputs(config)
     open_result(results, **given).report(out, overwrite=overwrite)
     say(f"Written: {out}")
 
 
-def _settings(config: Path) -> Settings:
-    """Settings of the run that a file configures."""
+def _inputs(config: Path) -> Mapping[str, Any]:
+    """What the run that a file configures was given."""
+    from ndfit.cli.fit import fit  # with all that a fit takes, which other pages don't need
+    from ndfit.cli.job import prepare_job
+    from ndfit.cli.settings import Settings
+
     with fit.make_context("fit", ["--config", str(config)]) as context:
-        return Settings.of(context.params)
+        return prepare_job(Settings.of(context.params)).inputs

@@ -79,7 +79,9 @@ class Starting:
         return self.count + (self.also and self.guess is not None)
 
     def make_ready(self) -> None:
-        """Compile or load, in this thread, what drawing takes."""
+        """Import, compile or load, in this thread, what guessing and drawing take."""
+        if self.guess is not None:
+            self.guess.make_ready()
         if self.count > 1:
             draws.make_ready()
 

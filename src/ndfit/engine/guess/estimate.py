@@ -22,6 +22,7 @@ from ndfit.engine.guess.groups import SetTied, Setting
 from ndfit.engine.guess.order import in_the_callers_order
 from ndfit.engine.guess.outliers import without_outliers
 from ndfit.engine.guess.search import Limits, scales_of, strongest
+from ndfit.engine.guess.shapes import OF_SCIPY
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import Tile, tiles
 from ndfit.problem.types import Block, FloatArray
@@ -48,6 +49,11 @@ class Guess:
     free: tuple[int, ...]
     set_tied: SetTied | None
     outliers: bool = False
+
+    def make_ready(self) -> None:
+        """Import, in this thread, what profiles take."""
+        if any(term.kind in OF_SCIPY for term in self.terms):
+            import scipy.special  # noqa: F401 -- 65 ms that other profiles don't need
 
     def __call__(self, block: Block) -> Iterator[FloatArray]:
         """Tables of starting values, (N, P), inside the bounds. In the second, fits that have no use for it are NaN."""

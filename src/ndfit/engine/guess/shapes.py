@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
-from scipy.special import j1, jn_zeros, jv, wofz
 
 from ndfit.engine.guess.curves import CURVES, curve_rows
 from ndfit.problem.types import FloatArray
 
-__all__ = ["SHAPES", "Shape"]
+__all__ = ["OF_SCIPY", "SHAPES", "Shape"]
 
 Coords = tuple[FloatArray, ...]
 Rows = tuple[FloatArray, list[FloatArray]]
@@ -26,7 +25,7 @@ Shape = Callable[[Coords, Sequence[FloatArray]], Rows]
 
 _ROOT_LN2 = np.sqrt(np.log(2.0))
 _ROOT_PI = np.sqrt(np.pi)
-_FIRST_ZERO = float(jn_zeros(1, 1)[0])
+_FIRST_ZERO = 3.8317059702075125  # of the Bessel function J1
 _TINY = 1e-12
 
 
@@ -59,6 +58,8 @@ def _drude(coords: Coords, parameters: Sequence[FloatArray]) -> Rows:
 
 
 def _voigt(coords: Coords, parameters: Sequence[FloatArray]) -> Rows:
+    from scipy.special import wofz
+
     centre, amplitude, lorentzian, gaussian = parameters
     scale = _ROOT_LN2 / gaussian
     z = scale * (2.0 * (coords[0] - centre) + 1j * lorentzian)
@@ -143,6 +144,8 @@ def _ricker_of(square: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _airy_of(square: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(2 J1(z) / z)^2 with z = 3.8317 r, where J1 is zero first; its derivative has J2."""
+    from scipy.special import j1, jv
+
     z = _FIRST_ZERO * np.sqrt(np.maximum(square, _TINY))
     ratio = 2.0 * j1(z) / z
     return ratio * ratio, -2.0 * ratio * jv(2, z) / z * _FIRST_ZERO**2 / z
@@ -163,3 +166,6 @@ SHAPES: Mapping[str, Shape] = {
     **{kind: partial(curve_rows, kind) for kind in CURVES},
 }
 """Name of the model's class -> values and derivatives."""
+
+OF_SCIPY = frozenset({"Voigt1D", "AiryDisk2D"})
+"""Those that take scipy's functions, which are imported late."""
