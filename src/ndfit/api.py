@@ -17,6 +17,7 @@ from ndfit.engine.bootstrap import parse_bootstrap
 from ndfit.engine.clipping import parse_clip
 from ndfit.engine.fitters import innermost, parse_fitter
 from ndfit.engine.loss import CASH, SQUARE, Loss, parse_loss
+from ndfit.engine.model_rules import with_even_parameters
 from ndfit.engine.select import clip_beside, select_engine, select_reference, solve_options
 from ndfit.engine.starting import parse_refine, parse_starting
 from ndfit.errors import CheckpointError, FitWarning
@@ -157,6 +158,7 @@ def parallel_fit_dask(
     )
     keep_info = wanted != ()
     choice = select_engine(problem, call, engine, wanted)
+    problem = with_even_parameters(problem, choice.engine)
 
     def work_of(choice: EngineChoice) -> Work:
         options = replace(solve_options(choice, call, wanted), absolute_sigma=problem.absolute_sigma)
@@ -318,6 +320,7 @@ def fit(
     )
     known = problem.absolute_sigma if absolute_sigma is None else absolute_sigma
     choice = select_engine(problem, call, engine, (), objective)
+    problem = with_even_parameters(problem, choice.engine)
     free = problem.params.free
     robust = objective.name not in (SQUARE, CASH)
     drawing = parse_bootstrap(bootstrap, resample, seed, free, objective.name, known)

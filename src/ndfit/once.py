@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
-__all__ = ["LOADING", "kept", "kept_latest", "lock_across_forks"]
+__all__ = ["LOADING", "Latest", "kept", "kept_latest", "lock_across_forks"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,3 +54,26 @@ def kept_latest(count: int | None) -> Callable[[Callable[P, T]], Callable[P, T]]
         return get
 
     return decorate
+
+
+class Latest(Generic[T]):
+    """What was built, by what it was built from; no more is kept than the latest that were asked for.
+
+    Threads may ask at once: none waits while another builds, which may run a person's own code.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count, self._known, self._lock = count, OrderedDict[Hashable, T](), lock_across_forks()
+
+    def get(self, key: Hashable, build: Callable[[], T]) -> T:
+        """What is known by the key; built where it is not. What raises is not kept."""
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        built = build()
+        with self._lock:
+            self._known[key] = built
+            while len(self._known) > self._count:
+                self._known.popitem(last=False)
+        return built

@@ -12,6 +12,7 @@ from astropy.modeling import custom_model, models
 from ndfit.graph.derive import differentiate
 from ndfit.graph.interpret import evaluate
 from ndfit.graph.ir import ModelGraph
+from ndfit.graph.probes import probes
 from ndfit.graph.trace import trace
 from ndfit.graph.verify import Mismatch, verify
 
@@ -187,3 +188,35 @@ def test_the_model_is_not_changed() -> None:
     model.stddev.tied = lambda m: m.mean / 4.0
     verify(trace(model), model, (X,), model.parameters, (0, 1))
     assert list(model.parameters) == [1.0, 4.0, 1.0]
+
+
+def test_derivatives_of_a_known_graph_are_compared_once_and_values_every_time() -> None:
+    calls: list[int] = []
+
+    @custom_model
+    def counted(x, a=1.0, b=2.0):
+        calls.append(1)
+        return a * np.exp(-b * x)
+
+    def evaluations(*start: float) -> int:
+        before = len(calls)
+        check(counted(*start))
+        return len(calls) - before
+
+    first, again, elsewhere = evaluations(1.0, 2.0), evaluations(1.0, 2.0), evaluations(1.5, 2.5)
+    assert again == elsewhere < first - 4
+    assert again >= len(probes(np.ones(2), (0, 1), (np.full(2, -np.inf), np.full(2, np.inf)), 1.0))
+
+
+def test_a_known_graph_is_refused_where_the_model_has_become_another_one() -> None:
+    factor = 1.0
+
+    @custom_model
+    def line(x, a=1.0, b=2.0):
+        return a * x * factor + b
+
+    graph = trace(line())
+    verify(graph, line(), (X,), (1.0, 2.0), (0, 1))
+    factor = 1.001
+    with pytest.raises(Mismatch, match="differs from the model"):
+        verify(graph, line(), (X,), (1.0, 2.0), (0, 1))

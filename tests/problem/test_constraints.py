@@ -1,4 +1,4 @@
-"""Starting values, bounds, even parameters: what engines are given of the caller's model."""
+"""Starting values, bounds: what engines are given of the caller's model."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ import pytest
 from astropy.modeling import fix_inputs
 from astropy.modeling.models import (
     Const1D,
-    Drude1D,
     Gaussian1D,
     Gaussian2D,
-    Lorentz1D,
-    Moffat1D,
-    Sine1D,
-    custom_model,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -25,38 +20,6 @@ from ndfit.problem.types import FitProblem
 
 def problem_of(model: Any, shape: tuple[int, ...] = (12, 3), axes: Any = 0, **keywords: Any) -> FitProblem:
     return normalize(model=model, data=np.ones(shape), fitting_axes=axes, **keywords)
-
-
-EVEN = [
-    (Gaussian1D(bounds={"stddev": (None, None)}), (False, False, True)),
-    (Gaussian1D(), (False, False, False)),
-    (Gaussian1D(1.0, 0.0, 1.0, bounds={"stddev": (None, None)}, fixed={"stddev": True}), (False, False, False)),
-    (Lorentz1D(), (False, False, True)),
-    (Lorentz1D(tied={"fwhm": lambda m: 2.0 * m.amplitude}), (False, False, False)),
-    (Drude1D(1.0, 5.0, 1.0), (False, True, True)),
-    (Moffat1D(1.0, 4.0, 2.0, 1.5), (False, False, True, False)),
-    (Sine1D(1.0, 0.1, 0.0), (False, False, False)),
-    (Gaussian1D(0.0, 3.0, 1.0, bounds={"stddev": (None, None)}) + Const1D(1.0), (False, False, True, False)),
-]
-
-
-@pytest.mark.parametrize(("model", "even"), EVEN, ids=lambda value: getattr(value, "name", None) or "")
-def test_parameters_that_the_model_is_even_in(model: Any, even: tuple[bool, ...]) -> None:
-    assert problem_of(model).params.even == even
-
-
-def test_even_parameter_with_another_tied_to_it() -> None:
-    model = Lorentz1D(1.0, 3.0, 2.0) + Lorentz1D(1.0, 6.0, 2.0)
-    model.fwhm_1.tied = lambda m: m.fwhm_0
-    assert problem_of(model).params.even == (False, False, True, False, False, False)
-
-
-def test_model_that_raises_is_even_in_nothing() -> None:
-    @custom_model
-    def broken(x, width=1.0):
-        raise LookupError("no table")
-
-    assert problem_of(broken()).params.even == (False,)
 
 
 def test_maps_of_starting_values() -> None:
@@ -88,40 +51,6 @@ def test_the_callers_model_is_left_alone() -> None:
     assert_array_equal(model.parameters, before)
     x = np.arange(4.0)
     assert_allclose(bare.evaluate(x, *bare.parameters), model(x))
-
-
-def test_even_parameter_has_no_bound_anywhere() -> None:
-    for bounds in (([-np.inf, 0.1, -np.inf], None), (None, [np.inf, 9.0, np.inf])):
-        assert problem_of(Lorentz1D(), bounds={"fwhm": bounds}).params.even == (False, False, False)
-    assert problem_of(Lorentz1D(), bounds={"fwhm": ([-np.inf] * 3, None)}).params.even == (False, False, True)
-
-
-def test_even_parameter_is_even_wherever_it_is_tried() -> None:
-    @custom_model
-    def sometimes(x, level=1.0, width=2.0):
-        return x * (width**2 if level < 1.0 else width)
-
-    assert problem_of(sometimes()).params.even == (False, False)
-    assert problem_of(sometimes(0.5)).params.even == (False, True)
-
-
-def test_even_parameter_takes_those_tied_to_it_along() -> None:
-    @custom_model
-    def product(x, width=2.0, other=2.0):
-        return x * width * other
-
-    model = product()
-    assert problem_of(model).params.even == (False, False)
-    model.other.tied = lambda m: 0.5 * m.width
-    assert problem_of(model).params.even == (True, False)
-
-
-def test_even_parameter_has_an_effect() -> None:
-    @custom_model
-    def still(x, width=2.0, slope=1.0):
-        return slope * x
-
-    assert problem_of(still()).params.even == (False, False)
 
 
 def test_bounds_that_contradict_themselves_are_shown() -> None:

@@ -1,7 +1,9 @@
-"""Schedulers that are functions: regions go to them in batches, and those that were done before an error are given."""
+"""Schedulers that are functions get regions in batches, and one region alone takes no thread."""
 
 from __future__ import annotations
 
+import signal
+import threading
 from functools import partial
 from typing import Any
 
@@ -41,7 +43,21 @@ def test_what_was_done_before_an_error_is_given() -> None:
     assert given == [0, 1, 2]
 
 
-def solved(get: Any, task: Any) -> Any:
+def solved(where: Any, task: Any, regions: Any = REGIONS) -> Any:
     problem = normalize(model=Gaussian1D(), data=np.zeros((5, 8)), fitting_axes=0)
-    for region, result in solve_regions(task, partial(inputs_of, problem), REGIONS, Workers(get, 1)):
+    for region, result in solve_regions(task, partial(inputs_of, problem), regions, Workers(where, 1)):
         yield region[0].start, result
+
+
+@pytest.mark.parametrize(("count", "here"), [(1, True), (2, False)])
+def test_one_region_is_solved_in_the_thread_of_the_caller(count: int, here: bool) -> None:
+    with np.errstate(all="raise"):
+        found = solved("threads", lambda inputs: (threading.current_thread(), np.geterr()["over"]), REGIONS[:count])
+        threads, errors = zip(*(result for _, result in found), strict=True)
+    assert [thread is threading.current_thread() for thread in threads] == [here] * count
+    assert set(errors) == {"warn"}
+
+
+def test_one_region_can_be_interrupted() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        list(solved("threads", lambda inputs: signal.raise_signal(signal.SIGINT), REGIONS[:1]))

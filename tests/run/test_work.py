@@ -35,7 +35,7 @@ def work_on(data: Any, model: Any = LINE, engine: Any = None, **keywords: Any) -
 class Stops:
     """An engine that ends where it starts: the first fit converged, the others at the limit of evaluations."""
 
-    name, chunk_size, releases_gil, pointwise, seconds_per_fit = "stops", 1, True, True, 0.0
+    name, chunk_size, releases_gil, pointwise, seconds_per_fit = "stops", 1, True, False, 0.0
 
     def make_ready(self, options: SolveOptions) -> None:
         pass

@@ -94,7 +94,7 @@ def parse_fitter(fitter: Any, fitter_kwargs: Mapping[str, Any] | None) -> Fitter
     kwargs = check_mapping(fitter_kwargs, "fitter_kwargs", "a dict of keywords of the fitter")
     filter_non_finite = check_flag(kwargs.pop("filter_non_finite", False), "fitter_kwargs['filter_non_finite']")
     inner = innermost(fitter)
-    known = _known_keywords(inner)
+    known = _known_keywords(inner) if kwargs else None
     if known is not None:
         for name in kwargs:
             if name not in known:

@@ -114,7 +114,7 @@ def flag_rules(model: Any, params: ParamTable, symmetries: Symmetries, sample: t
     lines = tuple(line for line, part in parts if part.at_coordinates)
     widths = {column for line, _ in parts for column in line.widths}
     turning = {column for turn in symmetries.turns for column in turn.negative if column in widths}
-    bounded = tuple(i for i in params.free if np.isfinite(params.lower[i]).any() or np.isfinite(params.upper[i]).any())
+    bounded = tuple(i for i in params.free if params.is_bounded(i))
     return FlagRules(
         free=params.free,
         lines=lines,

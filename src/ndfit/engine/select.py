@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-import numpy as np
 from astropy.modeling.fitting import (
     DogBoxLSQFitter,
     LevMarLSQFitter,
@@ -29,16 +28,13 @@ from ndfit.engine.linear import LinearEngine
 from ndfit.engine.loss import SQUARE, Loss
 from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.stepwise import stepwise_parameters
-from ndfit.graph.derive import differentiate
 from ndfit.graph.design import linear_model
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.ir import ModelGraph
 from ndfit.graph.reasons import NotCompilable
 from ndfit.graph.trace import trace
 from ndfit.graph.verify import verify
 from ndfit.problem.arguments import check_choice
 from ndfit.problem.arrange import sample_coordinates
-from ndfit.problem.types import EngineChoice, FitProblem, FloatArray, ParamTable, SolveOptions
+from ndfit.problem.types import EngineChoice, FitProblem, FloatArray, SolveOptions
 
 __all__ = ["ENGINES", "METHODS", "WantedInfo", "clip_beside", "select_engine", "select_reference", "solve_options"]
 
@@ -177,13 +173,13 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
     params = problem.params
     graph = trace(problem.model)
     comparison = verify(graph, problem.model, _coordinates(problem), problem.model.parameters, params.free)
-    unbounded = tuple(i for i in params.free if not _has_bounds(params, i))
+    unbounded = tuple(i for i in params.free if not params.is_bounded(i))
     linear = linear_model(graph, params.free) if unbounded == params.free and loss.name == SQUARE else None
     if linear is not None:
         return EngineChoice(LinearEngine(linear), _COMPILES, comparison.difference)
     if call.linear and loss.name == SQUARE:
         raise NotCompilable(f"{type(call.fitter).__name__} is for models that are linear in every free parameter")
-    if not _all_act(graph, problem) and _stepwise(problem):
+    if not comparison.all_act and _stepwise(problem):
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
     if why_not_compiled():
         raise NotCompilable(why_not_compiled())
@@ -193,18 +189,6 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
 
     engine = CompiledEngine(generate(graph, params.free, params.free), problem.absolute_sigma)
     return EngineChoice(engine, _COMPILES, comparison.difference)
-
-
-def _all_act(graph: ModelGraph, problem: FitProblem) -> bool:
-    """Whether the model has a derivative by each free parameter at the start: then none of them acts in jumps alone."""
-    derived = differentiate(graph, problem.params.free)
-    with np.errstate(all="ignore"):
-        _, *slopes = evaluate(derived, list(problem.model.parameters), _coordinates(problem))
-    return all(np.any(np.nan_to_num(slope, posinf=0.0, neginf=0.0)) for slope in slopes)
-
-
-def _has_bounds(params: ParamTable, index: int) -> bool:
-    return bool(np.isfinite(params.lower[index]).any() or np.isfinite(params.upper[index]).any())
 
 
 def _check_call(call: FitterCall, wanted: WantedInfo) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.copying import copied
 from ndfit.engine.symmetries import Period, Symmetries, Turn
 from ndfit.problem.types import Block, BlockResult, FloatArray, ParamTable
 
@@ -110,10 +111,11 @@ def _inside(values: FloatArray, column: int, block: Block) -> NDArray[np.bool_]:
 
 def update_ties(parameters: FloatArray, params: ParamTable, model: Any) -> None:
     """Set the columns of tied parameters, fit by fit, given (N, P) values with the others in place."""
-    model = model.copy()
+    model = copied(model)
+    ties = model.tied
     for row in parameters:
         model.parameters = row
         for index in np.flatnonzero(params.tied):
             name = params.names[index]
-            setattr(model, name, model.tied[name](model))
+            setattr(model, name, ties[name](model))
             row[index] = getattr(model, name).value

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.copying import copied
 from ndfit.engine.jacobian import jacobian_at, with_free
 from ndfit.problem.types import FloatArray
 
@@ -47,7 +48,7 @@ def stepwise_parameters(
     -------
     positions in `free`
     """
-    model = model.copy()
+    model = copied(model)
     span = max(float(np.ptp(values)) for values in coords)
 
     def value(free_values: FloatArray) -> FloatArray:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ndfit.engine.components import components_of
+from ndfit.engine.own_values import own_values
 from ndfit.problem.types import FloatArray
 
 __all__ = ["Period", "Symmetries", "Turn", "symmetries_of"]
@@ -98,15 +99,11 @@ def symmetries_of(model: Any, free: tuple[int, ...], sample: tuple[FloatArray, .
     ]
     if not rows:
         return Symmetries()
-    tied = {i for i, name in enumerate(model.param_names) if model.tied[name]}
+    ties = model.tied
+    tied = {i for i, name in enumerate(model.param_names) if ties[name]}
     rows = [row for row in rows if _moves(row, free, tied)]
     if tied:
-        trial = model.copy()
-        try:
-            with np.errstate(all="ignore"):
-                rows = [row for row in rows if _holds(row, trial, model.parameters, sample)]
-        except Exception:  # the caller's own code
-            return Symmetries()
+        rows = [row for row in rows if _holds(row, model, sample)]
     return Symmetries(
         tuple(row for row in rows if isinstance(row, Turn)), tuple(row for row in rows if isinstance(row, Period))
     )
@@ -126,31 +123,21 @@ def _moves(row: Turn | Period, free: tuple[int, ...], tied: set[int]) -> bool:
     )
 
 
-def _holds(row: Turn | Period, trial: Any, start: FloatArray, sample: tuple[FloatArray, ...]) -> bool:
+def _holds(row: Turn | Period, model: Any, sample: tuple[FloatArray, ...]) -> bool:
     """Whether the model has the same values at three points near its start, where nothing is hidden by a zero."""
-    for shift in _SHIFTS:
-        values = np.where(start == 0.0, shift, start * shift)
-        plain, changed = (_values_at(trial, point, sample) for point in (values, _changed(row, values)))
-        largest = np.max(np.abs(plain), initial=0.0)
-        if not np.isfinite(largest) or not np.all(np.abs(plain - changed) <= _SAME * largest):
-            return False
-    return True
+    start = np.array(model.parameters)
+    points = np.array([np.where(start == 0.0, shift, start * shift) for shift in _SHIFTS])
+    plain, changed = (own_values(model, each, sample) for each in (points, _changed(row, points)))
+    largest = np.max(np.abs(plain), axis=1, initial=0.0)[:, np.newaxis]
+    return bool(np.all(np.isfinite(largest) & (np.abs(plain - changed) <= _SAME * largest)))
 
 
 def _changed(row: Turn | Period, values: FloatArray) -> FloatArray:
+    """The parameters, along the last axis, after the change."""
     changed = values.copy()
     if isinstance(row, Period):
-        changed[row.column] += row.length
+        changed[..., row.column] += row.length
         return changed
-    changed[list(row.columns)] *= -1.0
-    changed[list(row.others)] += row.shift
+    changed[..., list(row.columns)] *= -1.0
+    changed[..., list(row.others)] += row.shift
     return changed
-
-
-def _values_at(trial: Any, values: FloatArray, sample: tuple[FloatArray, ...]) -> FloatArray:
-    """The model's values; ties are applied, and every parameter of `trial` is set."""
-    trial.parameters = values
-    for name in trial.param_names:
-        if trial.tied[name]:
-            setattr(trial, name, trial.tied[name](trial))
-    return np.asarray(trial.evaluate(*sample, *trial.parameters), dtype=float)

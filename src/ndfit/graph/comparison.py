@@ -19,14 +19,14 @@ from numpy.typing import ArrayLike, NDArray
 from ndfit.caught import warnings_put_back
 from ndfit.graph.derive import differentiate
 from ndfit.graph.differences import Differences, central, confirmed, contradicted, informative
-from ndfit.graph.interpret import evaluate, tied_values
+from ndfit.graph.interpret import evaluate, tied_values, values_of
 from ndfit.graph.ir import ModelGraph
 from ndfit.graph.own_values import OwnValues
 from ndfit.graph.probes import span_of
 from ndfit.graph.reasons import Mismatch
 from ndfit.graph.rounding import rounding_error
 
-__all__ = ["Comparison", "Evaluator"]
+__all__ = ["Comparison", "Evaluator", "effect_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -55,8 +55,7 @@ class Comparison:
 
     Attributes
     ----------
-    effect : by how much each parameter has to change for the model to change by as much as it is, once derivatives
-        have been compared; None before
+    all_act : around the start the graph has a derivative by each free parameter: then none of them acts in jumps alone
     """
 
     def __init__(
@@ -66,28 +65,27 @@ class Comparison:
         coords: tuple[FloatArray, ...],
         free: tuple[int, ...],
         evaluator: Evaluator | None,
+        all_act: bool,
     ) -> None:
         self._graph = graph
         self._own = OwnValues(model, coords)
         self._coords = coords
         self._free = free
-        # A value alone takes a third of the time that it takes with its derivatives.
-        self._values = evaluator or _interpreter(graph)
         self._evaluator = evaluator
-        self.effect: FloatArray | None = None
+        self.all_act = all_act
 
     def at(self, coords: tuple[FloatArray, ...]) -> Comparison:
         """The same model and evaluator at other coordinates, of any one shape."""
         other = copy.copy(self)
-        other._coords, other._own = coords, self._own.at(coords)
+        other._coords, other._own = tuple(map(np.ravel, coords)), self._own.at(coords)
         return other
 
-    def difference(self, parameters: FloatArray, coords: tuple[FloatArray, ...]) -> str | None:
-        """How model and evaluator differ at some parameters and coordinates; None where they agree."""
+    def difference(self, points: FloatArray, coords: tuple[FloatArray, ...]) -> str | None:
+        """How model and evaluator differ at (T, P) points and some coordinates; None where they agree."""
         try:
             with np.errstate(all="ignore"), warnings_put_back():
                 warnings.simplefilter("ignore")
-                self.at(coords).value(parameters)
+                self.at(coords).values(points)
         except Mismatch as reason:
             return str(reason)
         return None
@@ -97,16 +95,23 @@ class Comparison:
         """What the model raised last."""
         return self._own.error
 
-    def value(self, parameters: FloatArray) -> bool:
-        """Compare values; whether any could be compared."""
-        expected = self._own(parameters)
-        if expected is None:
+    def values(self, points: FloatArray) -> bool:
+        """Compare values at (T, P) points; whether any could be compared."""
+        own = [(point, values.ravel()) for point in points if (values := self._own(point)) is not None]
+        if not own:
             return False
-        found = self._found(parameters, self._coords)
+        asked, expected = (np.array(rows) for rows in zip(*own, strict=True))
+        found = self._found(asked, self._coords)
+        agree = _agree(found, expected, _quick_tolerance(expected)).all(axis=1)
+        compared = bool(np.isfinite(expected[agree]).any())
+        for row in np.flatnonzero(~agree):
+            compared |= self._compare_closer(asked[row], expected[row], found[row])
+        return compared
+
+    def _compare_closer(self, parameters: FloatArray, expected: FloatArray, found: FloatArray) -> bool:
+        """Compare values by the rounding that they come with; whether any could be compared."""
         finite = np.isfinite(expected)
         differ = ~_agree(found, expected, _quick_tolerance(expected))
-        if not differ.any():
-            return bool(finite.any())
         rounding = _ROUNDINGS * self._rounding(parameters)
         told = rounding <= _TELLING * np.max(np.abs(_finite(expected)))
         differ &= ~(told & _agree(found, expected, _quick_tolerance(expected) + rounding))
@@ -121,27 +126,30 @@ class Comparison:
         if not where.any():
             return where
         beside = tuple(
-            axis + aside * np.ptp(axis) for axis, aside in zip(self._coords, itertools.cycle(_ASIDE), strict=False)
+            axis + aside * np.ptp(axis) for axis, aside in zip(self._own.coords, itertools.cycle(_ASIDE), strict=False)
         )
-        expected, found = self._own.at(beside).or_nan(parameters), self._found(parameters, beside)
+        expected = self._own.at(beside).or_nan(parameters).ravel()
+        (found,) = self._found(parameters[np.newaxis], tuple(map(np.ravel, beside)))
         return where & ~_agree(found, expected, _quick_tolerance(expected))
 
-    def _found(self, parameters: FloatArray, coords: tuple[FloatArray, ...]) -> FloatArray:
-        found = np.asarray(self._values(self._with_ties(parameters), coords)[0], dtype=float)
-        return np.broadcast_to(found, coords[0].shape)
+    def _found(self, points: FloatArray, coords: tuple[FloatArray, ...]) -> FloatArray:
+        """Values at (T, P) points, shape (T, M)."""
+        if self._evaluator is None:
+            return values_of(self._graph, points, coords)
+        found = [self._evaluator(self._with_ties(point), coords)[0] for point in points]
+        return np.array([np.broadcast_to(np.asarray(values, dtype=float), coords[0].shape) for values in found])
 
     def derivatives(self, parameters: FloatArray, groups: Sequence[tuple[int, ...]]) -> None:
         """Compare derivatives with central differences, along the parameters of each group together."""
         if not groups:
             return
+        middle = self._own.or_nan(parameters)
         slopes = self._evaluator or _interpreter(differentiate(self._graph, self._free))
-        complete, middle = self._with_ties(parameters), self._own.or_nan(parameters)
         columns = {
             index: np.broadcast_to(np.asarray(column, dtype=float), middle.shape)
-            for index, column in zip(self._free, slopes(complete, self._coords)[1:], strict=True)
+            for index, column in zip(self._free, slopes(self._with_ties(parameters), self._coords)[1:], strict=True)
         }
-        effect = _effect_of(parameters, middle, columns)
-        self.effect = effect if self.effect is None else self.effect
+        effect = effect_of(parameters, middle, columns)
         for group in groups:
             if self._differ(parameters, middle, columns, group, effect):
                 for index in group:
@@ -222,7 +230,8 @@ class Comparison:
 
 
 def _quick_tolerance(expected: FloatArray) -> FloatArray:
-    return _RELATIVE * np.abs(expected) + _OF_LARGEST * np.max(np.abs(_finite(expected)), initial=0.0)
+    size = np.abs(_finite(expected))
+    return _RELATIVE * size + _OF_LARGEST * np.max(size, axis=-1, initial=0.0, keepdims=True)
 
 
 def _agree(found: FloatArray, expected: FloatArray, tolerance: FloatArray) -> NDArray[np.bool_]:
@@ -239,7 +248,7 @@ def _how_they_differ(found: FloatArray, expected: FloatArray, differ: NDArray[np
     return f"the traced model differs from the model by {worst:.3g}"
 
 
-def _effect_of(parameters: FloatArray, middle: FloatArray, columns: dict[int, FloatArray]) -> FloatArray:
+def effect_of(parameters: FloatArray, middle: FloatArray, columns: dict[int, FloatArray]) -> FloatArray:
     """By how much each parameter changes the model by as much as it varies; its own size where that cannot be told."""
     sizes = np.where(parameters == 0.0, 1.0, np.abs(parameters))
     finite = middle[np.isfinite(middle)]

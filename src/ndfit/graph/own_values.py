@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.copying import copied
+
 __all__ = ["OwnValues"]
 
 FloatArray = NDArray[np.float64]
@@ -25,9 +27,9 @@ class OwnValues:
     """
 
     def __init__(self, model: Any, coords: tuple[FloatArray, ...]) -> None:
-        self._model = model.deepcopy()
+        self._model = copied(model)
         self._ties = {name: tie for name, tie in model.tied.items() if tie}
-        self._coords = coords
+        self.coords = coords
         self._evaluates: bool | None = None
         self.error = ""
 
@@ -42,28 +44,28 @@ class OwnValues:
         except Exception as error:  # a person's own code at parameters it was not written for
             self.error = f"raises {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             return None
-        return np.broadcast_to(np.asarray(values, dtype=float), self._coords[0].shape)
+        return np.broadcast_to(np.asarray(values, dtype=float), self.coords[0].shape)
 
     def at(self, coords: tuple[FloatArray, ...]) -> OwnValues:
         """The same model at other coordinates, of any one shape."""
         other = copy.copy(self)
-        other._coords = coords
+        other.coords = coords
         return other
 
     def or_nan(self, parameters: FloatArray) -> FloatArray:
         """The same, NaN where the model raises."""
         values = self(parameters)
-        return np.full(self._coords[0].shape, np.nan) if values is None else values
+        return np.full(self.coords[0].shape, np.nan) if values is None else values
 
     def _values(self) -> Any:
         if self._evaluates is None:
-            called = self._model(*self._coords)
+            called = self._model(*self.coords)
             self._evaluates = self._same_by_evaluate(called)
             return called
-        return self._evaluate() if self._evaluates else self._model(*self._coords)
+        return self._evaluate() if self._evaluates else self._model(*self.coords)
 
     def _evaluate(self) -> Any:
-        return self._model.evaluate(*self._coords, *self._model.parameters)
+        return self._model.evaluate(*self.coords, *self._model.parameters)
 
     def _same_by_evaluate(self, called: Any) -> bool:
         try:

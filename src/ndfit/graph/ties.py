@@ -9,6 +9,7 @@ parameters, as astropy's fitters do, and see those run before them.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,24 +28,26 @@ def trace_ties(model: Model, tape: Tape) -> dict[int, Symbol]:
     ------
     Untraceable : naming the tied parameter.
     """
-    pending = {name for name in model.param_names if model.tied[name]}
+    ties = {name: tie for name, tie in model.tied.items() if tie}
     symbols: dict[str, ParameterSymbol | None] = {
-        name: None if name in pending else ParameterSymbol(tape, tape.builder.param(index))
+        name: None if name in ties else ParameterSymbol(tape, tape.builder.param(index))
         for index, name in enumerate(model.param_names)
     }
     tied: dict[int, Symbol] = {}
     for index, name in enumerate(model.param_names):
-        if name in pending:
-            symbol = _call(model, name, symbols, tape)
+        if name in ties:
+            symbol = _call(model, name, ties[name], symbols, tape)
             symbols[name] = ParameterSymbol(tape, symbol.node)
             tied[index] = symbol
     return tied
 
 
-def _call(model: Model, name: str, symbols: dict[str, ParameterSymbol | None], tape: Tape) -> Symbol:
+def _call(
+    model: Model, name: str, tie: Callable[[Any], Any], symbols: dict[str, ParameterSymbol | None], tape: Tape
+) -> Symbol:
     stand_in = _ModelStandIn(model, tuple(model.param_names), symbols)
     try:
-        symbol = tape.lift(model.tied[name](stand_in))
+        symbol = tape.lift(tie(stand_in))
     except NotCompilable as reason:
         raise Untraceable(f"the tie of {name}: {reason}") from reason
     except Exception as error:  # whatever a person's own callable raises when it is given a stand-in

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from astropy.modeling import CompoundModel, Model
 
+from ndfit.copying import copied
 from ndfit.graph.complex_symbol import ComplexSymbol
 from ndfit.graph.ir import ModelGraph
 from ndfit.graph.reasons import NotCompilable, Untraceable
@@ -51,7 +52,7 @@ def trace(model: Model) -> ModelGraph:
     Untraceable : with a one-line reason.
     """
     _check(model)
-    model = model.deepcopy()
+    model = copied(model)
     tape = Tape(tuple(model.inputs), tuple(model.param_names))
     with np.errstate(all="ignore"):
         tied = trace_ties(model, tape)

@@ -13,30 +13,35 @@ rounding allows upwards: with the derivative g that is claimed, a step of 10^5 t
 digits, whatever the parameter's own size and meaning, and whatever narrow thing depends on it. It is refused where two
 steps that can tell give one other slope and none that can tell agrees (`differences.py`).
 
-Values are compared in every call: a model's globals and attributes may change between calls. Derivatives are compared
-once for a graph, its coordinates and its start: they follow from the graph.
+A model is traced, and its values are compared, in every call: globals, attributes, closures and classes may change
+between calls. Derivatives are compared once for a graph: they follow from it.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
-from threading import Lock
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ndfit.caught import warnings_put_back
-from ndfit.graph.comparison import Comparison, Evaluator
+from ndfit.graph.comparison import Comparison, Evaluator, effect_of
+from ndfit.graph.derive import differentiate
+from ndfit.graph.interpret import evaluate
 from ndfit.graph.ir import ModelGraph
 from ndfit.graph.probes import bounds_of, groups_of, moved_by_effect, probes, span_of, thinned, turned
 from ndfit.graph.reasons import Mismatch
+from ndfit.once import Latest
 
 __all__ = ["Evaluator", "Mismatch", "verify"]
 
 FloatArray = NDArray[np.float64]
+
+_DIFFERENTIATED: Latest[None] = Latest(64)
+"""Graphs whose derivatives were compared."""
 
 
 def verify(
@@ -67,52 +72,39 @@ def verify(
     Mismatch : where value or derivatives disagree, or nothing could be compared.
     NotDifferentiable : an operator has no derivative rule.
     """
-    samples, first, bounds = thinned(coords), np.array(start, dtype=float), bounds_of(model)
-    span = span_of(samples)
-    check = Comparison(graph, model, samples, free, evaluator)
-    known = (graph, free, *(array.tobytes() for array in (first, *bounds, *samples)))
-    if evaluator is not None or not _DIFFERENTIATED.holds(known):
-        groups = iter((groups_of(free), [free] if len(free) > 1 else []))
-    else:
-        groups = iter(())
-    compared = False
+    samples = thinned(coords)
+    arrays = (np.array(start, dtype=float), *bounds_of(model), *samples)
+    points, all_act = _probe_points(graph, free, tuple(array.tobytes() for array in arrays))
+    check = Comparison(graph, model, samples, free, evaluator, all_act)
     with np.errstate(all="ignore"), warnings_put_back():
         warnings.simplefilter("ignore")
-        for parameters in probes(first, free, bounds, span):
-            compared |= check.value(parameters)
-            check.derivatives(parameters, next(groups, []))
-        for parameters in _further(first, free, bounds, span, check):
-            compared |= check.value(parameters)
+        compared = check.values(points)
+        if evaluator is None:
+            _DIFFERENTIATED.get((graph, free), partial(_compare_derivatives, check, free, points))
+        else:
+            _compare_derivatives(check, free, points)
     if not compared:
         raise Mismatch(f"around the start values the model {check.error or 'is finite nowhere'}")
-    if evaluator is None:
-        _DIFFERENTIATED.keep(known)
     return check
 
 
-def _further(
-    start: FloatArray, free: tuple[int, ...], bounds: tuple[FloatArray, FloatArray], span: float, check: Comparison
-) -> Iterator[FloatArray]:
-    if check.effect is not None:
-        yield moved_by_effect(start, check.effect, free, bounds)
-    yield from turned(start, free, bounds, span)
+def _compare_derivatives(check: Comparison, free: tuple[int, ...], points: FloatArray) -> None:
+    check.derivatives(points[0], groups_of(free))
+    check.derivatives(points[1], [free] if len(free) > 1 else [])
 
 
-class _Recent:
-    """The last keys that were kept; threads may ask at once."""
+@lru_cache(64)
+def _probe_points(graph: ModelGraph, free: tuple[int, ...], arrays: tuple[bytes, ...]) -> tuple[FloatArray, bool]:
+    """Parameters to compare values at, shape (T, P), and whether the graph has a derivative by each free one.
 
-    def __init__(self, most: int) -> None:
-        self._most, self._keys, self._lock = most, OrderedDict[Hashable, None](), Lock()
-
-    def holds(self, key: Hashable) -> bool:
-        with self._lock:
-            return key in self._keys
-
-    def keep(self, key: Hashable) -> None:
-        with self._lock:
-            self._keys[key] = None
-            while len(self._keys) > self._most:
-                self._keys.popitem(last=False)
-
-
-_DIFFERENTIATED = _Recent(64)
+    `arrays` are the start, the bounds, and the samples.
+    """
+    start, lower, upper, *samples = map(np.frombuffer, arrays)
+    bounds, span = (lower, upper), span_of(tuple(samples))
+    near = probes(start, free, bounds, span)
+    value, *slopes = evaluate(differentiate(graph, free), list(near[0]), samples)
+    with np.errstate(all="ignore"):
+        effect = effect_of(near[0], value, dict(zip(free, slopes, strict=True)))
+        points = [near, moved_by_effect(start, effect, free, bounds), turned(start, free, bounds, span)]
+    all_act = all(np.any(np.nan_to_num(slope, posinf=0.0, neginf=0.0)) for slope in slopes)
+    return np.vstack(points), all_act

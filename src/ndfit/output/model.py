@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
+from ndfit.copying import copied
 from ndfit.output.maps import Maps
 from ndfit.problem.types import FitProblem, FloatArray
 
@@ -40,7 +41,7 @@ def fitted_model(problem: FitProblem, maps: Maps, errors: Mapping[str, FloatArra
 
 def reported_model(problem: FitProblem) -> Any:
     """Bare model of the parameters that are reported: the fitted one, in the caller's polynomial basis."""
-    model = problem.model.copy()
+    model = copied(problem.model)
     if problem.transform is not None:
         model.domain, model.window = problem.original.domain, problem.original.window
     return model
@@ -53,14 +54,14 @@ def filled_model(problem: FitProblem, values: FloatArray) -> Any:
     ----------
     values : shape (P,) for one position, (P, *B) for all
     """
-    model = problem.original.copy()
+    model, bounds = copied(problem.original), problem.model.bounds
     if problem.transform is None:
         _copy_domains(problem.model, model)
     quantities = {}
     for name, unit, value in zip(problem.params.names, problem.units, values, strict=True):
         parameter = getattr(model, name)
         parameter._set_unit(unit, force=True)
-        parameter.bounds = problem.model.bounds[name]
+        parameter.bounds = bounds[name]
         quantities[name] = value if unit is None else u.Quantity(value, unit)
     model._reset_parameters(**quantities)
     return model

@@ -7,9 +7,11 @@ inputs; axes of length one stay so.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ndfit.problem.types import Axes, FloatArray
 
@@ -53,9 +55,15 @@ def _picked(coords: tuple[Any, ...], axes: Axes, position: tuple[int, ...], n_mo
         np.broadcast_to(np.asarray(cut(values, axes, where)), (1,) * len(where) + axes.fitting_shape).ravel()
         for values in coords
     ]
-    chosen = np.unique(np.linspace(0, axes.n_samples - 1, min(n_most, axes.n_samples)).astype(int))
-    picked = np.stack([values[chosen].astype(float) for values in flat])
+    chosen = _spread(axes.n_samples, n_most) if n_most < axes.n_samples else slice(None)
+    picked = np.array([values[chosen] for values in flat], dtype=float)
     return picked[:, np.isfinite(picked).all(axis=0)]
+
+
+@lru_cache(64)
+def _spread(n_samples: int, n_most: int) -> NDArray[np.intp]:
+    """Numbers of some samples, from the first to the last."""
+    return np.linspace(0, n_samples - 1, n_most).astype(np.intp)
 
 
 def _position_with_coordinates(coords: tuple[Any, ...], axes: Axes) -> tuple[int, ...] | None:

@@ -13,7 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model
 
-from ndfit.problem.evenness import even_parameters
+from ndfit.copying import copied
 from ndfit.problem.fixed_inputs import FixedInputsModel
 from ndfit.problem.ties import UnitTie
 from ndfit.problem.types import Axes, FloatArray, ParamTable
@@ -36,7 +36,7 @@ def own_copy(model: Model) -> Model:
 
     A compound of models with maps for parameters counts the numbers in the maps of its left half instead.
     """
-    copy = model.copy()
+    copy = copied(model)
     _count_parameters(copy)
     return copy
 
@@ -99,22 +99,20 @@ def _bare_limit(limit: Any, name: str, unit: u.UnitBase | None) -> Any:
         ) from None
 
 
-def bare_model(model: Model, plan: UnitPlan, limits: Limits) -> Model:
-    """Copy of a scalar model with units stripped, bounds and ties rewritten for the fit's units.
+def bare_model(bare: Model, plan: UnitPlan, limits: Limits) -> Model:
+    """Strip a scalar model of its units, in place; rewrite bounds and ties for the fit's units.
 
     Bounds that are maps stay with the ParamTable: astropy's parameters hold one number.
 
     The model's own check of its inputs' units is told to let bare numbers pass.
     """
-    bare = model.copy()
+    ties = {name: UnitTie.around(tie, name, bare, plan) for name, tie in bare.tied.items() if tie}
     for name in bare.param_names:
         parameter = getattr(bare, name)
         parameter._set_unit(None, force=True)
         parameter.value = parameter.value * plan.factors[name]
         parameter.bounds = tuple(_number_or_none(limit) for limit in limits[name])
-        tie = parameter.tied
-        if tie:
-            parameter.tied = UnitTie.around(tie, name, model, plan)
+        parameter.tied = ties.get(name, parameter.tied)
     for part in _parts(bare):
         part._input_units_allow_dimensionless = True
         if isinstance(part, CompoundModel):
@@ -146,12 +144,10 @@ def _make_fittable(compound: CompoundModel) -> None:
     compound._fittable = all(part.fittable for part in _parts(compound) if not isinstance(part, CompoundModel))
 
 
-def parameter_table(
-    model: Model, bare: Model, plan: UnitPlan, limits: Limits, axes: Axes, sample: tuple[FloatArray, ...]
-) -> ParamTable:
+def parameter_table(model: Model, bare: Model, plan: UnitPlan, limits: Limits, axes: Axes) -> ParamTable:
     """Starting values and constraints of the caller's model, in the fit's units.
 
-    `sample` holds a few coordinates of each input, at which the model is tried.
+    In which parameters the model is even is told once there is an engine, by `ndfit.engine.evenness`.
 
     Raises
     ------
@@ -164,14 +160,11 @@ def parameter_table(
     lower, upper = (
         tuple(_as_map(limits[name][side], f"a bound of '{name}'", axes) for name in names) for side in (0, 1)
     )
-    fixed = tuple(bool(bare.fixed[name]) for name in names)
-    tied = tuple(bool(bare.tied[name]) for name in names)
+    fixed, tied = (tuple(bool(known[name]) for name in names) for known in (bare.fixed, bare.tied))
     for name, values, low, high, is_fixed, is_tied in zip(names, start, lower, upper, fixed, tied, strict=True):
         if not (is_fixed or is_tied):
             _check_bounds(name, values, low, high)
-    free = tuple(not (is_fixed or is_tied) for is_fixed, is_tied in zip(fixed, tied, strict=True))
-    even = even_parameters(bare, lower, upper, free, sample)
-    return ParamTable(names, start, lower, upper, fixed, tied, even)
+    return ParamTable(names, start, lower, upper, fixed, tied, even=(False,) * len(names))
 
 
 def _start(parameter: Any, name: str, plan: UnitPlan, axes: Axes) -> FloatArray:

@@ -26,7 +26,7 @@ from ndfit.problem.units import convert_coordinates, plan_units
 
 __all__ = ["normalize"]
 
-_N_TRIED = 16
+_N_TRIED = 16  # samples
 
 
 def normalize(
@@ -73,10 +73,9 @@ def normalize(
     bare = bare_model(scalar, plan, limits)
     values = tuple(coordinate.values for coordinate in coords)
     transform = set_linear_basis(bare, values) if linear else None
-    sample = sample_coordinates(values, axes, _N_TRIED)
-    if not sample[0].size:
+    if not sample_coordinates(values, axes, _N_TRIED)[0].size:
         _check_coordinates(values)
-    params = parameter_table(model, bare, plan, limits, axes, sample)
+    params = parameter_table(model, bare, plan, limits, axes)
     wcs = low_level(raw.world)
     if isinstance(wcs, WCS):  # which a caller may change later
         wcs = wcs.deepcopy()
@@ -147,5 +146,6 @@ def _check_model(model: Any) -> None:
         )
     if model.n_outputs != 1:
         raise ValueError(f"model should have one output, got {model.n_outputs}")
-    if all(model.fixed[name] or model.tied[name] for name in model.param_names):
+    fixed, tied = model.fixed, model.tied
+    if all(fixed[name] or tied[name] for name in model.param_names):
         raise ValueError("nothing to fit: every parameter of the model is fixed or tied; free at least one parameter")

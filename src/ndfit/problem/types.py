@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
+from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple, Protocol
 
@@ -349,15 +350,15 @@ class Axes:
     shape: tuple[int, ...]
     fitting: tuple[int, ...]
 
-    @property
+    @cached_property
     def iterating(self) -> tuple[int, ...]:
         return tuple(axis for axis in range(len(self.shape)) if axis not in self.fitting)
 
-    @property
+    @cached_property
     def fitting_shape(self) -> tuple[int, ...]:
         return tuple(self.shape[axis] for axis in self.fitting)
 
-    @property
+    @cached_property
     def iterating_shape(self) -> tuple[int, ...]:
         return tuple(self.shape[axis] for axis in self.iterating)
 
@@ -394,6 +395,10 @@ class ParamTable:
     def free(self) -> tuple[int, ...]:
         """Indices of the free parameters, length F."""
         return tuple(i for i in range(len(self.names)) if not (self.fixed[i] or self.tied[i]))
+
+    def is_bounded(self, index: int) -> bool:
+        """Whether a parameter has a bound, at any position."""
+        return bool(np.isfinite(self.lower[index]).any() or np.isfinite(self.upper[index]).any())
 
 
 @dataclass(frozen=True)
@@ -543,7 +548,8 @@ class Engine(Protocol):
     name : for people
     chunk_size : fits in one block beyond which the engine gains nothing
     releases_gil : threads run at once
-    pointwise : it computes the model sample by sample, from a description of its own; else by the model's own code
+    pointwise : it computes the model sample by sample, from a description of its own, ties included; else by the
+        model's own code. Those that are equal, and have the same hash, have the same description
     seconds_per_fit : order of magnitude, for planning
     """
 
@@ -575,7 +581,7 @@ class EngineChoice:
 
     Attributes
     ----------
-    difference : (parameters (P,), K coordinates of one shape) -> how the engine's model differs from the caller's
+    difference : (parameters (T, P), K coordinates of one shape) -> how the engine's model differs from the caller's
         there, None where it does not; None where the engine calls the caller's
     """
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import dask
+import numpy as np
 
 from ndfit.problem.arrange import Region
 from ndfit.run.cluster import solve_on_cluster
@@ -26,6 +27,9 @@ from ndfit.run.workers import Workers
 __all__ = ["solve_regions"]
 
 T = TypeVar("T")
+
+_IN_NEW_THREADS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+"""How numpy treats errors there, whatever the caller has set: that a sample overflows is no reason to raise."""
 
 
 def solve_regions(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
@@ -45,11 +49,17 @@ def solve_regions(task: Task[T], cut: Cut, regions: Iterable[Region], workers: W
 
 def _solve_here(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
     for region in regions:
-        yield region, task(load(cut(region)))
+        with np.errstate(**_IN_NEW_THREADS):
+            result = task(load(cut(region)))
+        yield region, result
 
 
 def _solve_in_threads(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
+    regions = tuple(regions)
     make_ready(task)
+    if len(regions) == 1:  # which starting and ending a thread would take as long as
+        yield from _solve_here(task, cut, regions, workers)
+        return
     with Threads(workers.count) as threads:
         yield from keep_busy(lambda inputs: threads.submit(lambda: task(load(inputs))), cut, regions, threads.count)
 

@@ -44,13 +44,25 @@ def check_with_own_model(
     ------
     OwnModelDisagrees
     """
-    table = maps.parameters.reshape(len(maps.parameters), -1)
-    shape = problem.axes.iterating_shape
-    for number in _positions(problem, maps):
-        reason = difference(table[:, number], coordinates_at(problem.coords, problem.axes, number))
-        if reason is not None:
-            place = tuple(int(index) for index in np.unravel_index(number, shape))
-            raise OwnModelDisagrees(f"at the solution of position {place}, {reason}")
+    table = maps.parameters.reshape(len(maps.parameters), -1).T
+    numbers = _positions(problem, maps)
+    for group in [numbers] if _are_shared(problem) else [[number] for number in numbers]:
+        if not group or difference(table[group], _coordinates(problem, group[0])) is None:
+            continue
+        for number in group:
+            reason = difference(table[number : number + 1], _coordinates(problem, number))
+            if reason is not None:
+                place = tuple(int(index) for index in np.unravel_index(number, problem.axes.iterating_shape))
+                raise OwnModelDisagrees(f"at the solution of position {place}, {reason}")
+
+
+def _are_shared(problem: FitProblem) -> bool:
+    """Whether all positions have the same coordinates."""
+    return all(values.shape[axis] == 1 for values in problem.coords for axis in problem.axes.iterating)
+
+
+def _coordinates(problem: FitProblem, number: int) -> tuple[FloatArray, ...]:
+    return coordinates_at(problem.coords, problem.axes, number)
 
 
 def _positions(problem: FitProblem, maps: Maps) -> list[int]:

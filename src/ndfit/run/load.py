@@ -101,7 +101,10 @@ def load(inputs: Inputs) -> Inputs:
         An array cannot be read or computed.
     """
     with _reading(inputs):
-        return inputs.with_arrays(in_memory(dask.compute(*inputs.arrays, scheduler="synchronous")))
+        arrays = inputs.arrays
+        if any(map(dask.is_dask_collection, arrays)):
+            arrays = dask.compute(*arrays, scheduler="synchronous")
+        return inputs.with_arrays(in_memory(arrays))
 
 
 def read_maps(inputs: Inputs) -> Inputs:

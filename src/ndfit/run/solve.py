@@ -37,6 +37,8 @@ __all__ = ["Schedule", "solve"]
 
 MEMORY_LIMIT = "512 MB"
 
+# Of fits on one core; starting threads takes about as long.
+SECONDS_WORTH_THREADS = 2e-3
 SECONDS_WORTH_A_TRIAL = 0.5
 SECONDS_WORTH_A_WARNING = 10.0
 # An interrupt waits for the chunks that are in work, and a checkpoint loses them.
@@ -92,7 +94,7 @@ def solve(
     plan = plan_regions(
         problem,
         n_most=_most_fits(work, problem, workers, seconds, parse_memory(schedule.memory_limit)),
-        n_workers=workers.count,
+        n_workers=workers.count if _is_worth_threads(work, problem, workers) else 1,
         native=schedule.preserve_native_chunks,
         chunk_n_max=schedule.chunk_n_max,
         guided=not workers.is_cluster,
@@ -145,6 +147,10 @@ def _seconds_per_fit(choice: EngineChoice, work: Work, problem: FitProblem) -> f
     """Measured where a run takes long enough for it to matter."""
     worth = expected_seconds(work, problem) >= SECONDS_WORTH_A_TRIAL
     return seconds_per_fit(work, problem) if worth else choice.engine.seconds_per_fit
+
+
+def _is_worth_threads(work: Work, problem: FitProblem, workers: Workers) -> bool:
+    return workers.where != "threads" or expected_seconds(work, problem) >= SECONDS_WORTH_THREADS
 
 
 def _most_fits(work: Work, problem: FitProblem, workers: Workers, seconds: float, memory: int) -> int:

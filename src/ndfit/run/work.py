@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from ndfit.engine.bootstrap import Bootstrap
 from ndfit.engine.clipping import Clip
 from ndfit.engine.finish import finish
-from ndfit.engine.flags import FlagRules, flag_rules
+from ndfit.engine.flags import FlagRules
 from ndfit.engine.loss import SQUARE
+from ndfit.engine.model_rules import rules_of
 from ndfit.engine.signs import Canonical
 from ndfit.engine.starting import Starting
-from ndfit.engine.symmetries import symmetries_of
 from ndfit.engine.trials import Watched, best_of
 from ndfit.once import LOADING
-from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import (
     STATUS,
     Block,
@@ -40,7 +39,6 @@ from ndfit.run.sample_digest import sample_digests
 __all__ = ["Work", "samples_used"]
 
 _LIMIT = STATUS[Status.EVALUATION_LIMIT]
-_N_TRIED = 16  # samples
 _LEFT_OUT = "Non-finite input data has been left out of the fit."
 
 
@@ -84,13 +82,11 @@ class Work:
         """The work of a problem; fits start from the problem's starting values unless told otherwise."""
         starting = Starting() if starting is None else starting
         finite = problem.filter_non_finite
+        rules = rules_of(problem, engine)
         # Maps come with each region; here they would travel to every worker.
-        params = replace(problem.params, start=(), lower=(), upper=())
-        sample = sample_coordinates(problem.coords, problem.axes, _N_TRIED)
-        symmetries = symmetries_of(problem.model, params.free, sample)
-        canonical = Canonical(params, problem.model, symmetries)
-        flags = flag_rules(problem.model, problem.params, symmetries, sample)
-        return cls(engine, options, params, finite, starting, canonical, flags, clip, bootstrap, digests)
+        params = replace(problem.params, start=(), lower=(), upper=(), even=rules.even)
+        canonical = Canonical(params, problem.model, rules.symmetries)
+        return cls(engine, options, params, finite, starting, canonical, rules.flags, clip, bootstrap, digests)
 
     @property
     def bare(self) -> Work:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -243,6 +244,15 @@ class Workspace:
 
 def allocate(structure: Structure, n_inputs: int, n_samples: int, constants: Sequence[float] = ()) -> Workspace:
     """Return scratch for a solve, zeroed but for the constants of the model."""
+    workspace = Workspace.of(_rows(structure, n_inputs, n_samples, len(constants)))
+    if constants:
+        workspace.arrays[Field.CONSTANTS][:] = np.reshape(constants, (-1, 1))
+    return workspace
+
+
+@lru_cache(64)
+def _rows(structure: Structure, n_inputs: int, n_samples: int, n_constants: int) -> NDArray[np.int64]:
+    """How many rows each array of a solve has."""
     # Products are summed two rows by two: an odd row is followed by one that stays zero.
     n_free, n_rows = len(structure.free), structure.n_rows + structure.n_rows % 2
     triangle = n_free * (n_free + 1) // 2
@@ -253,7 +263,7 @@ def allocate(structure: Structure, n_inputs: int, n_samples: int, constants: Seq
         Field.ROWS: n_rows * samples_of_tile(structure.n_rows),
         Field.GRAM: n_rows * (n_rows + 1) // 2,
         Field.JACOBIAN: (n_free + 1) * n_samples,
-        Field.CONSTANTS: len(constants),
+        Field.CONSTANTS: n_constants,
         Field.SMALL: 2 * n_free * (n_free + 1),
         **dict.fromkeys((Field.R, Field.TRIAL_R, Field.SMALL_R), triangle + n_free + 1),
         **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
@@ -263,7 +273,4 @@ def allocate(structure: Structure, n_inputs: int, n_samples: int, constants: Seq
         **dict.fromkeys((Field.METRIC, Field.ALONG, Field.NATURAL, Field.SMALL_STEP), n_free),
         **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO), n_free),
     }
-    workspace = Workspace.of(np.array([rows.get(field, 1) for field in Field], np.int64))
-    if constants:
-        workspace.arrays[Field.CONSTANTS][:] = np.reshape(constants, (-1, 1))
-    return workspace
+    return np.array([rows.get(field, 1) for field in Field], np.int64)
