@@ -27,7 +27,8 @@ _PLAIN = frozenset({Model, Parameter, UserDict})
 
 _OWN_RULES = ("__deepcopy__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
 
-Memo = dict[int, Any]
+Memo = dict[Any, Any]
+"""As of `copy.deepcopy`: copies by the number of what they are of; and which classes are plain."""
 
 
 def copied(model: Any) -> Any:
@@ -45,7 +46,9 @@ def _copied(value: Any, memo: Memo) -> Any:
         return memo[id(value)]
     if kind in _RULES:
         return _RULES[kind](value, memo)
-    if not _PLAIN.isdisjoint(kind.__mro__) and _is_plain(kind):
+    if kind not in memo:
+        memo[kind] = not _PLAIN.isdisjoint(kind.__mro__) and _is_plain(kind)
+    if memo[kind]:
         return _copied_instance(value, memo)
     return copy.deepcopy(value, memo)
 

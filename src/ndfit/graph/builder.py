@@ -15,7 +15,7 @@ from ndfit.graph.ir import ModelGraph, Node
 from ndfit.graph.ops import OPS
 from ndfit.graph.simplify import RULES
 
-__all__ = ["LEAVES", "GraphBuilder"]
+__all__ = ["LEAVES", "GraphBuilder", "needed_for"]
 
 LEAVES = frozenset({"input", "param", "const"})
 _COMMUTATIVE = frozenset({"add", "multiply", "equal", "logical_and", "logical_or"})
@@ -102,29 +102,7 @@ class GraphBuilder:
         ties: Sequence[tuple[int, int]] = (),
     ) -> ModelGraph:
         """Freeze what the outputs and the ties need."""
-        needed = self._reachable([*outputs, *(node for _, node in ties)])
-        renamed = {old: new for new, old in enumerate(needed)}
-        nodes = tuple(
-            Node(op, tuple(renamed[arg] for arg in args), value)
-            for op, args, value in (self.nodes[old] for old in needed)
-        )
-        return ModelGraph(
-            n_inputs,
-            tuple(param_names),
-            nodes,
-            tuple(renamed[node] for node in outputs),
-            tuple((parameter, renamed[node]) for parameter, node in ties),
-        )
-
-    def _reachable(self, roots: Sequence[int]) -> list[int]:
-        needed: set[int] = set()
-        waiting = list(roots)
-        while waiting:
-            node = waiting.pop()
-            if node not in needed:
-                needed.add(node)
-                waiting.extend(self.nodes[node].args)
-        return sorted(needed)
+        return needed_for(self.nodes, n_inputs, param_names, outputs, ties)
 
     def _fold(self, op: str, constants: Sequence[float | bool | None]) -> int:
         with np.errstate(all="ignore"):
@@ -140,3 +118,34 @@ class GraphBuilder:
             self._input_free.append(node.op != "input" and all(self._input_free[arg] for arg in node.args))
             self.nodes.append(node)
         return self._index[key]
+
+
+def needed_for(
+    nodes: Sequence[Node],
+    n_inputs: int,
+    param_names: Sequence[str],
+    outputs: Sequence[int],
+    ties: Sequence[tuple[int, int]] = (),
+) -> ModelGraph:
+    """The graph of those nodes that some outputs and ties need."""
+    needed = _reachable(nodes, [*outputs, *(node for _, node in ties)])
+    renamed = {old: new for new, old in enumerate(needed)}
+    kept = (nodes[old] for old in needed)
+    return ModelGraph(
+        n_inputs,
+        tuple(param_names),
+        tuple(Node(op, tuple(renamed[arg] for arg in args), value) for op, args, value in kept),
+        tuple(renamed[node] for node in outputs),
+        tuple((parameter, renamed[node]) for parameter, node in ties),
+    )
+
+
+def _reachable(nodes: Sequence[Node], roots: Sequence[int]) -> list[int]:
+    needed: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if node not in needed:
+            needed.add(node)
+            waiting.extend(nodes[node].args)
+    return sorted(needed)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ndfit.graph.builder import GraphBuilder
+from ndfit.graph.builder import GraphBuilder, needed_for
 from ndfit.graph.derive import differentiate, linear_parameters
 from ndfit.graph.ir import ModelGraph
 
@@ -90,7 +90,7 @@ def basis_functions(graph: ModelGraph, linear: tuple[int, ...]) -> ModelGraph:
 
 
 def _part(graph: ModelGraph, output: int) -> ModelGraph:
-    return ModelGraph(graph.n_inputs, graph.param_names, graph.nodes, (output,))
+    return needed_for(graph.nodes, graph.n_inputs, graph.param_names, [output])
 
 
 def without_linear(graph: ModelGraph, linear: tuple[int, ...]) -> ModelGraph:
