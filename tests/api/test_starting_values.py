@@ -347,6 +347,21 @@ def test_lines_are_found_among_channels_of_a_large_error(guess: str) -> None:
     assert np.count_nonzero(result.success & ~ndfit.disqualified(result.flags) & missed) == 0
 
 
+@pytest.mark.parametrize("guess", ["also", "auto"])
+def test_a_tied_doublet_is_not_taken_for_one_broad_line(guess: str) -> None:
+    """One in eight (one in four, with the guess alone) was, with a line of the other sign beside it and no flag."""
+    rng = np.random.default_rng(3)
+    one, other, stddev, level = rng.uniform([0.5, 0.5, 1.5, -1], [2, 2, 3, 1], (200, 4)).T[:, :, np.newaxis]
+    mean = rng.uniform(20, 48, (200, 1))
+    clean = sum(a * np.exp(-0.5 * ((X - m) / stddev) ** 2) for a, m in ((one, mean), (other, mean + 8.0))) + level
+    data = clean + rng.normal(0, 0.1, clean.shape)
+    model = Gaussian1D(1, 24, 3) + Gaussian1D(1, 32, 3) + Const1D(0)
+    model.mean_1.tied = lambda fitted: fitted.mean_0 + 8.0
+    model.stddev_1.tied = lambda fitted: fitted.stddev_0
+    result = ndfit.fit(model, data, fitting_axes=1, world=(X,), uncertainty=np.full(data.shape, 0.1), guess=guess)
+    assert_array_equal(result.chi_square < np.sum((data - clean) ** 2, axis=1) / 0.01, True)
+
+
 def test_outliers_that_will_be_clipped_do_not_attract_the_guess() -> None:
     rng = np.random.default_rng(24)
     data = Gaussian1D(10, 30, 3)(X)[:, None] + 2.0 + 0.5 * rng.normal(size=(80, 40))

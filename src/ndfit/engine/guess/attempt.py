@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,9 +158,9 @@ class _Search:
             return [Found(group.terms[0], rows)]
         before, best, least = self.table, self.table, np.full(len(self.table), np.inf)
         found = np.zeros(len(self.table), dtype=bool)
-        for term in group.terms:  # the one that is the strongest peak
+        for term, part in product(group.terms, (_NARROW, 1.0)):  # the one that is the strongest peak, or all are
             self.table = before.copy()
-            rows = self._place(group, term, left, share)
+            rows = self._place(group, term, left, part)
             lines = [Found(other, rows) for other in group.terms]
             cost, _ = self._refit(self.table, [*self.found, *lines], _FEW_STEPS)
             lower = rows & (cost < least)
