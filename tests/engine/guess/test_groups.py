@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import engine_for, free_of
 
 from ndfit.engine.guess.groups import Group, Setting, groups_of
-from ndfit.engine.guess.search import scales_of
+from ndfit.engine.guess.search import Scales
 from ndfit.engine.guess.split import is_splittable, split
 from ndfit.engine.guess.terms import parse_terms
 from ndfit.engine.guess.tile import Tile
@@ -23,7 +23,7 @@ def setting_of(model: Any) -> Setting:
     free = np.isin(np.arange(n_params), free_of(model))
     set_tied = engine_for(model).model.set_tied if any(model.tied.values()) else None
     low, high = np.full((2, n_params), -np.inf), np.full((2, n_params), np.inf)
-    return Setting(tile, scales_of(tile), parse_terms(model), start, low, high, free, set_tied)
+    return Setting(Scales(tile), parse_terms(model), start, low, high, free, set_tied)
 
 
 def groups(model: Any) -> list[Group]:

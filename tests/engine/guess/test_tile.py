@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit.engine.guess.tile import median, tiles, total
+from ndfit.engine.guess.tile import TILE_NUMBERS, median, tiles, total
 from ndfit.problem.types import Block, Status
 
 RNG = np.random.default_rng(1)
@@ -37,18 +37,18 @@ def test_sums_are_over_samples() -> None:
 
 
 def test_tiles_cover_the_block_with_squared_weights() -> None:
-    data, weights = RNG.normal(size=(300, 400)), RNG.random((300, 400))
-    valid = RNG.random((300, 400)) > 0.2
+    data, weights = RNG.normal(size=(1200, 400)), RNG.random((1200, 400))
+    valid = RNG.random((1200, 400)) > 0.2
     x = np.arange(400.0)
     cut = list(tiles(block_of(data, (x,), weights, valid)))
     assert len(cut) > 2
-    assert np.concatenate([np.arange(300)[rows] for rows, _ in cut]).tolist() == list(range(300))
+    assert np.concatenate([np.arange(1200)[rows] for rows, _ in cut]).tolist() == list(range(1200))
     for rows, tile in cut:
         assert_array_equal(tile.data, data[rows].T)
         assert_allclose(tile.weights, np.where(valid, weights**2, 0.0)[rows].T, rtol=1e-15)
         assert_array_equal(tile.coords[0], x[:, np.newaxis])
         assert tile.data.flags.c_contiguous
-        assert tile.data.size <= 2**15
+        assert tile.data.size <= TILE_NUMBERS
 
 
 def test_without_weights_every_sample_counts_the_same() -> None:

@@ -17,16 +17,18 @@ others follow, and the assignment that leaves least is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.guess.background import BASES, fit_background, sum_of
+from ndfit.engine.guess.background import BASES, fit_background
 from ndfit.engine.guess.curves import Sought, best_curve
 from ndfit.engine.guess.groups import Group, Setting, groups_of
+from ndfit.engine.guess.left import left_over
 from ndfit.engine.guess.profiles import PROFILES, parameters_of
 from ndfit.engine.guess.refit import Found, Refit, orthonormal, value_of
 from ndfit.engine.guess.search import Limits, in_world, strongest
@@ -41,20 +43,27 @@ __all__ = ["Attempt", "attempt"]
 # Of the best significance, where several lines are sought: a filter of a quarter of a line's width has that much.
 _NARROW = 0.7
 _FEW_STEPS, _STEPS = 6, 12
+# Lines that are found as they are. There is nothing to choose where there is but one, and the fit that follows goes the
+# same way from there as steps here would.
+_FOUND_WHOLE = ("Gaussian1D", "Gaussian2D")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """Parameters (n, P), half the weighted squares that they leave (n,), and what they leave (M, n).
+    """What was found.
 
-    `mixed`: which fits have lines of both signs, (n,). `sign`: of the first line, (n,).
+    Attributes
+    ----------
+    table : parameters, (n, P)
+    mixed : which fits have lines of both signs, (n,)
+    sign : of the first line, (n,)
+    leave : computes what the parameters leave of the data, (M, n), and half its weighted squares, (n,)
     """
 
     table: FloatArray
-    cost: FloatArray
-    residual: FloatArray
     mixed: NDArray[np.bool_]
     sign: FloatArray
+    leave: Callable[[], tuple[FloatArray, FloatArray]]
 
 
 def attempt(setting: Setting, alike: bool) -> Attempt:
@@ -76,66 +85,72 @@ class _Search:
                 functions = BASES[term.kind](self.tile.coords, term.scale)
                 self.functions.update(zip(term.columns, (term.sign * one for one in functions), strict=True))
         self.background = [column for column in self.functions if setting.free[column]]
-        self.basis = orthonormal([self.functions[column] for column in self.background], self.tile.weights)
         self.groups = groups_of(setting, self.table)
         everywhere = np.ones(len(self.table), dtype=bool)
         self.found = [Found(term, everywhere) for group in self.groups if not group.free for term in group.terms]
+
+    @cached_property
+    def basis(self) -> list[FloatArray]:
+        """Of the background, orthonormal in the weights."""
+        return orthonormal([self.functions[column] for column in self.background], self.tile.weights)
 
     def run(self) -> Attempt:
         groups = sorted((group for group in self.groups if group.free), key=lambda group: not group.terms[0].is_curve)
         share = _NARROW if sum(group.terms[0].is_line for group in groups) > 1 else 1.0
         # A curve would be taken for what stands out.
-        background = self._fit_background(clipped=not any(group.terms[0].is_curve for group in groups))
+        self._fit_background(clipped=not any(group.terms[0].is_curve for group in groups))
         for number, group in enumerate(groups, start=1):
             before = self.table
-            lines = self._seek(group, self._less_known() - background - self._lines(), share)
+            lines = self._seek(group, self._left(self.functions, self.found, self.table), share)
             steps = _STEPS if number == len(groups) else _FEW_STEPS
-            cost, background = self._refit(self.table, [*self.found, *lines], steps)
+            if len(groups) > 1 or group.terms[0].kind not in _FOUND_WHOLE:
+                cost = self._refit(self.table, [*self.found, *lines], steps)
             for line in self.found:
                 if is_splittable(line.term, group, self.setting):
                     trial = split(before, line.term, group.terms[0], self.setting.start)
-                    tried, other = self._refit(trial, [*self.found, Found(group.terms[0], line.rows)], steps)
+                    tried = self._refit(trial, [*self.found, Found(group.terms[0], line.rows)], steps)
                     lower = line.rows & (tried < cost)
                     self.table = np.where(lower[:, np.newaxis], trial, self.table)
-                    cost, background = np.where(lower, tried, cost), np.where(lower, other, background)
+                    cost = np.where(lower, tried, cost)
             self.found.extend(lines)
+            self._fit_background(clipped=False)
         return self._ended()
 
     def _ended(self) -> Attempt:
-        """The background once more, and what is left."""
-        self._fit_background(clipped=False)
-        lines = [value_of(line, self.table, self.tile) for line in self.found]
-        residual = self._less_known(of=self.functions) - sum(lines, np.zeros_like(self.tile.data))
+        """What is left, and the signs of the lines that are there."""
         signs = [
-            one.max(axis=0) > -one.min(axis=0) for one, line in zip(lines, self.found, strict=True) if line.term.is_line
+            line.signs * self.table[:, line.term.columns[PROFILES[line.term.kind].amplitude]]
+            for line in self.found
+            if line.term.is_line
         ]
-        mixed = np.any(signs, axis=0) & ~np.all(signs, axis=0) if signs else np.zeros(len(self.table), dtype=bool)
-        return Attempt(self.table, 0.5 * total(self.tile.weights * residual**2), residual, mixed, self.sign)
+        positive = [sign > 0.0 for sign in signs]
+        mixed = np.any(positive, axis=0) & ~np.all(positive, axis=0) if signs else np.zeros(len(self.table), dtype=bool)
+        return Attempt(
+            self.table, mixed, self.sign, partial(left_over, self.tile, self.functions, self.found, self.table)
+        )
 
-    def _less_known(self, of: Iterable[int] | None = None) -> FloatArray:
-        """Data less the background that is held, or of the columns given."""
-        columns = [column for column in self.functions if column not in self.background] if of is None else list(of)
-        functions = [self.functions[column] for column in columns]
-        return self.tile.data - sum_of(functions, self.table[:, columns], self.tile.data.shape)
+    def _left(self, columns: Iterable[int], lines: Sequence[Found], table: FloatArray) -> FloatArray:
+        """Data without columns of the background, and without lines."""
+        background = {column: self.functions[column] for column in columns}
+        return left_over(self.tile, background, lines, table)[0] if background or lines else self.tile.data
 
-    def _lines(self) -> FloatArray:
-        """What the lines found so far add up to."""
-        return sum((value_of(line, self.table, self.tile) for line in self.found), np.zeros_like(self.tile.data))
+    def _held(self) -> list[int]:
+        """Columns of the background that are not free."""
+        return [column for column in self.functions if column not in self.background]
 
-    def _fit_background(self, clipped: bool) -> FloatArray:
-        """Write the coefficients of the background, and return it."""
-        if not self.background:
-            return np.zeros_like(self.tile.data)
-        functions = [self.functions[column] for column in self.background]
-        left = self._less_known() - self._lines()
-        self._write(self.background, fit_background(self.tile, left, functions, clipped))
-        self._set_tied()
-        return sum_of(functions, self.table[:, self.background], self.tile.data.shape)
+    def _fit_background(self, clipped: bool) -> None:
+        """Write the coefficients of the background."""
+        if self.background:
+            functions = [self.functions[column] for column in self.background]
+            left = self._left(self._held(), self.found, self.table)
+            self._write(self.background, fit_background(self.tile, left, functions, clipped))
+            self._set_tied()
 
-    def _refit(self, table: FloatArray, lines: Sequence[Found], steps: int) -> tuple[FloatArray, FloatArray]:
+    def _refit(self, table: FloatArray, lines: Sequence[Found], steps: int) -> FloatArray:
         setting, (lower, upper) = self.setting, self._limited()
-        data = self._less_known()
-        refit = Refit(self.tile, data, self.basis, setting.free, lower, upper, setting.set_tied)
+        refit = Refit(
+            self.tile, self._left(self._held(), [], table), self.basis, setting.free, lower, upper, setting.set_tied
+        )
         return refit(table, lines, steps)
 
     def _limited(self) -> tuple[FloatArray, FloatArray]:
@@ -162,7 +177,7 @@ class _Search:
             self.table = before.copy()
             rows = self._place(group, term, left, part)
             lines = [Found(other, rows) for other in group.terms]
-            cost, _ = self._refit(self.table, [*self.found, *lines], _FEW_STEPS)
+            cost = self._refit(self.table, [*self.found, *lines], _FEW_STEPS)
             lower = rows & (cost < least)
             best = np.where(lower[:, np.newaxis], self.table, best)
             least, found = np.where(lower, cost, least), found | rows
@@ -172,7 +187,7 @@ class _Search:
     def _place(self, group: Group, term: Term, left: FloatArray, share: float) -> NDArray[np.bool_]:
         """Take the strongest peak for one line of a group; returns which fits have one."""
         profile, columns = PROFILES[term.kind], term.columns
-        peak = strongest(self.tile, self.setting.scales, left, self._limits(group, term), share)
+        peak = strongest(self.setting.scales, left, self._limits(group, term), share)
         self.sign = np.where(self.sign == 0, np.sign(peak.height), self.sign)
         turns = profile.angle is not None and bool(self.setting.free[columns[profile.angle]])
         world = in_world(peak, self.tile, term.sign)

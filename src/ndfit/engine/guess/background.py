@@ -5,28 +5,41 @@ that they give.
 
 Background terms are linear in their parameters: each is a list of basis functions of the coordinates. The first fit is
 made before any line is known, and leaves out samples further than 2.5 robust standard deviations (1.4826 times the
-median absolute residual), fitting again a few times.
+median absolute residual), fitting again a few times; the limit is that of the second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev, hermite, legendre
 from numpy.typing import NDArray
 
+from ndfit.engine.availability import why_not_compiled
+from ndfit.engine.guess.formulas import NUMPY, solved
 from ndfit.engine.guess.tile import Tile, median, total
 from ndfit.problem.types import FloatArray
 
-__all__ = ["BASES", "Basis", "fit_background", "sum_of"]
+__all__ = ["BASES", "Basis", "fit_background", "fit_with_arrays", "sum_of"]
 
-_CLIPPINGS = 5
-_CLIPPED_AT = 2.5 * 1.4826
-_SMALLEST = 1e-12
+# More take too many registers.
+_MOST_COMPILED = 8
+
+
+class Clipping(NamedTuple):
+    """Rounds in which what stands out is left out, in how many of them the median is taken anew, and how many medians
+    of the absolute residuals are too far."""
+
+    rounds: int
+    medians: int
+    limit: float
+
+
+_CLIPPING = Clipping(5, 2, 2.5 * 1.4826)
+_NONE = Clipping(0, 0, 0.0)
 
 Coords = tuple[FloatArray, ...]
 Scale = tuple[float, ...]
@@ -72,21 +85,7 @@ BASES: Mapping[str, Basis] = {
 """Name of the model's class -> functions that its parameters multiply, in their order."""
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """Basis functions of the free coefficients, of length one in the weights, and those lengths, (n,) or (1,) each."""
-
-    values: list[FloatArray]
-    lengths: list[FloatArray]
-
-    @classmethod
-    def of(cls, functions: list[FloatArray], weights: FloatArray) -> _Columns:
-        lengths = [np.sqrt(total(weights * values**2)) for values in functions]
-        lengths = [np.where(length > 0, length, 1.0) for length in lengths]
-        return cls([values / length for values, length in zip(functions, lengths, strict=True)], lengths)
-
-
-def sum_of(functions: list[FloatArray], coefficients: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+def sum_of(functions: Sequence[FloatArray], coefficients: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Background of coefficients (n, D), shape (M, n)."""
     summed = np.zeros(shape)
     for values, column in zip(functions, coefficients.T, strict=True):
@@ -102,27 +101,31 @@ def fit_background(tile: Tile, values: FloatArray, functions: list[FloatArray], 
     values : shape (M, n), data less lines and whatever of the background is known
     clipped : leave out what stands out
     """
-    coefficients = _least_squares(values, tile.weights, functions)
-    used: NDArray[np.bool_] = np.broadcast_to(tile.weights > 0, values.shape)
-    for _ in range(_CLIPPINGS if clipped else 0):
-        residual = np.abs(values - sum_of(functions, coefficients, values.shape)) * np.sqrt(tile.weights)
-        near = residual <= _CLIPPED_AT * median(residual, used)
-        coefficients = _least_squares(values, tile.weights * (near & used), functions)
+    clipping = _CLIPPING if clipped else _NONE
+    if why_not_compiled() or len(functions) > _MOST_COMPILED:
+        return fit_with_arrays(values, tile.weights, functions, clipping)
+    from ndfit.engine.kernel.guess.background import background_coefficients
+
+    return background_coefficients(values, tile.weights, functions, clipping)
+
+
+def fit_with_arrays(
+    values: FloatArray, weights: FloatArray, functions: Sequence[FloatArray], clipping: Clipping
+) -> FloatArray:
+    """The same by numpy."""
+    coefficients = _least_squares(values, weights, functions)
+    used: NDArray[np.bool_] = np.broadcast_to(weights > 0, values.shape)
+    for number in range(clipping.rounds):
+        residual = np.abs(values - sum_of(functions, coefficients, values.shape)) * np.sqrt(weights)
+        if number < clipping.medians:
+            limit = clipping.limit * median(residual, used)
+        coefficients = _least_squares(values, weights * ((residual <= limit) & used), functions)
     return coefficients
 
 
-def _least_squares(values: FloatArray, weights: FloatArray, functions: list[FloatArray]) -> FloatArray:
-    """By the pseudo-inverse of the normal equations: a guess forgives functions that are alike."""
-    columns = _Columns.of(functions, weights)
-    n_fits, n_columns = values.shape[1], len(functions)
-    normal, right = np.empty((n_fits, n_columns, n_columns)), np.empty((n_fits, n_columns))
-    for i, one in enumerate(columns.values):
-        weighted = weights * one
-        right[:, i] = total(weighted * values)
-        for j, other in enumerate(columns.values[: i + 1]):
-            normal[:, i, j] = normal[:, j, i] = total(weighted * other)
-    inverse = np.linalg.pinv(np.nan_to_num(normal), rcond=_SMALLEST, hermitian=True)
-    solution = np.zeros((n_fits, n_columns))
-    for j in range(n_columns):
-        solution += inverse[:, :, j] * right[:, j, np.newaxis]
-    return np.stack([solution[:, j] / length for j, length in enumerate(columns.lengths)], axis=1)
+def _least_squares(values: FloatArray, weights: FloatArray, functions: Sequence[FloatArray]) -> FloatArray:
+    """By the normal equations: a guess forgives functions that are alike."""
+    weighted = [weights * one for one in functions]
+    matrix = [[total(one * other) for other in functions] for one in weighted]
+    solution = solved(matrix, [total(one * values) for one in weighted], NUMPY)
+    return np.stack([np.broadcast_to(one, values.shape[1:]) for one in solution], axis=1)

@@ -21,7 +21,7 @@ from ndfit.engine.guess.attempt import Attempt, attempt
 from ndfit.engine.guess.groups import SetTied, Setting
 from ndfit.engine.guess.order import in_the_callers_order
 from ndfit.engine.guess.outliers import without_outliers
-from ndfit.engine.guess.search import Limits, scales_of, strongest
+from ndfit.engine.guess.search import Limits, Scales, strongest
 from ndfit.engine.guess.shapes import OF_SCIPY
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import Tile, tiles
@@ -74,26 +74,26 @@ class Guess:
     def _guess(self, tile: Tile, lower: FloatArray, upper: FloatArray, first: FloatArray, second: FloatArray) -> None:
         """Fill in the rows of both tables; the second holds NaN."""
         free = np.isin(np.arange(first.shape[1]), self.free)
-        setting = Setting(tile, scales_of(tile), self.terms, first.copy(), lower, upper, free, self.set_tied)
+        setting = Setting(Scales(tile), self.terms, first.copy(), lower, upper, free, self.set_tied)
         best = attempt(setting, alike=True)
         first[:] = best.table
         if sum(term.is_line for term in self.terms) > 1:
-            rows = _unlike(setting, best)
+            residual, cost = best.leave()
+            rows = _unlike(setting, best, residual, cost)
             if rows.any():
                 other = attempt(setting.take(rows), alike=False)
-                better = np.flatnonzero(rows)[other.mixed & (other.cost < best.cost[rows])]
+                better = np.flatnonzero(rows)[other.mixed & (other.leave()[1] < cost[rows])]
                 second[better] = other.table[np.isin(np.flatnonzero(rows), better)]
 
 
-def _unlike(setting: Setting, found: Attempt) -> NDArray[np.bool_]:
+def _unlike(setting: Setting, found: Attempt, residual: FloatArray, cost: FloatArray) -> NDArray[np.bool_]:
     """Which fits are left with a peak of the other sign that noise does not explain."""
     tile = setting.tile
-    n_fits, n_axes = found.residual.shape[1], len(tile.grid)
+    n_fits, n_axes = residual.shape[1], len(tile.grid)
     anywhere = np.full(n_fits, np.inf)
     peak = strongest(
-        tile,
         setting.scales,
-        found.residual,
+        residual,
         Limits(
             height=(np.where(found.sign > 0, -anywhere, 0.0), np.where(found.sign > 0, 0.0, anywhere)),
             centre=(np.full((n_fits, n_axes), -np.inf), np.full((n_fits, n_axes), np.inf)),
@@ -102,5 +102,5 @@ def _unlike(setting: Setting, found: Attempt) -> NDArray[np.bool_]:
         1.0,
     )
     used = np.broadcast_to(np.count_nonzero(tile.weights, axis=0), n_fits)
-    left = np.maximum(found.cost - 0.5 * peak.score**2, 0.0)
+    left = np.maximum(cost - 0.5 * peak.score**2, 0.0)
     return peak.found & (peak.score**2 * np.maximum(used - np.count_nonzero(setting.free), 1) > _NOISE * 2.0 * left)

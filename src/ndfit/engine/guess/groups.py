@@ -37,7 +37,6 @@ class Setting:
     set_tied : sets the columns of tied parameters, given (n, P) values; None where nothing is tied
     """
 
-    tile: Tile
     scales: Scales
     terms: tuple[Term, ...]
     start: FloatArray
@@ -46,11 +45,14 @@ class Setting:
     free: NDArray[np.bool_]
     set_tied: SetTied | None
 
+    @property
+    def tile(self) -> Tile:
+        return self.scales.tile
+
     def take(self, rows: NDArray[np.bool_]) -> Setting:
         """Some of the fits."""
         start, lower, upper = (array[rows] for array in (self.start, self.lower, self.upper))
-        tile, scales = self.tile.take(rows), self.scales.take(rows)
-        return Setting(tile, scales, self.terms, start, lower, upper, self.free, self.set_tied)
+        return Setting(Scales(self.scales.tile.take(rows)), self.terms, start, lower, upper, self.free, self.set_tied)
 
 
 @dataclass(frozen=True)

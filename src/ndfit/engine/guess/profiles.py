@@ -17,6 +17,7 @@ from functools import partial
 
 import numpy as np
 
+from ndfit.engine.guess.moments import determinant
 from ndfit.problem.types import FloatArray
 
 Ratio = Callable[[FloatArray], FloatArray]
@@ -104,7 +105,7 @@ def parameters_of(profile: Profile, peak: WorldPeak, start: FloatArray, turns: b
     per_sigma = profile.per_sigma(start)
     if profile.angle is None:
         n_axes = peak.covariance.shape[-1]
-        sigma = np.linalg.det(peak.covariance) ** (0.5 / n_axes)
+        sigma = determinant(peak.covariance) ** (0.5 / n_axes)
         values[:, list(profile.widths)] = (sigma * per_sigma)[:, np.newaxis]
         return values
     if turns:

@@ -1,7 +1,7 @@
 """Lines that were found, fitted together.
 
 Flows in: a Tile, the lines found so far and a table of parameters. Flows out: the table with better parameters of those
-lines, the background under them, and half the weighted sum of squares that is left.
+lines, and half the weighted sum of squares that is left.
 
 A few steps of Levenberg and Marquardt (D. W. Marquardt, J. Soc. Indust. Appl. Math. 11, 431, 1963) with exact
 derivatives, all fits of a tile at once, each with its own damping. The background is eliminated: with its functions
@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.availability import why_not_compiled
+from ndfit.engine.guess.formulas import NUMPY, solved
 from ndfit.engine.guess.groups import SetTied, Slopes, slopes_of
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.shapes import SHAPES
@@ -37,6 +38,8 @@ _NOTHING = 1e-12
 _WIDER = 3.0
 # Of the mean squared residual, about a noise variance: a step that gains less is the last.
 _ENOUGH = 0.01
+# Free parameters: sums of the products of more take more than two seconds to compile.
+_MOST_COMPILED = 15
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,22 @@ class Found:
     term: Term
     rows: NDArray[np.bool_]
 
+    @property
+    def signs(self) -> FloatArray:
+        """What its value counts times, (n,): zero in fits that do not have it."""
+        return np.where(self.rows, self.term.sign, 0.0)
+
 
 @dataclass(frozen=True)
 class _System:
-    """Normal equations of n fits: cost (n,), gradient (F, n), matrix (F, F, n), background (M, n)."""
+    """Normal equations of n fits: cost (n,), gradient (F, n), matrix (F, F, n)."""
 
     cost: FloatArray
     gradient: FloatArray
     matrix: FloatArray
-    background: FloatArray
 
     def arrays(self) -> tuple[FloatArray, ...]:
-        return self.cost, self.gradient, self.matrix, self.background
+        return self.cost, self.gradient, self.matrix
 
     def where(self, taken: NDArray[np.bool_], other: _System) -> _System:
         """The other's where taken."""
@@ -86,15 +93,42 @@ class Refit:
     upper: FloatArray
     set_tied: SetTied | None
 
-    def __call__(self, table: FloatArray, lines: Sequence[Found], steps: int) -> tuple[FloatArray, FloatArray]:
-        """Change the free parameters of the lines in the table, shape (n, P), in place.
-
-        Returns
-        -------
-        cost, background
-            Shapes (n,) and (M, n).
-        """
+    def __call__(self, table: FloatArray, lines: Sequence[Found], steps: int) -> FloatArray:
+        """Change the free parameters of the lines in the table, shape (n, P), in place; return their cost, (n,)."""
         columns = [column for line in lines for column in line.term.columns if self.free[column]]
+        if why_not_compiled() or not self._is_simple(lines, len(columns)):
+            return self.with_arrays(table, lines, columns, steps)
+        from ndfit.engine.kernel.guess.refit import Lines, Steps, refitted
+
+        every = [column for line in lines for column in line.term.columns]
+        widths = _widths_of(lines)
+        code = Lines(
+            tuple((line.term.kind, len(line.term.columns)) for line in lines),
+            tuple(place for place, column in enumerate(every) if self.free[column]),
+            tuple(column in widths for column in columns),
+            len(self.basis),
+            len(self.tile.coords),
+        )
+        cost, values = refitted(
+            code,
+            self.data,
+            self.tile.weights,
+            self.tile.coords,
+            self.basis,
+            [table[:, column] for column in every],
+            [line.signs for line in lines],
+            (self.lower[:, columns].T, self.upper[:, columns].T),
+            Steps(steps, _FIRST_DAMPING, _LEAST_DAMPING, _HARDER, _EASIER, _WIDER, _ENOUGH),
+        )
+        table[:, columns] = values.T
+        return cost
+
+    def _is_simple(self, lines: Sequence[Found], n_columns: int) -> bool:
+        """Whether it can be compiled: no ties, no curves, not too many parameters."""
+        return self.set_tied is None and 0 < n_columns <= _MOST_COMPILED and all(line.term.is_line for line in lines)
+
+    def with_arrays(self, table: FloatArray, lines: Sequence[Found], columns: Sequence[int], steps: int) -> FloatArray:
+        """The same by numpy, given the free columns of the lines."""
         fit = _Lines(self, tuple(lines), columns, slopes_of(self.set_tied, self.free, table, columns))
         system = fit.system(table)
         fits = _Fits(fit, np.arange(len(table)), table, system, np.full(len(table), _FIRST_DAMPING))
@@ -107,7 +141,7 @@ class Refit:
                 fits = fits.take(fits.going)
             fits.step()
         fits.put_into(table, system)
-        return system.cost, system.background
+        return system.cost
 
     def take(self, rows: NDArray[np.bool_]) -> Refit:
         """The same for some of the fits."""
@@ -138,12 +172,11 @@ class _Lines:
                     term = derivative if slope is None else derivative * slope
                     by_column[free] = by_column[free] + term if free in by_column else term
         weighted_basis = [weights * one for one in refit.basis]
-        background = np.zeros_like(left)
-        for one, weighted in zip(refit.basis, weighted_basis, strict=True):
-            background += one * total(weighted * left)
-        left = left - background
+        along = [total(weighted * left) for weighted in weighted_basis]
+        for one, size in zip(refit.basis, along, strict=True):
+            left = left - one * size
         rows = [by_column[column] for column in self.columns]
-        return _System(0.5 * total(weights * left * left), *_products(rows, left, weights, weighted_basis), background)
+        return _System(0.5 * total(weights * left * left), *_products(rows, left, weights, weighted_basis))
 
     def _chain(self, column: int) -> list[tuple[int, FloatArray | None]]:
         """The free columns that a parameter depends on, and the derivatives by them."""
@@ -156,9 +189,9 @@ class _Lines:
         refit, columns = self.refit, list(self.columns)
         low, high, values = refit.lower[:, columns].T, refit.upper[:, columns].T, table[:, columns].T
         outward = ((values <= low) & (system.gradient < 0)) | ((values >= high) & (system.gradient > 0))
-        after = values + _solve(system, outward, damping)
-        terms = [line.term for line in self.lines if line.term.is_line]
-        widths = np.isin(columns, [term.columns[place] for term in terms for place in PROFILES[term.kind].widths])
+        held = np.where(outward[:, np.newaxis] & np.eye(len(columns), dtype=bool)[..., np.newaxis], 0.0, system.matrix)
+        after = values + np.stack(solved(held, np.where(outward, 0.0, system.gradient), NUMPY, damping))
+        widths = np.isin(columns, _widths_of(self.lines))
         if widths.any():
             near = np.abs(values[widths])
             after[widths] = np.clip(after[widths], near / _WIDER, near * _WIDER)
@@ -194,7 +227,7 @@ class _Fits:
         tried = self.fit.system(trial)
         taken = self.going & (tried.cost < self.system.cost)
         gain = self.system.cost - tried.cost
-        self.going = self.going & ~(taken & (gain <= _ENOUGH / len(tried.background) * tried.cost))
+        self.going = self.going & ~(taken & (gain <= _ENOUGH / len(self.fit.refit.data) * tried.cost))
         self.table[taken] = trial[taken]
         self.system = self.system.where(taken, tried)
         eased = np.maximum(_EASIER * self.damping, _LEAST_DAMPING)
@@ -211,10 +244,9 @@ class _Fits:
         return fits
 
     def put_into(self, table: FloatArray, system: _System) -> None:
-        """Write parameters, cost and background to where those of all fits are."""
+        """Write parameters and cost to where those of all fits are."""
         table[self.index] = self.table
         system.cost[self.index] = self.system.cost
-        system.background[:, self.index] = self.system.background
 
 
 def _products(
@@ -235,40 +267,19 @@ def _products(
     return gradient, matrix
 
 
-def _solve(system: _System, held: NDArray[np.bool_], damping: FloatArray) -> FloatArray:
-    """The damped step, shape (F, n), by Cholesky's factor of the matrix scaled to a diagonal of one."""
-    diagonal = np.einsum("iin->in", system.matrix)
-    still = held | ~(diagonal > 0.0)
-    scale = np.where(still, 0.0, 1.0 / np.sqrt(np.where(still, 1.0, diagonal)))
-    size = len(scale)
-    factor = np.zeros_like(system.matrix)
-    step = system.gradient * scale
-    for i, j in ((i, j) for i, j in product(range(size), repeat=2) if j <= i):
-        value = system.matrix[i, j] * scale[i] * scale[j]
-        if i == j:
-            value = np.where(still[i], 1.0, value) + damping
-        for k in range(j):
-            value = value - factor[i, k] * factor[j, k]
-        factor[i, j] = np.sqrt(np.maximum(value, _NOTHING)) if i == j else value / factor[j, j]
-    for i in range(size):
-        for k in range(i):
-            step[i] -= factor[i, k] * step[k]
-        step[i] /= factor[i, i]
-    for i in reversed(range(size)):
-        for k in range(i + 1, size):
-            step[i] -= factor[k, i] * step[k]
-        step[i] /= factor[i, i]
-    return step * scale
-
-
 def _rows_of(line: Found, table: FloatArray, tile: Tile) -> tuple[FloatArray, list[FloatArray]]:
     """Value and derivatives of a line; zero in fits that do not have it."""
     term = line.term
     value, derivatives = SHAPES[term.kind](tile.coords, [table[:, column] for column in term.columns])
-    sign = np.where(line.rows, term.sign, 0.0)
+    sign = line.signs
     if np.all(sign == 1.0):
         return value, derivatives
     return np.where(line.rows, sign * value, 0.0), [np.where(line.rows, sign * one, 0.0) for one in derivatives]
+
+
+def _widths_of(lines: Sequence[Found]) -> list[int]:
+    terms = [line.term for line in lines if line.term.is_line]
+    return [term.columns[place] for term in terms for place in PROFILES[term.kind].widths]
 
 
 def value_of(line: Found, table: FloatArray, tile: Tile) -> FloatArray:

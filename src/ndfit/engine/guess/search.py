@@ -11,25 +11,27 @@ Holschneider et al. 1989; Starck & Murtagh, Astronomical Image and Data Analysis
 adds a variance of 2 a d^2. As g^2 has half the variance of g, the denominator is the weights one step of the series
 before.
 
-The peak is then measured by moments within the window of the filter that found it: for a Gaussian of covariance C seen
-through a Gaussian window of variance v, moments M obey M^-1 = C^-1 + 1/v, and the first moment is M C^-1 of the
-displacement (adaptive moments; Bernstein & Jarvis, Astron. J. 123, 583, 2002). Its height is that of least squares.
+The peak is then measured by moments within the window of the filter that found it (`ndfit.engine.guess.moments`). Its
+height is that of least squares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.engine.availability import why_not_compiled
+from ndfit.engine.guess.formulas import NUMPY
+from ndfit.engine.guess.moments import determinant, distance_of, inverse_of, measured, square
 from ndfit.engine.guess.profiles import WorldPeak
 from ndfit.engine.guess.tile import Tile, total
 from ndfit.problem.types import FloatArray
 
-__all__ = ["Limits", "Peak", "Scales", "in_world", "scales_of", "strongest"]
+__all__ = ["Limits", "Peak", "Scales", "in_world", "strongest", "strongest_with_arrays"]
 
 # Of a single sample, the narrowest filter of the series.
 _FIRST_VARIANCE = 0.25
@@ -37,8 +39,6 @@ _SHARES = (0.125, 0.25)
 # One step before, a filter does not reach as far. At a sample of a large error it would miss what the good ones around
 # add, and any residual of theirs would be a significant peak there.
 _AT_LEAST = 0.5
-# Moments are believed within this factor of the filter's variance.
-_TRUSTED = 3.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,6 @@ class Peak:
     height : shape (n,)
     position : shape (n, K)
     covariance : shape (n, K, K)
-    shape : shape (M, n), the Gaussians with a height of one
     score : shape (n,), the matched filter's S: half its square is what the peak lowers the cost by
     """
 
@@ -71,21 +70,35 @@ class Peak:
     height: FloatArray
     position: FloatArray
     covariance: FloatArray
-    shape: FloatArray
     score: FloatArray
 
 
 @dataclass(frozen=True)
 class Scales:
-    """The series of widths for a tile's weights: variance, and 1 / sqrt(sum(w g^2)) of shape (M, n) or (M, 1)."""
+    """The series of widths for a tile."""
 
-    variances: tuple[float, ...]
-    norms: tuple[FloatArray, ...]
+    tile: Tile
 
-    def take(self, rows: NDArray[np.bool_]) -> Scales:
-        """Those of some of the fits."""
-        norms = (norm[:, rows] if norm.shape[1] == rows.size else norm for norm in self.norms)
-        return Scales(self.variances, tuple(norms))
+    @property
+    def variances(self) -> FloatArray:
+        """Of the filters, (levels,)."""
+        return np.array([_FIRST_VARIANCE * 2.0**level for level in range(len(_kernels(self.tile.grid)))])
+
+    @cached_property
+    def sums(self) -> tuple[FloatArray, ...]:
+        """sum(w g^2) of each filter, (M, n) or (M, 1)."""
+        weights = self.tile.weights
+        return (
+            _sums_of(weights, self.tile.grid)
+            if weights.shape[1] > 1
+            else _known_sums(weights.tobytes(), self.tile.grid)
+        )
+
+    @property
+    def steps(self) -> list[tuple[float, int, float, float]]:
+        """Of each filter: share of each neighbour, distance, peak value, sum of squares; the first has no step."""
+        steps = [(0.0, 0), *_steps(self.tile.grid)]
+        return [(*step, *kernel) for step, kernel in zip(steps, _kernels(self.tile.grid), strict=True)]
 
 
 def _steps(grid: tuple[int, ...]) -> Iterator[tuple[float, int]]:
@@ -108,6 +121,21 @@ def _smooth(values: FloatArray, grid: tuple[int, ...], share: float, distance: i
     return cube.reshape(values.shape)
 
 
+def _sums_of(weights: FloatArray, grid: tuple[int, ...]) -> tuple[FloatArray, ...]:
+    smoothed, sums = weights, [weights]
+    for (share, distance), (_, squares) in zip(_steps(grid), _kernels(grid)[1:], strict=True):
+        wider = _smooth(smoothed, grid, share, distance)
+        sums.append(squares * np.maximum(smoothed, _AT_LEAST * wider))
+        smoothed = wider
+    return tuple(sums)
+
+
+@lru_cache(maxsize=4)
+def _known_sums(weights: bytes, grid: tuple[int, ...]) -> tuple[FloatArray, ...]:
+    """Those of weights that all fits share: the next tile has the same."""
+    return _sums_of(np.frombuffer(weights)[:, np.newaxis], grid)
+
+
 @cache
 def _kernels(grid: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
     """Peak value and sum of squares of each filter of the series, on a grid that it fits in."""
@@ -121,19 +149,7 @@ def _kernels(grid: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
     return tuple((float(line[wide // 2, 0]) ** n_axes, float(np.sum(line**2)) ** n_axes) for line in lines)
 
 
-def scales_of(tile: Tile) -> Scales:
-    """The series for the weights of a tile."""
-    smoothed, sums = tile.weights, [tile.weights]
-    for (share, distance), (_, squares) in zip(_steps(tile.grid), _kernels(tile.grid)[1:], strict=True):
-        wider = _smooth(smoothed, tile.grid, share, distance)
-        sums.append(squares * np.maximum(smoothed, _AT_LEAST * wider))
-        smoothed = wider
-    variances = tuple(_FIRST_VARIANCE * 2.0**level for level in range(len(sums)))
-    positive = tuple(np.where(values > 0, values, np.inf) for values in sums)
-    return Scales(variances, tuple(1.0 / np.sqrt(values) for values in positive))
-
-
-def strongest(tile: Tile, scales: Scales, residual: FloatArray, limits: Limits, share: float) -> Peak:
+def strongest(scales: Scales, residual: FloatArray, limits: Limits, share: float) -> Peak:
     """The peak that lowers the cost most, within limits.
 
     Parameters
@@ -141,15 +157,28 @@ def strongest(tile: Tile, scales: Scales, residual: FloatArray, limits: Limits, 
     residual : shape (M, n)
     share : take the narrowest filter with this share of the best significance, S, or more
     """
+    if why_not_compiled():
+        return strongest_with_arrays(scales, residual, limits, share)
+    from ndfit.engine.kernel.guess.peaks import strongest_peaks
+
+    pixel, (low, high) = _pixel(scales.tile), limits.sigma
+    in_samples = replace(limits, sigma=(low / pixel, high / pixel))
+    height, score, position, covariance = strongest_peaks(scales, residual, in_samples, share, _AT_LEAST)
+    return Peak(height != 0.0, height, position, square(covariance), score)
+
+
+def strongest_with_arrays(scales: Scales, residual: FloatArray, limits: Limits, share: float) -> Peak:
+    """The same by numpy."""
+    tile = scales.tile
     closed = _closed_samples(tile, limits)
     positive, negative = (np.where(side, 1.0, 0.0) for side in (limits.height[1] > 0, limits.height[0] < 0))
     columns = np.arange(residual.shape[1])
     scores, samples, heights = [], [], []
     filtered = tile.weights * residual
-    series = zip(scales.norms, _kernels(tile.grid), (None, *_steps(tile.grid)), strict=True)
-    for norm, (top, _), step in series:
-        if step is not None:
-            filtered = _smooth(filtered, tile.grid, *step)
+    for sums, (side, distance, top, _) in zip(scales.sums, scales.steps, strict=True):
+        norm = 1.0 / np.sqrt(np.where(sums > 0, sums, np.inf))
+        if distance:
+            filtered = _smooth(filtered, tile.grid, side, distance)
         signed = filtered * norm
         score = np.maximum(signed * positive, signed * -negative)
         if closed is not None:
@@ -158,34 +187,38 @@ def strongest(tile: Tile, scales: Scales, residual: FloatArray, limits: Limits, 
         samples.append(where)
         scores.append(score[where, columns])
         heights.append(signed[where, columns] * np.broadcast_to(norm, signed.shape)[where, columns] * top)
-    score = np.where(_excluded_levels(tile, scales, limits), 0.0, np.stack(scores))
+    score = np.where(_excluded_levels(scales, limits), 0.0, np.stack(scores))
     level = np.argmax(score >= share * score.max(axis=0), axis=0)
     height = np.where(score[level, columns] > 0, np.stack(heights)[level, columns], 0.0)
-    variance = np.array(scales.variances)[level]
-    return _measured(tile, residual, height, np.stack(samples)[level, columns], variance, score[level, columns])
+    sample, variance = np.stack(samples)[level, columns], scales.variances[level]
+    return _measured(tile, residual, height, sample, variance, score[level, columns])
 
 
 def _closed_samples(tile: Tile, limits: Limits) -> NDArray[np.bool_] | None:
-    """Samples outside the limits of the centre, except the nearest where all are outside; None where none are."""
+    """Samples outside the limits of the centre, except the nearest where all that are used are; None where none are."""
     low, high = limits.centre
     if np.isinf(low).all() and np.isinf(high).all():
         return None
     outside = np.zeros(tile.data.shape)
     for axis, coordinate in enumerate(tile.coords):
         outside += np.maximum(np.maximum(low[:, axis] - coordinate, coordinate - high[:, axis]), 0.0)
-    outside = np.where(tile.weights > 0, outside, np.inf)
-    return outside > outside.min(axis=0)
+    return outside > np.where(tile.weights > 0, outside, np.inf).min(axis=0)
 
 
-def _excluded_levels(tile: Tile, scales: Scales, limits: Limits) -> NDArray[np.bool_]:
+def _excluded_levels(scales: Scales, limits: Limits) -> NDArray[np.bool_]:
     """Widths of the series that are outside the limits, except the nearest where all are; shape (levels, n)."""
-    middle = np.full((tile.data.shape[1], len(tile.grid)), np.array(tile.grid) // 2)
-    pixel = np.abs(np.linalg.det(_jacobian(tile, middle))) ** (1.0 / len(tile.grid))
-    sigma = np.sqrt(np.array(scales.variances))[:, np.newaxis] * pixel
+    sigma = np.sqrt(scales.variances)[:, np.newaxis] * _pixel(scales.tile)
     low, high = np.maximum(limits.sigma[0], 0.0), np.abs(limits.sigma[1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        outside = np.maximum(np.maximum(np.log(low / sigma), np.log(sigma / high)), 0.0)
+        outside = np.maximum(np.maximum(low / sigma, sigma / high), 1.0)
     return outside > outside.min(axis=0)
+
+
+def _pixel(tile: Tile) -> FloatArray:
+    """Distance of neighbouring samples in the middle, in units of the coordinates: (n,) or (1,)."""
+    count = max(axis.shape[1] for axis in tile.coords)
+    jacobian = _jacobian(tile, np.full((count, len(tile.grid)), np.array(tile.grid) // 2))
+    return np.abs(determinant(jacobian)) ** (1.0 / len(tile.grid))
 
 
 def _measured(
@@ -197,29 +230,20 @@ def _measured(
     score: FloatArray,
 ) -> Peak:
     """Position and covariance from moments in a Gaussian window of the filter's variance."""
-    n_axes = len(tile.grid)
     place = np.stack(np.unravel_index(sample, tile.grid), axis=1).astype(float)
-    apart = [axis - place[:, k] for k, axis in enumerate(_indices(tile.grid))]
+    indices = [axis.reshape(-1, 1).astype(float) for axis in np.indices(tile.grid)]
+    apart = [axis - place[:, k] for k, axis in enumerate(indices)]
     distance = sum(one * one for one in apart)
     windowed = _without_noise(residual, tile.weights, np.exp(-0.5 * distance / variance))
-    mass = total(windowed)
-    good = mass * height > 0
-    mass = np.where(good, mass, 1.0)
-    first = np.stack([total(windowed * one) for one in apart], axis=1) / mass[:, np.newaxis]
-    second = np.empty((height.size, n_axes, n_axes))
-    for j in range(n_axes):
-        for k in range(j + 1):
-            moment = total(windowed * apart[j] * apart[k]) / mass - first[:, j] * first[:, k]
-            second[:, j, k] = second[:, k, j] = np.where(good, moment, 0.5 * variance * (j == k))
-    covariance = _through_window(second, variance)
-    displacement = np.einsum("njk,nk->nj", covariance / variance[:, np.newaxis, np.newaxis] + np.eye(n_axes), first)
-    reach = np.sqrt(variance)[:, np.newaxis]
-    displacement = np.where(good[:, np.newaxis], np.clip(displacement, -reach, reach), 0.0)
-    position = place + displacement
-    shape = _on_grid(position, covariance, tile.grid)
+    mass, *sums = [total(windowed), *(total(windowed * one) for one in apart)]
+    products = [total(windowed * apart[j] * apart[k]) for j in range(len(apart)) for k in range(j + 1)]
+    displacement, covariance = measured(height, mass, sums, products, variance, NUMPY)
+    position = place + np.stack(displacement, axis=1)
+    precision = inverse_of(covariance)
+    shape = np.exp(-0.5 * distance_of(precision, [axis - position[:, k] for k, axis in enumerate(indices)]))
     weighted = tile.weights * shape
     fitted = total(weighted * residual) / total(weighted * shape)
-    return Peak(height != 0, np.where(fitted * height > 0, fitted, height), position, covariance, shape, score)
+    return Peak(height != 0, np.where(fitted * height > 0, fitted, height), position, square(covariance), score)
 
 
 def _without_noise(residual: FloatArray, weights: FloatArray, window: FloatArray) -> FloatArray:
@@ -232,29 +256,6 @@ def _without_noise(residual: FloatArray, weights: FloatArray, window: FloatArray
     return np.asarray(residual * window * np.minimum(weights / np.where(usual > 0, usual, 1.0), 1.0))
 
 
-def _through_window(second: FloatArray, variance: FloatArray) -> FloatArray:
-    """Covariance of a Gaussian from its moments through a window, kept near that of the window."""
-    moments, axes = np.linalg.eigh(np.nan_to_num(second, posinf=0.0, neginf=0.0))
-    window = variance[:, np.newaxis]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        true = np.where(moments >= window, np.inf, 1.0 / (1.0 / moments - 1.0 / window))
-    true = np.where(moments <= 0, 0.0, true)
-    true = np.clip(true, window / _TRUSTED, window * _TRUSTED)
-    covariance: FloatArray = np.einsum("njk,nk,nlk->njl", axes, true, axes)
-    return covariance
-
-
-def _on_grid(position: FloatArray, covariance: FloatArray, grid: tuple[int, ...]) -> FloatArray:
-    """Gaussians of height one, shape (M, n)."""
-    precision = np.linalg.inv(covariance)
-    apart = [axis - position[:, k] for k, axis in enumerate(_indices(grid))]
-    distance = np.zeros(apart[0].shape)
-    for j, one in enumerate(apart):
-        for k, other in enumerate(apart):
-            distance += precision[:, j, k] * one * other
-    return np.asarray(np.exp(-0.5 * distance))
-
-
 def in_world(peak: Peak, tile: Tile, sign: float) -> WorldPeak:
     """The peaks in the coordinates of the fit, which are taken to be linear around each; heights times a sign."""
     nearest = np.clip(np.rint(peak.position).astype(np.intp), 0, np.array(tile.grid) - 1)
@@ -263,11 +264,6 @@ def in_world(peak: Peak, tile: Tile, sign: float) -> WorldPeak:
     centre = origin + np.einsum("njk,nk->nj", jacobian, peak.position - nearest)
     covariance = np.einsum("njk,nkl,nml->njm", jacobian, peak.covariance, jacobian)
     return WorldPeak(sign * peak.height, centre, covariance)
-
-
-def _indices(grid: tuple[int, ...]) -> tuple[FloatArray, ...]:
-    """Index along each axis of every sample, K arrays of shape (M, 1)."""
-    return tuple(axis.reshape(-1, 1).astype(float) for axis in np.indices(grid))
 
 
 def _at(values: FloatArray, index: NDArray[np.intp], grid: tuple[int, ...]) -> FloatArray:
