@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +69,8 @@ def caller_or_guess(
     n_free : free parameters
     limit : standard deviations beyond which samples will be left out as outliers, None where none will
     """
-    pair = _Pair(engine, block, options, caller, guessed)
-    one, other = pair.chi_squares(n_free) if limit is None else pair.limited_chi_squares(limit)
+    pair = _Pair(engine, block, options, caller, guessed, n_free)
+    one, other = pair.chi_squares() if limit is None else pair.limited_chi_squares(limit)
     with np.errstate(invalid="ignore"):  # where neither has an answer
         gain = one - other
         alike = np.abs(gain) <= ALIKE
@@ -79,7 +80,7 @@ def caller_or_guess(
     rows = np.flatnonzero(alike & ended & other_ended)
     rows = rows[(caller.parameters[rows] != guessed.parameters[rows]).any(axis=1)]
     flags = np.zeros(block.n_fits, dtype=np.uint32)
-    flags[rows[pair.distances(rows, n_free) > _SAME]] = Flag.AMBIGUOUS
+    flags[rows[pair.distances(rows) > _SAME]] = Flag.AMBIGUOUS
     kept = take_rows(caller, replace(guessed, nfev=caller.nfev + guessed.nfev), taken)
     return replace(kept, flags=flags)
 
@@ -93,13 +94,13 @@ class _Pair:
     options: SolveOptions
     caller: BlockResult
     guessed: BlockResult
+    n_free: int
 
-    def chi_squares(self, n_free: int) -> tuple[FloatArray, FloatArray]:
+    def chi_squares(self) -> tuple[FloatArray, FloatArray]:
         """In units of the noise variance, (N,) each; infinite where there is no answer."""
         one, other = self._costs()
-        variance = self._variance(np.arange(one.size), n_free)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # where neither has an answer
-            return 2.0 * one / variance, 2.0 * other / variance
+            return 2.0 * one / self.variance, 2.0 * other / self.variance
 
     def limited_chi_squares(self, limit: float) -> tuple[FloatArray, FloatArray]:
         """The same with no residual beyond the limit, in robust standard deviations of the better fit."""
@@ -116,32 +117,32 @@ class _Pair:
                 chi_square[part] = np.where(fits[part], np.sum(np.where(used, limited, 0.0) ** 2, axis=1), np.inf)
         return found
 
-    def distances(self, rows: NDArray[np.intp], n_free: int) -> FloatArray:
+    def distances(self, rows: NDArray[np.intp]) -> FloatArray:
         """d^2 of some rows."""
-        variance = self._variance(rows, n_free)
         squares = [np.zeros(0)]
         for part in self._parts(rows):
             values, others = self._values(part)
             apart = self._weighted(part, values - others, values)
             squares.append(np.einsum("nm,nm->n", apart, apart))
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.concatenate(squares) / variance)
+            return np.asarray(np.concatenate(squares) / self.variance[rows])
 
     def _costs(self) -> list[FloatArray]:
         return [np.where(usable(result.status), result.cost, np.inf) for result in (self.caller, self.guessed)]
 
-    def _variance(self, rows: NDArray[np.intp], n_free: int) -> FloatArray:
-        """Of the noise of a weighted residual; that of the better fit where it is not known."""
+    @cached_property
+    def variance(self) -> FloatArray:
+        """Of the noise of a weighted residual, (N,); that of the better fit where it is not known."""
         block = self.block
         known = self.options.absolute_sigma or self.options.loss == CASH
         squares = [np.zeros(0)]
-        for part in self._parts(rows):
+        for part in self._parts(np.arange(block.n_fits)):
             weighted = self._weighted(part, np.asarray(block.data[part], dtype=float))
             with np.errstate(over="ignore"):
                 squares.append(np.einsum("nm,nm->n", weighted, weighted))
         power = np.concatenate(squares)
-        n_samples = block.data.shape[1] if block.valid is None else block.valid[rows].sum(axis=1)
-        return noise_variance(np.minimum(*self._costs())[rows], n_samples, n_free, power, known)
+        n_samples = block.data.shape[1] if block.valid is None else block.valid.sum(axis=1)
+        return noise_variance(np.minimum(*self._costs()), n_samples, self.n_free, power, known)
 
     def _values(self, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
         """Of the model at both solutions."""
