@@ -141,7 +141,7 @@ def forked_while_fitting_one_by_one() -> None:
 
 
 def beside_llvm() -> None:
-    """Another thread compiles with llvmlite meanwhile, as numba does."""
+    """Another thread compiles with llvmlite, of which there is one in a process."""
     import llvmlite.binding as llvm
 
     def compile_others() -> None:
