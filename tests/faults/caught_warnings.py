@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy.special  # noqa: F401  # which is imported late, and sets a filter of its own
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Gaussian1D
 
