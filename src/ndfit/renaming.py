@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from glob import escape
+from glob import escape, glob
 from pathlib import Path
 
 __all__ = ["put_file", "put_folder", "set_aside"]
@@ -109,8 +109,10 @@ def put_folder(new: Path, target: Path, overwrite: bool) -> None:
 def set_aside(target: Path) -> list[Path]:
     """Folders that had the name before their writer was killed between the two steps, the newest first."""
     found = []
-    for folder in target.parent.glob(f".partial-*/{escape(target.name)}{_OLD}*"):
-        with suppress(OSError):  # a writer that lives has removed it
+    # Writers that live remove theirs meanwhile, which `Path.glob` does not bear.
+    for name in glob(f".partial-*/{escape(target.name)}{_OLD}*", root_dir=target.parent):
+        folder = target.parent / name
+        with suppress(OSError):
             found.append((folder.stat().st_ctime_ns, folder))
     return [folder for _, folder in sorted(found, reverse=True)]
 
