@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= demo-output
 WORKERS ?= 2
 # Share of the faults that `pytest -m long` does, which takes some three minutes.
-FAULT_SHARE ?= 0.1
+FAULT_SHARE ?= 0.06
 OLDEST ?= .venv-oldest
 DEVELOPMENT ?= .venv-development
 # Old releases use what newer ones deprecate.
