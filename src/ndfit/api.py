@@ -31,6 +31,7 @@ from ndfit.output.result import FitResult
 from ndfit.output.selection import CRITERIA, Selection
 from ndfit.output.summary import IN_FOLDERS, IN_THE_RESULT, report_failures
 from ndfit.problem.arguments import check_choice, check_flag, check_number, check_path
+from ndfit.problem.constraints import check_starts
 from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import weights_of
 from ndfit.problem.types import EngineChoice, FitProblem
@@ -153,6 +154,7 @@ def parallel_fit_dask(
         filter_non_finite=call.filter_non_finite,
         preserve_native_chunks=check_flag(preserve_native_chunks, "preserve_native_chunks"),
     )
+    check_starts(problem.params)
     folders = parse_diagnostics(
         diagnostics, diagnostics_path, diagnostics_callable, problem.axes.iterating_shape, dict(fitter_kwargs or {})
     )

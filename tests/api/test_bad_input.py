@@ -13,7 +13,9 @@ from astropy.modeling.models import Gaussian1D, Gaussian2D
 from astropy.nddata import NDData, UnknownUncertainty
 from astropy.wcs import WCS
 
+import ndfit
 from ndfit import parallel_fit_dask
+from ndfit.problem.types import Status
 
 X = np.linspace(0, 10, 30)
 DATA = np.exp(-0.5 * (X[:, np.newaxis, np.newaxis] - 5.0) ** 2) * np.ones((1, 3, 4))
@@ -197,6 +199,32 @@ def test_map_of_starts_outside_the_bounds_everywhere():
 
 def test_bounds_in_the_wrong_order():
     refused(ValueError, "mean", "bound", 6.0, 2.0, model=gaussian(bounds={"mean": (6.0, 2.0)}))
+
+
+def test_a_bound_that_is_nan():
+    refused(ValueError, "mean", "bound", "nan", "None", model=gaussian(bounds={"mean": (np.nan, 6.0)}))
+    refused(ValueError, "mean", "bound", "nan", "None", bounds={"mean": (3.0, np.nan)})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_start_that_is_nowhere_finite(value):
+    refused(ValueError, "mean", value, "starting value", "finite", model=Gaussian1D(0.8, value, 1.2))
+    with pytest.raises(ValueError, match="starting value of 'mean' should be a finite number"):
+        ndfit.fit(Gaussian1D(0.8, value, 1.2), DATA, world=(X,), fitting_axes=0, guess=None)
+
+
+def test_one_sentence_for_a_bound_that_is_nan_from_fit_too():
+    with pytest.raises(ValueError, match=r"bounds of 'mean' should be numbers, got \(nan, 6.0\)"):
+        ndfit.fit(gaussian(), DATA, world=(X,), fitting_axes=0, bounds={"mean": (np.nan, 6.0)})
+
+
+def test_gaps_in_a_map_of_bounds():
+    lower = np.zeros((3, 4))
+    lower[1, 2] = np.nan
+    with pytest.warns(ndfit.FitWarning, match="a bound is NaN"):
+        result = ndfit.fit(gaussian(), DATA, world=(X,), fitting_axes=0, bounds={"amplitude": (lower, None)})
+    assert result.status[1, 2] == Status.NON_FINITE_START
+    assert np.sum(result.success) == 11
 
 
 def test_starts_of_a_shape_that_does_not_broadcast():

@@ -96,6 +96,11 @@ ON_MANY = [
     (("--start", "mean=4", "--start", "mean=5"), "--start is given 'mean' twice."),
     (("--start", "mean=4", "--fixed", "mean"), "'mean' is given by --start and by --fixed"),
     (("--bounds", "mean=6:3"), "The lower limit 6 exceeds the upper limit 3."),
+    (
+        ("--bounds", "mean=nan:6"),
+        "A limit should be a number, got nan: leave it out where there is none.\n  mean=nan",
+    ),
+    (("--fixed", "mean=inf"), "The value that 'mean' is fixed at should be a finite number, got inf."),
     (("--bounds", "mean=1:2K"), "The bound of 'mean' is in 'K', and it cannot be converted to 'm / s'."),
     (("--tied", "mean=stddev*"), "Expected a parameter or a number, found the end.\n  stddev*\n         ^"),
     (("--tied", "mean=2*mean"), "'mean' is tied to itself."),

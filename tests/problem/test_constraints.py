@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.modeling import fix_inputs
 from astropy.modeling.models import (
     Const1D,
@@ -106,3 +107,39 @@ def test_constraints_of_a_model_that_does_not_pass_them_on() -> None:
     model.sync_constraints = False
     model.mean_0.fixed = True
     assert problem_of(model).params.fixed == (False, True, False, False)
+
+
+@pytest.mark.parametrize("pair", [(np.nan, 6.0), (3.0, np.nan), (np.nan, np.nan), (np.full(3, np.nan), None)])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_bound_that_is_no_number(pair: Any, fixed: bool) -> None:
+    line = Gaussian1D(1.0, 5.0, 1.0, fixed={"mean": fixed})
+    with pytest.raises(ValueError, match=r"bounds of 'mean' should be numbers, got \(.*nan.*\): give None where"):
+        problem_of(line, bounds={"mean": pair})
+
+
+def test_a_bound_that_is_no_number_in_units() -> None:
+    line = Gaussian1D(1.0 * u.K, 5.0 * u.km / u.s, 1.0 * u.km / u.s)
+    call: dict[str, Any] = {"data_unit": u.K, "world": (np.arange(12.0) * u.km / u.s,)}
+    with pytest.raises(ValueError, match=r"bounds of 'mean' should be numbers, got \(nan, 6.0\)"):
+        problem_of(line, bounds={"mean": (np.nan * u.m / u.s, 6.0 * u.km / u.s)}, **call)
+    with pytest.raises(ValueError, match=r"lower bound of 'mean' exceeds its upper bound: 6.0, 0.003"):
+        problem_of(line, bounds={"mean": (6.0 * u.km / u.s, 3.0 * u.m / u.s)}, **call)
+    with pytest.raises(ValueError, match=r"fixed value of 'mean' should be a finite number, got inf"):
+        problem_of(Gaussian1D(1.0 * u.K, np.inf * u.km / u.s, 1.0 * u.km / u.s, fixed={"mean": True}), **call)
+
+
+@pytest.mark.parametrize("limit", ["six", 1j, [[1.0], [2.0, 3.0]]])
+def test_a_bound_that_is_something_else(limit: Any) -> None:
+    with pytest.raises(TypeError, match="a bound of 'mean' should be a number, a map of numbers or None"):
+        problem_of(Gaussian1D(1.0, 5.0, 1.0), bounds={"mean": (limit, None)})
+
+
+def test_gaps_in_a_map_of_bounds_are_left_to_their_positions() -> None:
+    problem = problem_of(Gaussian1D(1.0, 5.0, 1.0), bounds={"mean": ([1.0, np.nan, 3.0], None)})
+    assert_array_equal(problem.params.lower[1], [1.0, np.nan, 3.0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_fixed_at_no_number(value: float) -> None:
+    with pytest.raises(ValueError, match=r"of 'mean' should be a finite number, got (nan|inf): give the value"):
+        problem_of(Gaussian1D(1.0, value, 1.0, fixed={"mean": True}))

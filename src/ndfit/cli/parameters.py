@@ -90,6 +90,9 @@ def prepare(
     ties = dict(_pairs(constraints.tied, "--tied", names))
     _check_once("--tied", ties, fixed)
     numbers = {name: amount.to(units[name], f"The value of '{name}'") for name, amount in amounts.items()}
+    for name in set(fixed) & set(numbers):
+        if not np.isfinite(numbers[name]):
+            raise BadInput(f"The value that '{name}' is fixed at should be a finite number, got {numbers[name]}.")
     limits = _bounds(constraints.bounds, names, units)
     numbers = _defaults(expression.build(), limits, units, spans) | numbers
     model = expression.build({name: _quantity(number, units[name]) for name, number in numbers.items()})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isnan
 
 from astropy import units as u
 
@@ -104,6 +105,8 @@ def parse_range(text: str, whole: str | None = None, position: int = 0) -> Range
         raise PointedError("Expected lower:upper, such as 3:6km/s, or one of them with the colon.", whole, position)
     low = parse_amount(left, whole, position) if left.strip() else None
     high = parse_amount(right, whole, position + len(left) + 1) if right.strip() else None
+    if any(limit is not None and isnan(limit.value) for limit in (low, high)):
+        raise PointedError("A limit should be a number, got nan: leave it out where there is none.", whole, position)
     if low is not None and high is not None:
         if low.unit is None:
             low = Amount(low.value, high.unit)

@@ -37,6 +37,7 @@ from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term, depends_on_start, parse_terms
 from ndfit.engine.signs import update_ties
 from ndfit.engine.trials import best_of, better, from_start
+from ndfit.problem.constraints import check_starts
 from ndfit.problem.types import Block, BlockResult, Engine, EngineChoice, FitProblem, FloatArray, SolveOptions
 
 __all__ = ["ALSO", "Starting", "parse_refine", "parse_starting"]
@@ -186,7 +187,7 @@ def parse_starting(
     Raises
     ------
     ValueError
-        An argument that is none of those known, or a model that cannot be guessed for.
+        An argument that is none of those known, a model that cannot be guessed for, or no starting value.
     """
     if guess not in GUESSES:
         raise ValueError(f"guess should be None, 'auto' or 'also', got {guess!r}")
@@ -199,6 +200,8 @@ def parse_starting(
     outliers = robust or clip is not None
     wanted = guess == "auto" or (guess == ALSO and depends_on_start(terms, params.free))
     guesser = Guess(terms, params.free, _tied_by(problem, choice), outliers) if wanted else None
+    if guesser is None:
+        check_starts(params)
     return Starting(
         guesser, int(starts), int(seed), params.free, _roles(terms), guess == ALSO, None if clip is None else clip.limit
     )

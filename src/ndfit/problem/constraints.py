@@ -19,13 +19,13 @@ from ndfit.problem.ties import UnitTie
 from ndfit.problem.types import Axes, FloatArray, ParamTable
 from ndfit.problem.units import UnitPlan
 
-__all__ = ["Limits", "bare_model", "own_copy", "parameter_table", "parse_bounds", "scalar_model"]
+__all__ = ["Limits", "bare_model", "check_starts", "own_copy", "parameter_table", "parse_bounds", "scalar_model"]
 
 Limits = Mapping[str, tuple[FloatArray, FloatArray]]
 
 
 def scalar_model(model: Model) -> Model:
-    """Copy of the model with each parameter at its first finite value, units kept."""
+    """Copy of the model with each parameter at its first finite value, or at 1 where it has none; units are kept."""
     copy = own_copy(model)
     copy._reset_parameters(**{name: _first_finite(getattr(model, name)) for name in model.param_names})
     return copy
@@ -51,7 +51,7 @@ def _count_parameters(model: Model) -> None:
 def _first_finite(parameter: Any) -> Any:
     values = np.atleast_1d(parameter.value).ravel()
     finite = values[np.isfinite(values)]
-    value = float(finite[0] if finite.size else values[0])
+    value = float(finite[0] if finite.size else 1.0)
     return value if parameter.unit is None else u.Quantity(value, parameter.unit)
 
 
@@ -65,8 +65,8 @@ def parse_bounds(model: Model, bounds: Mapping[str, tuple[Any, Any]], plan: Unit
 
     Raises
     ------
-    ValueError
-        A name that the model does not have, or something else than a pair.
+    TypeError, ValueError
+        A name that the model does not have, something else than a pair, or a bound that is no number.
     astropy.units.UnitConversionError
         A bound's unit does not convert to the parameter's.
     """
@@ -84,15 +84,25 @@ def parse_bounds(model: Model, bounds: Mapping[str, tuple[Any, Any]], plan: Unit
             for limit, none in zip(pair, (-np.inf, np.inf), strict=True)
         )
         limits[name] = (np.asarray(low, dtype=float), np.asarray(high, dtype=float))
+        if any(np.isnan(limit).all() for limit in limits[name]):
+            shown = ", ".join(map(_shown, limits[name]))
+            raise ValueError(
+                f"the bounds of '{name}' should be numbers, got ({shown}): give None where there is no bound"
+            )
     return limits
 
 
-def _bare_limit(limit: Any, name: str, unit: u.UnitBase | None) -> Any:
+def _bare_limit(limit: Any, name: str, unit: u.UnitBase | None) -> FloatArray:
     if not isinstance(limit, u.Quantity):
-        return np.asarray(limit, dtype=float)
+        try:
+            return np.asarray(limit, dtype=float)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"a bound of '{name}' should be a number, a map of numbers or None for no bound, got {limit!r}"
+            ) from None
     target = u.dimensionless_unscaled if unit is None else unit
     try:
-        return limit.to_value(target)
+        return np.asarray(limit.to_value(target), dtype=float)
     except u.UnitConversionError:
         raise u.UnitConversionError(
             f"a bound of '{name}' is in '{limit.unit}', which cannot be converted to the parameter's unit '{target}'"
@@ -152,8 +162,8 @@ def parameter_table(model: Model, bare: Model, plan: UnitPlan, limits: Limits, a
     Raises
     ------
     ValueError
-        A parameter's shape does not broadcast to the iterating axes, a lower bound exceeds its upper bound, or every
-        starting value of a parameter is outside its bounds.
+        A parameter's shape does not broadcast to the iterating axes, a lower bound exceeds its upper bound, every
+        starting value of a parameter is outside its bounds, or a parameter is fixed at no finite number.
     """
     names = tuple(model.param_names)
     start = tuple(_start(getattr(model, name), name, plan, axes) for name in names)
@@ -164,6 +174,8 @@ def parameter_table(model: Model, bare: Model, plan: UnitPlan, limits: Limits, a
     for name, values, low, high, is_fixed, is_tied in zip(names, start, lower, upper, fixed, tied, strict=True):
         if not (is_fixed or is_tied):
             _check_bounds(name, values, low, high)
+        elif is_fixed:
+            _check_known(name, values, "fixed value", "give the value that it is to have")
     return ParamTable(names, start, lower, upper, fixed, tied, even=(False,) * len(names))
 
 
@@ -183,6 +195,25 @@ def _as_map(values: FloatArray, what: str, axes: Axes) -> FloatArray:
     return values if fits else values.reshape(())
 
 
+def check_starts(params: ParamTable) -> None:
+    """Refuse starting values of a free parameter none of which is finite, for fits that nothing else starts.
+
+    Raises
+    ------
+    ValueError
+        With the name of the parameter.
+    """
+    for place in params.free:
+        remedy = "give one, or let the data say where, with guess='auto' of ndfit.fit"
+        _check_known(params.names[place], params.start[place], "starting value", remedy)
+
+
+def _check_known(name: str, values: FloatArray, what: str, remedy: str) -> None:
+    """Refuse values none of which is a finite number."""
+    if not np.isfinite(values).any():
+        raise ValueError(f"the {what} of '{name}' should be a finite number, got {values.ravel()[0]}: {remedy}")
+
+
 def _check_bounds(name: str, values: FloatArray, low: FloatArray, high: FloatArray) -> None:
     if np.any(low > high):
         raise ValueError(f"the lower bound of '{name}' exceeds its upper bound: {_shown(low)}, {_shown(high)}")
@@ -197,4 +228,6 @@ def _check_bounds(name: str, values: FloatArray, low: FloatArray, high: FloatArr
 
 
 def _shown(limit: FloatArray) -> str:
-    return f"{limit.item()}" if limit.size == 1 else f"{float(limit.min())} to {float(limit.max())}"
+    if limit.size == 1 or np.isnan(limit).all():
+        return f"{limit.flat[0]}"
+    return f"{float(np.nanmin(limit))} to {float(np.nanmax(limit))}"

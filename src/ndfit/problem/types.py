@@ -160,8 +160,8 @@ _ROWS = (
         False,
         False,
         True,
-        "a starting value is NaN or infinite",
-        "fill the gaps in the map of starting values",
+        "a starting value is NaN or infinite, or a bound is NaN",
+        "fill the gaps in the maps of starting values and bounds",
     ),
     StatusRow(
         Status.NON_FINITE_MODEL,

@@ -259,10 +259,11 @@ def _status_of_starts(shape: tuple[int, ...], inputs: Inputs) -> NDArray[np.int1
     """Status of N fits all of whose M samples are used."""
     n_fits, n_samples = shape
     status = np.full(n_fits, Status.TOO_FEW_SAMPLES if n_samples < len(inputs.free) else Status.READY, dtype=np.int16)
-    for values in inputs.start:
-        if not np.isfinite(values).all():
-            known = np.broadcast_to(np.isfinite(values), inputs.shape).reshape(n_fits)
-            status[~known] = Status.NON_FINITE_START
+    known = [np.isfinite(values) for values in inputs.start]
+    known += [~np.isnan(bound) for bound in (*inputs.lower, *inputs.upper)]
+    for values in known:
+        if not values.all():
+            status[~np.broadcast_to(values, inputs.shape).reshape(n_fits)] = Status.NON_FINITE_START
     return status
 
 
