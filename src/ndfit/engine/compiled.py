@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.beside import beside
+from ndfit.engine.beside import NUDGES, beside
 from ndfit.engine.certificate import CONVERGED_EDM, edm_of, noise_variance, status_with_certificate
 from ndfit.engine.kernel.accumulate import ModelInCode, compiled_model
 from ndfit.engine.kernel.covariance import compiled_inversion
@@ -33,6 +33,7 @@ from ndfit.engine.kernel.workspace import (
 )
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
 from ndfit.engine.natural import natural_scales, with_least_widths
+from ndfit.engine.points import model_values
 from ndfit.engine.second_look import settle
 from ndfit.engine.some_fits import Fits, Model
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, converged, usable
@@ -48,6 +49,8 @@ FloatArray = NDArray[np.float64]
 # How often a fit that stalled is looked at again, and by how many variances of the noise a fit from beside it has to be
 # lower to be kept.
 _LOOKS, _LOWER = 5, 1e-3
+# Of samples, for searches beside.
+_NUMBERS_AT_ONCE = 2**22
 _ALL = slice(None)
 
 
@@ -144,7 +147,7 @@ class CompiledEngine:
             parameters, left = outcome[rows, OUTCOME_COLUMNS:], options.max_nfev - outcome[rows, 1]
             self.model.set_tied(parameters)
             variance = self._noise_variance(outcome, block, options, rows)
-            settled = settle(self._fits(block, options, rows), parameters, variance, left)
+            settled = settle(self._fits(block.take(rows), options), parameters, variance, left)
             outcome[rows, OUTCOME_COLUMNS:] = settled.parameters
             outcome[rows, 3] = np.where(settled.nfev > 0, settled.distance, outcome[rows, 3])
             outcome[rows, 2] = np.minimum(settled.cost, outcome[rows, 2])
@@ -174,26 +177,39 @@ class CompiledEngine:
         self, outcome: FloatArray, block: Block, options: SolveOptions, rows: NDArray[np.intp], variance: FloatArray
     ) -> None:
         """Start some fits again from beside their answers, and keep what is lower."""
-        parameters = outcome[rows, OUTCOME_COLUMNS:]
-        self.model.set_tied(parameters)
-        for starts in beside(self._fits(block, options, rows), parameters, variance):
-            found = np.full(outcome.shape, np.nan)
-            found[:, 0], found[rows, 0], found[:, 1] = Status.NO_DATA, Status.READY, 0.0
-            tables = outcome[:, OUTCOME_COLUMNS:].copy()
-            tables[rows] = starts
-            again, known = replace(block, start=tables), self._known_noise(options)
-            _Call.of(self.model, again, found, loss=options.loss, absolute=known).solve(options)
+        at_once = max(1, _NUMBERS_AT_ONCE // (NUDGES * block.data.shape[1]))
+        for first in range(0, len(rows), at_once):
+            part = slice(first, first + at_once)
+            some, noise = rows[part], variance[part]
+            parameters = outcome[some, OUTCOME_COLUMNS:]
+            self.model.set_tied(parameters)
+            starts = beside(self._fits(block.take(some), options), parameters, noise)
+            found = self._found_from(starts, block, options, some)
+            lowest = np.argmin(np.where(np.isnan(found[:, :, 2]), np.inf, found[:, :, 2]), axis=0)
+            best = found[lowest, np.arange(len(some))]
+            nfev = outcome[some, 1] + found[:, :, 1].sum(axis=0)
             with np.errstate(invalid="ignore"):
-                lower = rows[outcome[rows, 2] - found[rows, 2] > _LOWER * variance]
-            nfev = outcome[rows, 1] + found[rows, 1]
-            outcome[lower] = found[lower]
-            outcome[rows, 1] = nfev
+                lower = outcome[some, 2] - best[:, 2] > _LOWER * noise
+            outcome[some[lower]] = best[lower]
+            outcome[some, 1] = nfev
 
-    def _fits(self, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> Fits:
-        return Fits.of(self.model, _in_code(self.model, options.loss, True), block, options, rows)
+    def _found_from(
+        self, starts: FloatArray, block: Block, options: SolveOptions, rows: NDArray[np.intp]
+    ) -> FloatArray:
+        """Outcomes of some fits of a block from other starts, shape (S, n, ...), given (S, n, P)."""
+        n_params = starts.shape[2]
+        again = replace(block.take(np.tile(rows, len(starts))), start=starts.reshape(-1, n_params))
+        found = np.full((again.n_fits, OUTCOME_COLUMNS + n_params), np.nan)
+        found[:, 0], found[:, 1] = Status.READY, 0.0
+        _Call.of(self.model, again, found, loss=options.loss, absolute=self._known_noise(options)).solve(options)
+        return found.reshape(len(starts), len(rows), -1)
+
+    def _fits(self, block: Block, options: SolveOptions) -> Fits:
+        return Fits.of(self.model, _in_code(self.model, options.loss, True), block, options)
 
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        return self.model.values(parameters, coords)
+        code = _in_code(self.model, SQUARE, False)
+        return model_values(code, self.model.constants, np.ascontiguousarray(parameters, dtype=float), coords)
 
     def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
         return self.model.derivatives(parameters, coords)
@@ -214,7 +230,7 @@ class CompiledEngine:
         loss = Loss(options.loss, options.f_scale)
         if loss.name == SQUARE:
             return call.covariance()
-        values = self.model.values(parameters, block.coords)
+        values = self.values(parameters, block.coords)
         used = np.ones((1, 1), dtype=bool) if block.valid is None else block.valid
         if loss.name == CASH:
             with np.errstate(divide="ignore", invalid="ignore"):

@@ -49,7 +49,7 @@ ALIKE = 4.0
 _SAME = 0.1
 _TO_DEVIATION = 1.4826
 # Numbers of an array in memory together.
-_NUMBERS = 2**15
+_NUMBERS = 2**18
 
 
 def caller_or_guess(

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,13 +105,14 @@ def _lowest_along(
     fits: Fits, parameters: FloatArray, ways: Sequence[FloatArray], cost: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """The lowest of some points along the steps, and its cost."""
-    best, lowest = parameters.copy(), cost.copy()
-    for steps, part in product(ways, _PARTS):
-        tried = fits.moved(parameters, part * steps)
-        found = fits.costs(tried)
-        lower = found < lowest
-        best[lower], lowest[lower] = tried[lower], found[lower]
-    return best, lowest
+    tried = fits.moved(parameters, np.stack([part * steps for steps in ways for part in _PARTS]))
+    found = fits.costs(tried)
+    lowest, rows = np.argmin(found, axis=0), np.arange(len(parameters))
+    lower = found[lowest, rows] < cost
+    return (
+        np.where(lower[:, np.newaxis], tried[lowest, rows], parameters),
+        np.where(lower, found[lowest, rows], cost),
+    )
 
 
 def _steps(
@@ -150,16 +150,14 @@ def _curvatures(
     fits: Fits, parameters: FloatArray, sizes: FloatArray, room: tuple[FloatArray, FloatArray]
 ) -> FloatArray:
     """Second derivatives of the cost by the free parameters, shape (n, F, F), by differences over `sizes`."""
-    found = np.zeros((len(parameters), sizes.shape[1], sizes.shape[1]))
-    for own in range(sizes.shape[1]):
-        change = np.zeros(sizes.shape)
-        back, forth = (np.minimum(sizes[:, own], side[:, own]) for side in room)
-        change[:, own] = forth
-        after = fits.gradients(fits.moved(parameters, change))
-        change[:, own] = -back
-        before = fits.gradients(fits.moved(parameters, change))
-        apart = (back + forth)[:, np.newaxis]
-        found[:, own] = np.where(apart > 0.0, (after - before) / apart, 0.0)
+    n_fits, n_free = sizes.shape
+    back, forth = (np.minimum(sizes, side) for side in room)
+    changes = np.zeros((2, n_free, n_fits, n_free))
+    own = np.arange(n_free)
+    changes[0, own, :, own], changes[1, own, :, own] = -back.T, forth.T
+    before, after = fits.gradients(fits.moved(parameters, changes))
+    apart = (back + forth).T[:, :, np.newaxis]
+    found = np.where(apart > 0.0, (after - before) / apart, 0.0).swapaxes(0, 1)
     return 0.5 * (found + found.swapaxes(1, 2))
 
 

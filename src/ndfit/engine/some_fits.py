@@ -46,6 +46,9 @@ class Model(Lengths, Protocol):
         """Set the columns of tied parameters, given (N, P) values with the others in place."""
 
 
+_NUMBERS_AT_ONCE = 2**20
+
+
 @dataclass(frozen=True)
 class Fits:
     """Some fits of a block.
@@ -70,17 +73,16 @@ class Fits:
     free: list[int]
 
     @classmethod
-    def of(cls, model: Model, code: ModelInCode, block: Block, options: SolveOptions, rows: NDArray[np.intp]) -> Fits:
-        data = np.asarray(block.data[rows], dtype=float)
-        weights = np.ones(data.shape) if block.weights is None else np.asarray(block.weights[rows], dtype=float)
+    def of(cls, model: Model, code: ModelInCode, block: Block, options: SolveOptions) -> Fits:
+        data = np.asarray(block.data, dtype=float)
+        weights = np.ones(data.shape) if block.weights is None else np.asarray(block.weights, dtype=float)
         if block.valid is not None:
-            data, weights = (np.where(block.valid[rows], each, 0.0) for each in (data, weights))
-        limits = (*with_least_widths(model, block), natural_scales(model, block))
+            data, weights = (np.where(block.valid, each, 0.0) for each in (data, weights))
         free = sorted(model.free)
-        lower, upper, natural = (bounds_of(limit, rows)[:, free] for limit in limits)
-        coords = coords_of(block.coords, rows)
+        limits = (*with_least_widths(model, block), natural_scales(model, block))
+        lower, upper, natural = (limit[:, free] for limit in limits)
         loss = Loss(options.loss, options.f_scale)
-        return cls(model, code, loss, coords, data, weights, lower, upper, natural, free)
+        return cls(model, code, loss, block.coords, data, weights, lower, upper, natural, free)
 
     def take(self, rows: NDArray[np.intp]) -> Fits:
         """Some of them."""
@@ -108,20 +110,33 @@ class Fits:
         far = np.where(self.natural < 0.0, -self.natural, np.fmax(self.natural, np.abs(parameters[:, self.free])))
         return np.where(np.isnan(far), np.inf, far)
 
-    def moved(self, parameters: FloatArray, change: FloatArray) -> FloatArray:
-        """All parameters with the free ones changed, within their bounds."""
-        found = parameters.copy()
-        found[:, self.free] = np.clip(parameters[:, self.free] + change, self.lower, self.upper)
-        self.model.set_tied(found)
+    def moved(self, parameters: FloatArray, changes: FloatArray) -> FloatArray:
+        """All parameters with the free ones changed, within their bounds, shape (..., n, P), given (..., n, F)."""
+        found = np.array(np.broadcast_to(parameters, (*changes.shape[:-1], parameters.shape[1])))
+        found[..., self.free] = np.clip(parameters[:, self.free] + changes, self.lower, self.upper)
+        self.model.set_tied(found.reshape(-1, parameters.shape[1]))
         return found
 
-    def costs(self, parameters: FloatArray) -> FloatArray:
-        """Shape (n,); infinite where there is none."""
-        return evaluated(self.code, self.model.constants, self, parameters)[0]
+    def costs(self, points: FloatArray) -> FloatArray:
+        """Shape (..., n), given points (..., n, P); infinite where there is none."""
+        return self._evaluated(points)[0]
 
-    def gradients(self, parameters: FloatArray) -> FloatArray:
-        """Of the cost by the free parameters, shape (n, F)."""
-        return evaluated(self.code, self.model.constants, self, parameters)[1]
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Of the cost by the free parameters, shape (..., n, F)."""
+        return self._evaluated(points)[1]
+
+    def _evaluated(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Costs and gradients, several points of each fit at once where memory allows."""
+        n_fits, n_params = points.shape[-2:]
+        each = points.reshape(-1, n_fits, n_params)
+        at_once = max(1, _NUMBERS_AT_ONCE // max(self.data.size, 1))
+        parts = []
+        for first in range(0, len(each), at_once):
+            some = each[first : first + at_once]
+            fits = self if len(some) == 1 else self.take(np.tile(np.arange(n_fits), len(some)))
+            parts.append(evaluated(self.code, self.model.constants, fits, some.reshape(-1, n_params)))
+        costs, gradients = (np.concatenate(found) for found in zip(*parts, strict=True))
+        return costs.reshape(points.shape[:-1]), gradients.reshape(*points.shape[:-1], -1)
 
     def weighted(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
         """J^T (n, F, M) and r (n, M) whose product is the gradient of the cost, and J^T J its matrix."""

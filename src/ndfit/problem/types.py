@@ -9,7 +9,7 @@ K inputs of the model, P parameters, F of them free.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, IntFlag
 from functools import cached_property
 from math import prod
@@ -496,6 +496,27 @@ class Block:
     @property
     def n_fits(self) -> int:
         return self.data.shape[0]
+
+    def take(self, rows: NDArray[np.intp]) -> Block:
+        """Some of the fits, in this order; one may be there more than once."""
+
+        def own(array: Any) -> Any:
+            """Those of a table (N, ...); what all fits share stays as it is."""
+            return array if array is None or (len(array) == 1 and self.n_fits > 1) else array[rows]
+
+        return replace(
+            self,
+            data=self.data[rows],
+            weights=own(self.weights),
+            valid=own(self.valid),
+            coords=tuple(axis if axis.ndim == 1 else axis[rows] for axis in self.coords),
+            start=self.start[rows],
+            lower=own(self.lower),
+            upper=own(self.upper),
+            status=self.status[rows],
+            positions=self.positions[rows] if self.positions.size else self.positions,
+            n_invalid=own(self.n_invalid),
+        )
 
 
 @dataclass(frozen=True)

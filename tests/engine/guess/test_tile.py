@@ -37,12 +37,12 @@ def test_sums_are_over_samples() -> None:
 
 
 def test_tiles_cover_the_block_with_squared_weights() -> None:
-    data, weights = RNG.normal(size=(1200, 400)), RNG.random((1200, 400))
-    valid = RNG.random((1200, 400)) > 0.2
+    data, weights = RNG.normal(size=(2400, 400)), RNG.random((2400, 400))
+    valid = RNG.random((2400, 400)) > 0.2
     x = np.arange(400.0)
     cut = list(tiles(block_of(data, (x,), weights, valid)))
     assert len(cut) > 2
-    assert np.concatenate([np.arange(1200)[rows] for rows, _ in cut]).tolist() == list(range(1200))
+    assert np.concatenate([np.arange(2400)[rows] for rows, _ in cut]).tolist() == list(range(2400))
     for rows, tile in cut:
         assert_array_equal(tile.data, data[rows].T)
         assert_allclose(tile.weights, np.where(valid, weights**2, 0.0)[rows].T, rtol=1e-15)

@@ -20,7 +20,7 @@ from ndfit.problem.types import Block, FloatArray
 
 __all__ = ["TILE_NUMBERS", "Tile", "median", "tiles", "total"]
 
-TILE_NUMBERS = 2**17
+TILE_NUMBERS = 2**18
 """Numbers in an array of one tile: so many that calls take next to no time, and few enough for the memory there is."""
 
 # Fits that compiled code works on together, at most.
