@@ -47,6 +47,13 @@ def test_parameters_that_the_model_is_even_in(model: Any, flags: tuple[bool, ...
     assert even(model) == flags
 
 
+def test_a_centre_between_the_samples_has_a_sign() -> None:
+    """A narrow line at 0, seen by the sample there alone, on something so wide that its tail is lost in rounding."""
+    free = {"stddev": (None, None)}
+    model = Gaussian1D(1.0, 0.0, 1.0, bounds=free) + Gaussian1D(1.0, 0.0, 50.0, bounds=free)
+    assert even(model, world=(14.0 * np.arange(12.0),)) == (False, False, True, False, False, True)
+
+
 def test_even_parameter_with_another_tied_to_it() -> None:
     model = Lorentz1D(1.0, 3.0, 2.0) + Lorentz1D(1.0, 6.0, 2.0)
     model.fwhm_1.tied = lambda m: m.fwhm_0
