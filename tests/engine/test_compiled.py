@@ -334,3 +334,15 @@ def test_a_component_that_ends_upside_down_is_fitted_again() -> None:
         alone = engine(take(block, slice(row, row + 1)), options)
         for name in ("parameters", "status", "nfev", "cost"):
             assert np.array_equal(getattr(alone, name)[0], getattr(result, name)[row])
+
+
+def test_fits_that_cannot_start_take_nothing_from_those_before_them() -> None:
+    """Some start where the model overflows, after others whose parts cannot be told apart."""
+    model, x = decays(), np.linspace(0.0, 1.15, 24)
+    start = np.tile([1.0, 2.0, 1.0, 2.0, 1.0, 2.0], (200, 1))
+    start[70:, 1] = -1e4
+    data = np.outer(np.linspace(1.0, 1.2, 200), np.exp(-2.0 * x))
+    engine = engine_for(model, eliminate=False)
+    result = engine(block_for(model, data, (x,), start), SolveOptions(max_nfev=300))
+    assert (result.status[70:] == Status.NON_FINITE_MODEL).all()
+    assert (result.nfev[70:] == 1).all()

@@ -62,7 +62,9 @@ def propose(structure: Any, workspace: Any, group: Any, least: Any) -> None:
     move(structure, workspace, group)
     by_products = load(at_group(workspace, Field.BY_ROWS, group), 0) == 0.0
     held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
-    doubtful = (load(at_group(workspace, Field.PIVOT, group), 0) < DOUBTFUL) & by_products & ~held
+    # Of a fit that starts where the model is no number, what stands there is another's.
+    begun = load(at_group(workspace, Field.COST, group), 0) < INFINITY
+    doubtful = (load(at_group(workspace, Field.PIVOT, group), 0) < DOUBTFUL) & by_products & begun & ~held
     with when(~none_of(doubtful)):
         ask_again(structure, workspace, group, doubtful)
 
