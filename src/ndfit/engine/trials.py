@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ndfit.problem.types import Block, BlockResult, Engine, FloatArray, SolveOptions, Status, usable
 
-__all__ = ["Watched", "best_of", "better", "from_start", "take_rows"]
+__all__ = ["Solve", "Watched", "best_of", "better", "from_start", "take_rows"]
 
 Solve = Callable[[Block, SolveOptions], BlockResult]
 _STARTABLE = [Status.READY, Status.NON_FINITE_START]

@@ -16,6 +16,7 @@ from ndfit.engine.bootstrap import Bootstrap
 from ndfit.engine.clipping import Clip
 from ndfit.engine.finish import finish
 from ndfit.engine.flags import FlagRules
+from ndfit.engine.graduated import better_by_way_of_a_convex_loss, options_of_all_fits
 from ndfit.engine.loss import SQUARE
 from ndfit.engine.model_rules import rules_of
 from ndfit.engine.signs import Canonical
@@ -101,7 +102,8 @@ class Work:
     def make_ready(self) -> None:
         """Import, compile or load, in this thread, what solving takes: threads that start together find it done."""
         with LOADING:
-            self.engine.make_ready(self.options)
+            for options in options_of_all_fits(self.options):
+                self.engine.make_ready(options)
             self.starting.make_ready()
             if self.bootstrap is not None:
                 self.bootstrap.make_ready()
@@ -111,6 +113,7 @@ class Work:
         engine: Any = Watched(self.engine, self.flags.free)
         if inputs.trials is None:
             best = self.starting.fit(engine, block, self.options)
+            best = better_by_way_of_a_convex_loss(engine, block, self.options, best)
         else:
             best = best_of(engine, block, self.options, self._trials(block, inputs.trials))
         clipped, result = self._clipped(block, best)
