@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.modeling import Model
-from astropy.modeling.models import Box1D, Gaussian1D, Gaussian2D, custom_model
+from astropy.modeling.models import Box1D, Disk2D, Gaussian1D, Gaussian2D, Moffat2D, Ring2D, custom_model
 from numpy.testing import assert_allclose
 
 from ndfit.engine.stepwise import search_start, stepwise_parameters
@@ -38,6 +38,27 @@ def test_an_edge_on_a_sample_is_an_edge(centre: float) -> None:
     assert stepwise_parameters(model, model.parameters, (0, 1, 2), (x,)) == (1, 2)
     assert stepwise_parameters(model, model.parameters, (2, 0), (x,)) == (0,)
     assert stepwise_parameters(model, model.parameters, (1,), (x,)) == (0,)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Gaussian2D(5.0, 21.868, 8.228, 0.099, 0.119, 0.745),
+        Gaussian2D(5.0, -10.726, 1.231, 0.006, 0.011, 0.47),
+        Moffat2D(5.0, -7.733, 10.904, 0.058, 84.734),
+    ],
+)
+def test_a_smooth_line_that_the_samples_miss_has_no_edges(model: Model) -> None:
+    """A wider one reaches them, and has a derivative there."""
+    y, x = (axis.ravel() for axis in np.mgrid[:15, :15].astype(float))
+    assert stepwise_parameters(model, model.parameters, tuple(range(model.parameters.size)), (x, y)) == ()
+
+
+@pytest.mark.parametrize("model", [Disk2D(5.0, 7.331, 7.165, 5.18), Ring2D(5.0, 9.2, 10.0, 2.4, 1.6)])
+def test_disks_and_rings_have_edges(model: Model) -> None:
+    y, x = (axis.ravel() for axis in np.mgrid[:15, :15].astype(float))
+    places = tuple(range(model.parameters.size))
+    assert stepwise_parameters(model, model.parameters, places, (x, y)) == places[1:]
 
 
 def test_a_model_that_raises_has_none() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ndfit.copying import copied
 from ndfit.engine.jacobian import jacobian_at, with_free
@@ -35,7 +36,9 @@ _ROUNDING = 1e-12
 def stepwise_parameters(
     model: Any, start: FloatArray, free: tuple[int, ...], coords: tuple[FloatArray, ...]
 ) -> tuple[int, ...]:
-    """Free parameters without a derivative at the start that matter all the same.
+    """Free parameters without a derivative at the start that matter all the same, and have none there either.
+
+    A line that the samples miss has no derivative at the start, but where its width or its centre brings it to them.
 
     Parameters
     ----------
@@ -71,20 +74,34 @@ def _find_stepwise(
     sizes = np.where(first == 0.0, min(span, 1.0), np.minimum(np.abs(first), span))
     # Each parameter by another part: an edge at centre - width / 2 must not stay where it is.
     sizes = sizes * np.sqrt(np.arange(1.0, 1.0 + first.size))
-    moves = [with_free(start, first + part * sizes, free, model) for part in _BESIDE]
-    jacobians = [jacobian_at(lambda parameters: value(parameters[list(free)]), moved, free, model) for moved in moves]
-    reacts = np.all([jacobian.any(axis=0) for jacobian in jacobians], axis=0)
-    before = value(first)
-    return tuple(
-        index for index in range(len(free)) if not reacts[index] and _matters(index, value, first, before, span)
-    )
+
+    def reacts(point: FloatArray, asked: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Which of some parameters have a derivative at a point and beside it."""
+        columns = tuple(free[own] for own in asked)
+        moves = [with_free(start, point + part * sizes, free, model) for part in _BESIDE]
+        jacobians = [
+            jacobian_at(lambda parameters: value(parameters[list(free)]), moved, columns, model) for moved in moves
+        ]
+        return np.all([jacobian.any(axis=0) for jacobian in jacobians], axis=0)
+
+    quiet, before = np.flatnonzero(~reacts(first, tuple(range(first.size)))).tolist(), value(first)
+    return tuple(own for own in quiet if _is_edge(own, value, reacts, first, before, span))
 
 
-def _matters(index: int, value: Residual, start: FloatArray, before: FloatArray, span: float) -> bool:
-    direction = np.arange(start.size) == index
-    moves = (start + sign * part * span * direction for part in _FIRST_STEPS for sign in (1.0, -1.0))
+def _is_edge(
+    own: int,
+    value: Residual,
+    reacts: Callable[[FloatArray, tuple[int, ...]], NDArray[np.bool_]],
+    start: FloatArray,
+    before: FloatArray,
+    span: float,
+) -> bool:
+    """Whether steps of a parameter change the values, and it has no derivative wherever they do."""
+    direction = np.arange(start.size) == own
+    moves = [start + sign * part * span * direction for part in _FIRST_STEPS for sign in (1.0, -1.0)]
     rounding = _ROUNDING * np.max(np.abs(before))  # the angle of a round Gaussian changes that much, and no more
-    return any(not np.allclose(value(moved), before, rtol=0.0, atol=rounding) for moved in moves)
+    changed = [moved for moved in moves if not np.allclose(value(moved), before, rtol=0.0, atol=rounding)]
+    return bool(changed) and not any(reacts(moved, (own,))[0] for moved in changed)
 
 
 def search_start(
