@@ -11,20 +11,30 @@ from astropy.modeling.models import (
     AiryDisk2D,
     Const1D,
     Const2D,
+    Exponential1D,
     Gaussian1D,
     Gaussian2D,
     Identity,
+    KingProjectedAnalytic1D,
     Linear1D,
     Lorentz1D,
+    Mapping,
     Moffat2D,
+    Sersic1D,
     Shift,
+    Sine1D,
     Voigt1D,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ndfit
+from ndfit.engine.fitters import parse_fitter
+from ndfit.engine.flags import Answers, flags_of_parameters
+from ndfit.engine.model_rules import rules_of
+from ndfit.engine.select import select_engine
 from ndfit.errors import FitWarning
-from ndfit.problem.types import Flag
+from ndfit.problem.normalize import normalize
+from ndfit.problem.types import Block, Flag
 
 ENGINES = pytest.mark.parametrize("engine", ["auto", "reference"])
 # Lines between the samples, and widths at zero, are hard to end at; that is not what is looked at here.
@@ -130,14 +140,16 @@ def test_a_centre_that_left_the_samples_and_a_width_that_left_them(engine: str) 
 
 @ENGINES
 def test_a_line_that_may_be_anywhere(engine: str) -> None:
-    """Noise alone, and a line that is seen; an error above the range of the samples, and what disqualifies."""
+    """Noise alone, and a line that is seen; errors above what samples or the line can tell, and what disqualifies."""
     noise = np.random.default_rng(9).normal(size=(40, X.size))
     start = Gaussian1D(1.0, 30.0, 3.0)
     nothing = fit(start, noise, engine=engine)
     errors = {name: nothing.errors[name] for name in ("mean", "stddev")}
+    width = 2.3548 * nothing.parameters["stddev"]
+    most = {"mean": np.minimum(width, X[-1] - X[0]), "stddev": X[-1] - X[0]}
     for name, error in errors.items():
         at_bound = (nothing.parameter_flags[name] & Flag.AT_BOUND) > 0
-        assert_array_equal((nothing.parameter_flags[name] & Flag.UNCERTAIN) > 0, (error > X[-1] - X[0]) & ~at_bound)
+        assert_array_equal((nothing.parameter_flags[name] & Flag.UNCERTAIN) > 0, (error > most[name]) & ~at_bound)
     uncertain = has(nothing, Flag.UNCERTAIN)
     assert uncertain.any()
     assert not uncertain.all()
@@ -307,3 +319,92 @@ def test_stamps_on_a_plain_background(engine: str) -> None:
     star = Gaussian2D(9, 7.2, 6.9, 2.0, 1.2, 0.5) + Const2D(1.0)
     data = star(X2, Y2) + 0.05 * np.random.default_rng(1).normal(size=(3, 15, 15))
     assert not ndfit.fit(star, data, fitting_axes=(2, 1), engine=engine).flags.any()
+
+
+def test_shapes_that_ran_away() -> None:
+    """Moffat profiles on Gaussian stars, King profiles without an edge: parameters that are not told from infinity."""
+    noise = np.random.default_rng(3).normal(size=(40, 15, 15))
+    stars = noise + Gaussian2D(20.0, 7.0, 7.0, 1.7, 1.4)(X2, Y2)
+    result = ndfit.fit(Moffat2D(15.0, 7.0, 7.0, 2.0, 2.2), stars, fitting_axes=(2, 1))
+    alpha, error = result.parameters["alpha"], result.errors["alpha"]
+    lost = error > np.maximum(alpha, 10.0)
+    assert 5 <= lost.sum() < 40
+    assert_array_equal((result.parameter_flags["alpha"] & Flag.UNCERTAIN) > 0, lost)
+    true = noise + Moffat2D(20.0, 7.0, 7.0, 3.0, 2.5)(X2, Y2)
+    assert not ndfit.disqualified(ndfit.fit(Moffat2D(15.0, 7.0, 7.0, 2.0, 2.2), true, fitting_axes=(2, 1)).flags).any()
+
+
+def test_lengths_and_frequencies_that_samples_do_not_tell() -> None:
+    x = np.linspace(0.5, 10.0, 60)
+    noise = 0.3 * np.random.default_rng(4).normal(size=(40, x.size))
+    for start, data in (
+        (KingProjectedAnalytic1D(8.0, 1.5, 7.0), 5.0 * np.exp(-x / 3.0)),
+        (Exponential1D(5.0, 30.0), np.full(x.size, 5.0)),
+    ):
+        name = start.param_names[-1]
+        result = fit(start, data + noise, world=(x,))
+        value, error = result.parameters[name], result.errors[name]
+        known = np.isfinite(error)
+        lost = error[known] > np.maximum(np.abs(value[known]), 9.5)
+        assert lost.sum() >= 5
+        assert_array_equal((result.parameter_flags[name][known] & Flag.UNCERTAIN) > 0, lost)
+    # An error of a phase or of a slope may exceed its value without anything being wrong.
+    wave = fit(Sine1D(1.0, 0.31, 0.0) + Linear1D(0.0, 0.0), Sine1D(1.0, 0.31, 0.0)(x) + noise, world=(x,))
+    assert not ndfit.disqualified(wave.flags).any()
+
+
+def flags_at(model: Any, value: Any, error: Any, coords: Any) -> Any:
+    """Flags of the free parameters of one answer, by name."""
+    grids = np.meshgrid(*coords)
+    axes = tuple(range(len(coords), 0, -1))
+    problem = normalize(model=model, data=np.ones((2, *grids[0].shape)), world=coords, fitting_axes=axes)
+    rules = rules_of(problem, select_engine(problem, parse_fitter(TRFLSQFitter(), None), "auto", ()).engine).flags
+    points = tuple(grid.ravel() for grid in grids)
+    parameters, status = np.array([value], float), np.zeros(1, np.int16)
+    bounds = (np.full((1, len(value)), -np.inf), np.full((1, len(value)), np.inf))
+    block = Block(np.ones((1, points[0].size)), None, None, points, parameters, *bounds, status, grids[0].shape)
+    answers = Answers(block, rules, parameters, lambda own: np.array([error[own]]), np.zeros((1, len(error)), bool))
+    names = [model.param_names[column] for column in rules.free]
+    return dict(zip(names, flags_of_parameters(answers)[0].tolist(), strict=True))
+
+
+def test_a_centre_that_is_known_less_well_than_its_line_is_wide() -> None:
+    """With or without a Mapping before the line."""
+    line = Gaussian1D(1.0, 20.3, 1.0, fixed={"stddev": True})
+    for model in (line, Mapping((0,)) | line, Identity(1) | line):
+        for error, due in ((2.0, 0), (3.0, Flag.UNCERTAIN)):
+            found = flags_at(model, [1.0, 20.3, 1.0], [0.1, error], (5.0 * np.arange(9.0),))
+            assert list(found.values()) == [0, due]
+    swapped = flags_at(
+        Mapping((0,)) | Shift(0.0) | line, [0.0, 1.0, 20.3, 1.0], [0.1, 0.1, 3.0], (5.0 * np.arange(9.0),)
+    )
+    assert not any(swapped.values())
+
+
+@pytest.mark.parametrize(("error", "due"), [(0.02, 0), (0.2, Flag.AT_ZERO), (20.0, Flag.UNCERTAIN)])
+def test_an_index_that_is_positive_can_end_at_zero(error: float, due: int) -> None:
+    """Of a profile of Sersic's: below zero there is no index."""
+    found = flags_at(Sersic1D(3.0, 4.0, 0.5), [3.0, 4.0, 0.01], [0.1, 0.1, error], (np.linspace(0.2, 10.0, 60),))
+    assert found == {"amplitude": 0, "r_eff": 0, "n": due}
+
+
+def test_a_width_ends_at_zero_whether_its_sign_has_a_meaning_or_not() -> None:
+    """An Airy disk is even in its radius; astropy computes it for positive ones alone."""
+    coords, narrow = (np.arange(9.0), np.arange(9.0)), 1e-4
+    found = flags_at(AiryDisk2D(5.0, 4.0, 4.0, 1.0), [5.0, 4.0, 4.0, narrow], [0.1, 1e-6, 1e-6, 1e-6], coords)
+    assert found == {"amplitude": 0, "x_0": 0, "y_0": 0, "radius": Flag.AT_ZERO}
+
+
+@pytest.mark.parametrize("loss", ["arctan", "cauchy", "huber"])
+def test_losses_that_do_not_see_most_of_the_samples(loss: str) -> None:
+    """An f_scale of 1 for data in thousands: whatever a few samples agree upon is a minimum."""
+    data = 1e3 * (line(3.0) + NOISE)
+    start = Gaussian1D(4e3, 30.0, 2.0) + Const1D(1e3)
+    blind = fit(start, data, loss=loss, f_scale=0.1)
+    assert_array_equal(has(blind, Flag.MOSTLY_OUTLIERS), loss != "huber")
+    assert ndfit.disqualified(Flag.MOSTLY_OUTLIERS)
+    for scaled in (
+        fit(start, data, loss=loss, f_scale=20.0),
+        fit(start, data, loss=loss, uncertainty=np.full(60, 20.0)),
+    ):
+        assert not has(scaled, Flag.MOSTLY_OUTLIERS).any()

@@ -64,6 +64,7 @@ class Verdict:
     errors_held : the same with those that are at a bound held there; infinite for these
     edm : how far the Gauss-Newton model of the cost falls, those at a bound held there, in variances of the noise
     weakest : smallest over largest singular value of the derivatives, their columns brought to one length
+    outlying : share of the samples that are further from the answer than twice the scale of a loss that turns down
     """
 
     cost: float
@@ -76,6 +77,7 @@ class Verdict:
     errors_held: FloatArray
     edm: float
     weakest: float
+    outlying: float = 0.0
 
     @property
     def minimum(self) -> bool:
@@ -230,7 +232,10 @@ class Judge:
                 break
         edm = self.fall(free, model, columns) / first
         floor, at = 0.5 * float(rounding @ rounding), self.full(best, answer)
-        return Verdict(cost, lowest, doubt, floor, drop, at, errors, held, edm, weakest)
+        beyond = 0.0
+        if self.loss in ("cauchy", "arctan"):
+            beyond = float(np.mean(residual > 2.0 * self.setup.samples.f_scale))
+        return Verdict(cost, lowest, doubt, floor, drop, at, errors, held, edm, weakest, beyond)
 
     def fall(self, free: FloatArray, model: FloatArray, columns: FloatArray) -> float:
         """By how much a Gauss-Newton step lowers the cost; parameters at a bound that it pushes beyond are held."""

@@ -78,6 +78,7 @@ def test_flags_are_bits_with_a_row_each() -> None:
         "NONLINEAR_AT_BOUND": 128,
         "NO_FREEDOM": 256,
         "UNCERTAIN": 512,
+        "MOSTLY_OUTLIERS": 1024,
     }
     assert {row.flag.name: code for code, row in FLAGS.items()} == {
         "AT_BOUND": 1,
@@ -90,6 +91,7 @@ def test_flags_are_bits_with_a_row_each() -> None:
         "NONLINEAR_AT_BOUND": 128,
         "NO_FREEDOM": 256,
         "UNCERTAIN": 512,
+        "MOSTLY_OUTLIERS": 1024,
     }
     assert "bounds" in FLAGS[Flag.AT_BOUND].meaning
     assert "singular" in FLAGS[Flag.SINGULAR].meaning

@@ -41,13 +41,23 @@ def components_of(model: Any) -> tuple[Component, ...]:
 
 def _components(model: Any, first: int, at_coordinates: bool) -> Iterator[Component]:
     if isinstance(model, CompoundModel):
-        inside = at_coordinates and model.op in _POINTWISE
-        for side in (model.left, model.right):
+        pointwise = model.op in _POINTWISE
+        inside = (at_coordinates and pointwise, at_coordinates and (pointwise or _passes_inputs_on(model)))
+        for side, at in zip((model.left, model.right), inside, strict=True):
             if isinstance(side, Model):  # the values of fixed inputs are none
-                yield from _components(side, first, inside)
+                yield from _components(side, first, at)
                 first += len(side.param_names)
         return
     kind = type(model).__name__
     # A person's own class may bear the name of astropy's.
     if type(model) is getattr(astropy_models, kind, None):
         yield Component(kind, tuple(range(first, first + len(model.param_names))), at_coordinates)
+
+
+def _passes_inputs_on(model: Any) -> bool:
+    """Whether the right half of `left | right` gets the inputs as they are, from a Mapping or an Identity."""
+    if model.op != "|":
+        return False
+    mapping = getattr(model.left, "mapping", None) if isinstance(model.left, astropy_models.Mapping) else None
+    same = mapping is not None and tuple(mapping) == tuple(range(model.left.n_inputs))
+    return same or isinstance(model.left, astropy_models.Identity)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ndfit.engine.flags import Answers, FlagRules, flags_of_lines, flags_of_parameters
 from ndfit.engine.left_open import LeftOpen, look_closer
 from ndfit.engine.loss import SQUARE
+from ndfit.engine.outlying import mostly_outliers
 from ndfit.engine.rows import bounds_of
 from ndfit.problem.types import Block, BlockResult, Engine, Flag, FloatArray, SolveOptions, usable
 
@@ -68,6 +69,7 @@ def finish(
     answers = Answers(block, rules, result.parameters, error, at_bound)
     flags, whole = flags_of_parameters(answers), flags_of_lines(answers)
     whole[n_samples == len(rules.free)] |= np.uint32(Flag.NO_FREEDOM)
+    whole[mostly_outliers(result, block, options, engine)] |= np.uint32(Flag.MOSTLY_OUTLIERS)
     covariance = None if result.covariance is None else _held_at_bounds(result.covariance, at_bound)
     if left_open is not None:
         covariance = _with_the_rest(covariance, rows, left_open)

@@ -254,6 +254,7 @@ class Flag(IntFlag):
     NONLINEAR_AT_BOUND = 128
     NO_FREEDOM = 256
     UNCERTAIN = 512
+    MOSTLY_OUTLIERS = 1024
 
 
 class FlagRow(NamedTuple):
@@ -305,8 +306,8 @@ FLAGS: Mapping[int, FlagRow] = {
         FlagRow(
             Flag.AT_ZERO,
             True,
-            "a width ended at zero, where the model turns around: its error says nothing",
-            "use a profile without that width, or bound it",
+            "a width ended at zero, or another parameter where the model turns around or ends: its error says nothing",
+            "use a profile without that parameter, or bound it",
         ),
         FlagRow(
             Flag.AMBIGUOUS,
@@ -329,8 +330,17 @@ FLAGS: Mapping[int, FlagRow] = {
         FlagRow(
             Flag.UNCERTAIN,
             True,
-            "the standard error of a centre or of a width is larger than the range of the samples: they do not tell it",
-            "leave the component out here, or fix or bound the parameter",
+            "the samples do not tell a parameter: the standard error of a centre is larger than the line or than their "
+            "range, that of a width than their range, or that of another length, of a frequency or an exponent larger "
+            "than itself and than any that they could show",
+            "leave the component out here, use a simpler profile, or fix or bound the parameter",
+        ),
+        FlagRow(
+            Flag.MOSTLY_OUTLIERS,
+            True,
+            "more than half of the samples are further from the model than twice f_scale, where a loss of 'cauchy' or "
+            "'arctan' hardly counts them: the fit is to the others, and other minima are to be expected",
+            "give uncertainties, or an f_scale of the size of the noise, or start from a fit with loss='huber'",
         ),
     )
 }
