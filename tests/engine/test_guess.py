@@ -12,6 +12,7 @@ from astropy.modeling.models import Const1D, Const2D, Gaussian1D, Gaussian2D, Li
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for, bounds_of, engine_for, free_of
 
+import ndfit
 from ndfit.engine.guess.estimate import Guess
 from ndfit.engine.guess.terms import parse_terms
 from ndfit.problem.types import Block
@@ -200,6 +201,28 @@ def test_tied_parameters_follow() -> None:
     model.stddev_1.tied = lambda m: m.stddev_0
     found = guess(model, spectra(model, (Gaussian1D(9, 30, 3) + Gaussian1D(2, 50, 3) + Gaussian1D(4, 80, 3))(X)))[0]
     assert_allclose(found, [9, 30, 3, 2, 50, 3], rtol=0.1)
+
+
+@pytest.mark.parametrize(("share", "apart"), [(1.0, 4.0), (1.0, 8.0), (2.0, 6.0), (0.5, 8.0)])
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_doublets_that_fill_the_range_on_a_slope(share: float, apart: float, slope: float) -> None:
+    """Two lines with a tied height and width in 30 channels: what lies between them, or beside, is no line."""
+    rng, x = np.random.default_rng(0), np.arange(30.0)
+    centre, width, height = (rng.uniform(*ends, (80, 1)) for ends in ((4.0, 26.0 - apart), (1.0, 2.5), (0.5, 3.0)))
+    lines = [np.exp(-0.5 * ((x - at) / width) ** 2) for at in (centre, centre + apart)]
+    data = height * (lines[0] + share * lines[1]) + slope * x + 1.0 + 0.1 * rng.normal(size=(80, 30))
+    model = Gaussian1D(1, 10, 1.5) + Gaussian1D(share, 10 + apart, 1.5) + Linear1D(0.0, 0.0)
+    model.amplitude_1.tied = lambda m: share * m.amplitude_0
+    model.stddev_1.tied = lambda m: m.stddev_0
+    call: dict[str, Any] = {"world": (x,), "fitting_axes": 1}
+    found = ndfit.fit(model, data, **call)
+    truth = model.copy()
+    columns = (height, centre, width, share * height, centre + apart, width)
+    lines_at = {name: values[:, 0] for name, values in zip(model.param_names, columns, strict=False)}
+    truth._reset_parameters(**lines_at, slope_2=np.full(80, slope), intercept_2=np.ones(80))
+    best = ndfit.fit(truth, data, guess=None, **call)
+    worse = (found.chi_square - best.chi_square) > 4.0 * best.chi_square / 24.0
+    assert np.sum(worse & found.success & ~ndfit.disqualified(found.flags)) <= 3
 
 
 def test_data_without_a_peak_keep_the_callers_values() -> None:

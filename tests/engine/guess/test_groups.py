@@ -11,7 +11,7 @@ from tests.engine.problems import engine_for, free_of
 
 from ndfit.engine.guess.groups import Group, Setting, groups_of
 from ndfit.engine.guess.search import Scales
-from ndfit.engine.guess.split import is_splittable, split
+from ndfit.engine.guess.split import is_splittable, split, splits
 from ndfit.engine.guess.terms import parse_terms
 from ndfit.engine.guess.tile import Tile
 
@@ -62,3 +62,19 @@ def test_a_line_is_split_where_both_halves_are_free() -> None:
     assert halves[0, 1] < 20 < halves[0, 4]
     held = Gaussian1D(8, 20, 4) + Gaussian1D(1, 30, 2, fixed={"stddev": True})
     assert not is_splittable(groups(held)[0].terms[0], groups(held)[1], setting_of(held))
+
+
+def test_a_line_is_split_either_way_where_heights_are_tied() -> None:
+    model = Gaussian1D(8, 20, 4) + Gaussian1D(1, 30, 2)
+    model.amplitude_1.tied = lambda m: 2.0 * m.amplitude_0
+    model.stddev_1.fixed = True
+    setting = setting_of(model)
+    one, other = groups(model)
+    assert is_splittable(one.terms[0], other, setting)
+    found = list(splits(setting.start, one.terms[0], other.terms[0], setting))
+    assert [bool(table[0, 1] < 20 < table[0, 4]) for table in found] == [True, False]
+    for table in found:
+        assert_array_equal(table[:, 5], 2)
+        assert_allclose(table[:, 3], 2.0 * table[:, 0])
+    model.mean_1.fixed = True
+    assert not is_splittable(one.terms[0], other, setting_of(model))

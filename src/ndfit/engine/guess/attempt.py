@@ -25,7 +25,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.engine.guess.background import BASES, fit_background
+from ndfit.engine.guess.background import BASES, fit_background, fit_beside
 from ndfit.engine.guess.curves import Sought, best_curve
 from ndfit.engine.guess.groups import Group, Setting, groups_of
 from ndfit.engine.guess.left import left_over
@@ -33,7 +33,7 @@ from ndfit.engine.guess.profiles import PROFILES, parameters_of
 from ndfit.engine.guess.refit import Found, Refit, orthonormal, value_of
 from ndfit.engine.guess.search import Limits, in_world, strongest
 from ndfit.engine.guess.shapes import SHAPES
-from ndfit.engine.guess.split import is_splittable, split
+from ndfit.engine.guess.split import is_splittable, splits
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import total
 from ndfit.problem.types import FloatArray
@@ -65,17 +65,35 @@ class Attempt:
     sign: FloatArray
     leave: Callable[[], tuple[FloatArray, FloatArray]]
 
+    def with_rows(self, rows: NDArray[np.bool_], other: Attempt) -> Attempt:
+        """With the other's fits, made for some rows, where they leave less."""
+        (left, cost), (others_left, others_cost) = self.leave(), other.leave()
+        lower = others_cost < cost[rows]
+        taken = np.flatnonzero(rows)[lower]
+        table, mixed, sign = self.table.copy(), self.mixed.copy(), self.sign.copy()
+        table[taken], mixed[taken], sign[taken] = other.table[lower], other.mixed[lower], other.sign[lower]
+        left, cost = left.copy(), cost.copy()
+        left[:, taken], cost[taken] = others_left[:, lower], others_cost[lower]
+        return Attempt(table, mixed, sign, lambda: (left, cost))
 
-def attempt(setting: Setting, alike: bool) -> Attempt:
-    """Find every line; those `alike` are of the sign of the first, where their limits allow it."""
-    return _Search(setting, alike).run()
+
+def attempt(setting: Setting, alike: bool, beside: FloatArray | None = None, backwards: bool = False) -> Attempt:
+    """Find every line; those `alike` are of the sign of the first, where their limits allow it.
+
+    Parameters
+    ----------
+    beside : signs of lines, (n,), that may fill most of the range; the first background is what they stand on. None
+        where it is what does not stand out.
+    backwards : the last lines of the model are sought first, and what they are tied to follows them
+    """
+    return _Search(setting, alike, beside, backwards).run()
 
 
 class _Search:
     """The state of one attempt."""
 
-    def __init__(self, setting: Setting, alike: bool) -> None:
-        self.setting, self.tile, self.alike = setting, setting.tile, alike
+    def __init__(self, setting: Setting, alike: bool, beside: FloatArray | None, backwards: bool) -> None:
+        self.setting, self.tile, self.alike, self.beside = setting, setting.tile, alike, beside
         self.table = setting.start.copy()
         self.sign = np.zeros(len(self.table))
         self._set_tied()
@@ -85,7 +103,7 @@ class _Search:
                 functions = BASES[term.kind](self.tile.coords, term.scale)
                 self.functions.update(zip(term.columns, (term.sign * one for one in functions), strict=True))
         self.background = [column for column in self.functions if setting.free[column]]
-        self.groups = groups_of(setting, self.table)
+        self.groups = groups_of(setting, self.table, across=backwards)[:: -1 if backwards else 1]
         everywhere = np.ones(len(self.table), dtype=bool)
         self.found = [Found(term, everywhere) for group in self.groups if not group.free for term in group.terms]
 
@@ -106,8 +124,9 @@ class _Search:
             if len(groups) > 1 or group.terms[0].kind not in _FOUND_WHOLE:
                 cost = self._refit(self.table, [*self.found, *lines], steps)
             for line in self.found:
-                if is_splittable(line.term, group, self.setting):
-                    trial = split(before, line.term, group.terms[0], self.setting.start)
+                if not is_splittable(line.term, group, self.setting):
+                    continue
+                for trial in splits(before, line.term, group.terms[0], self.setting):
                     tried = self._refit(trial, [*self.found, Found(group.terms[0], line.rows)], steps)
                     lower = line.rows & (tried < cost)
                     self.table = np.where(lower[:, np.newaxis], trial, self.table)
@@ -143,7 +162,11 @@ class _Search:
         if self.background:
             functions = [self.functions[column] for column in self.background]
             left = self._left(self._held(), self.found, self.table)
-            self._write(self.background, fit_background(self.tile, left, functions, clipped))
+            if clipped and self.beside is not None:
+                coefficients = fit_beside(self.tile, left, functions, self.beside)
+            else:
+                coefficients = fit_background(self.tile, left, functions, clipped)
+            self._write(self.background, coefficients)
             self._set_tied()
 
     def _refit(self, table: FloatArray, lines: Sequence[Found], steps: int) -> FloatArray:

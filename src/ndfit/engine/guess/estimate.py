@@ -31,6 +31,9 @@ __all__ = ["Guess"]
 
 # Square of a peak's score in units of the noise variance. Noise alone has some 10 at its strongest peak of either sign.
 _NOISE = 6.0
+# That above which other ways are tried to place lines with ties. Noise has it at every other position; more would leave
+# wrong places that are hardly worse than right ones.
+_MORE = 7.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class Guess:
         free = np.isin(np.arange(first.shape[1]), self.free)
         setting = Setting(Scales(tile), self.terms, first.copy(), lower, upper, free, self.set_tied)
         best = attempt(setting, alike=True)
+        if self.set_tied is not None and sum(term.is_line for term in self.terms) > 1:
+            best = _with_ties(setting, best)
         first[:] = best.table
         if sum(term.is_line for term in self.terms) > 1:
             residual, cost = best.leave()
@@ -86,21 +91,42 @@ class Guess:
                 second[better] = other.table[np.isin(np.flatnonzero(rows), better)]
 
 
+def _with_ties(setting: Setting, best: Attempt) -> Attempt:
+    """The attempt, or others where it leaves more than noise: steps do not lead out of a wrong place that ties hold.
+
+    Where lines fill most of the range, what lies between them stands out and is of the other sign; and the strongest
+    need not be the first of lines whose heights are tied.
+    """
+    for backwards, side in ((False, -1.0), (True, 1.0), (True, -1.0)):
+        rows = _more_is_left(setting, best)
+        if rows.any():
+            sides = side * best.sign[rows]
+            best = best.with_rows(rows, attempt(setting.take(rows), True, beside=sides, backwards=backwards))
+    return best
+
+
 def _unlike(setting: Setting, found: Attempt, residual: FloatArray, cost: FloatArray) -> NDArray[np.bool_]:
     """Which fits are left with a peak of the other sign that noise does not explain."""
+    anywhere = np.full(residual.shape[1], np.inf)
+    height = (np.where(found.sign > 0, -anywhere, 0.0), np.where(found.sign > 0, 0.0, anywhere))
+    return _has_peak(setting, residual, cost, height, _NOISE)
+
+
+def _more_is_left(setting: Setting, found: Attempt) -> NDArray[np.bool_]:
+    """Which fits are left with a peak of either sign that noise does not explain."""
+    residual, cost = found.leave()
+    anywhere = np.full(residual.shape[1], np.inf)
+    return _has_peak(setting, residual, cost, (-anywhere, anywhere), _MORE)
+
+
+def _has_peak(
+    setting: Setting, residual: FloatArray, cost: FloatArray, height: tuple[FloatArray, FloatArray], noise: float
+) -> NDArray[np.bool_]:
     tile = setting.tile
     n_fits, n_axes = residual.shape[1], len(tile.grid)
-    anywhere = np.full(n_fits, np.inf)
-    peak = strongest(
-        setting.scales,
-        residual,
-        Limits(
-            height=(np.where(found.sign > 0, -anywhere, 0.0), np.where(found.sign > 0, 0.0, anywhere)),
-            centre=(np.full((n_fits, n_axes), -np.inf), np.full((n_fits, n_axes), np.inf)),
-            sigma=(np.zeros(n_fits), anywhere),
-        ),
-        1.0,
-    )
+    anywhere = np.full((n_fits, n_axes), np.inf)
+    limits = Limits(height, (-anywhere, anywhere), (np.zeros(n_fits), np.full(n_fits, np.inf)))
+    peak = strongest(setting.scales, residual, limits, 1.0)
     used = np.broadcast_to(np.count_nonzero(tile.weights, axis=0), n_fits)
     left = np.maximum(cost - 0.5 * peak.score**2, 0.0)
-    return peak.found & (peak.score**2 * np.maximum(used - np.count_nonzero(setting.free), 1) > _NOISE * 2.0 * left)
+    return peak.found & (peak.score**2 * np.maximum(used - np.count_nonzero(setting.free), 1) > noise * 2.0 * left)

@@ -57,7 +57,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Group:
-    """Lines, and how their tied parameters follow the free ones of the same lines.
+    """Lines, and how their tied parameters follow free ones, of the same lines or of any.
 
     Attributes
     ----------
@@ -77,8 +77,11 @@ class Group:
                 return
 
 
-def groups_of(setting: Setting, table: FloatArray) -> list[Group]:
-    """The lines of a model, group by group."""
+def groups_of(setting: Setting, table: FloatArray, across: bool = False) -> list[Group]:
+    """The lines of a model, group by group.
+
+    `across`: with the ties of their parameters to those of other groups as well.
+    """
     lines = [term for term in setting.terms if term.is_line or term.is_curve]
     columns = [column for term in lines for column in term.columns if setting.free[column]]
     slopes = slopes_of(setting.set_tied, setting.free, table, columns)
@@ -87,7 +90,7 @@ def groups_of(setting: Setting, table: FloatArray) -> list[Group]:
     for index in (index for index, leader in followers.items() if leader is None):
         members = (lines[index], *(lines[other] for other, leader in followers.items() if leader == index))
         own = {column for term in members for column in term.columns}
-        inside = {pair: slope for pair, slope in slopes.items() if own.issuperset(pair)}
+        inside = {pair: slope for pair, slope in slopes.items() if own.issuperset(pair[:1] if across else pair)}
         groups.append(Group(members, inside, any(setting.free[column] for column in own)))
     return groups
 

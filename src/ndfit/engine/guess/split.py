@@ -9,6 +9,8 @@ to nearly that one; fitting them together moves them from there to where the dat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ndfit.engine.guess.curves import CURVES
@@ -17,28 +19,47 @@ from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term
 from ndfit.problem.types import FloatArray
 
-__all__ = ["is_splittable", "split"]
+__all__ = ["is_splittable", "split", "splits"]
 
 _APART, _NARROWER, _LOWER = 0.6, 0.75, 0.7
 
 
 def is_splittable(line: Term, group: Group, setting: Setting) -> bool:
-    """Whether a line can give away half of itself to a new one: all of both is free, and there is a direction."""
+    """Whether a line can give away half of itself to a new one: both can move, and there is a direction.
+
+    What else of lines is tied stays so. Of what is fixed nothing can be given away; of curves all is free.
+    """
     (new, *others) = group.terms
     if others or new.kind != line.kind or new.sign != line.sign:
         return False
+    every = [*line.columns, *new.columns]
     if line.is_curve:
-        return CURVES[line.kind].divided is not None and bool(setting.free[[*line.columns, *new.columns]].all())
-    has_direction = PROFILES[line.kind].angle is not None or len(setting.tile.grid) == 1
-    return has_direction and bool(setting.free[[*line.columns, *new.columns]].all())
+        return CURVES[line.kind].divided is not None and bool(setting.free[every].all())
+    profile = PROFILES[line.kind]
+    has_direction = profile.angle is not None or len(setting.tile.grid) == 1
+    centres = [term.columns[place] for term in (line, new) for place in profile.centre]
+    needed = every if setting.set_tied is None else centres
+    return has_direction and bool(setting.free[needed].all())
 
 
-def split(table: FloatArray, line: Term, new: Term, start: FloatArray) -> FloatArray:
+def splits(table: FloatArray, line: Term, new: Term, setting: Setting) -> Iterator[FloatArray]:
+    """Ways to have the line in two, (n, P): one, or two where lines are not alike and may not be exchanged."""
+    columns = [*line.columns, *new.columns]
+    apart = (1.0,) if setting.free[columns].all() else (1.0, -1.0)
+    for side in apart:
+        found = np.where(setting.free, split(table, line, new, setting.start, side), table)
+        if setting.set_tied is not None:
+            setting.set_tied(found)
+        yield found
+
+
+def split(table: FloatArray, line: Term, new: Term, start: FloatArray, side: float = 1.0) -> FloatArray:
     """Parameters (n, P) with the line in two, along its longer axis.
 
     Parameters
     ----------
     start : as the caller started them, shape (n, P)
+    side : 1 for the new one after the other, -1 for before
     """
     if line.is_curve:
         return _divided(table, line, new)
@@ -47,7 +68,7 @@ def split(table: FloatArray, line: Term, new: Term, start: FloatArray) -> FloatA
     table[:, other] = table[:, one]
     width = table[:, [one[place] for place in profile.widths]] / profile.per_sigma(start[:, one])[:, np.newaxis]
     longer = np.argmax(np.abs(width), axis=1)
-    distance = _APART * np.abs(width[np.arange(len(width)), longer])
+    distance = side * _APART * np.abs(width[np.arange(len(width)), longer])
     angle = 0.0 if profile.angle is None else table[:, one[profile.angle]] + longer * 0.5 * np.pi
     for place, direction in zip(profile.centre, (np.cos(angle), np.sin(angle)), strict=False):
         table[:, one[place]] -= distance * direction
