@@ -25,6 +25,7 @@ from ndfit.compiler.memory import (
     gather,
     groups,
     has_byte,
+    lanes,
     load,
     none_of,
     pointer,
@@ -382,7 +383,7 @@ def test_groups_of_lanes_from_rows_of_scratch(run: Run, target: Target) -> None:
 
     def packed(address: Int, number: Int) -> None:
         assert width() == target.width
-        assert groups() * width() == LANES == 32
+        assert groups() * width() == lanes() == LANES == 32
         store(pointer(address), number, load(pointer(address), 0, width()), width())
 
     rows = scratch(NUMBERS, 5.0)
@@ -394,11 +395,23 @@ def test_groups_of_lanes_from_rows_of_scratch(run: Run, target: Target) -> None:
     np.testing.assert_array_equal(numbers.reshape(4, -1)[2], numbers[: target.width])
 
 
+def test_rows_of_scratch_as_long_as_a_target_says(target: Target) -> None:
+    def body(address: Int) -> None:
+        assert (lanes(), groups()) == (2 * target.width, 2)
+        with loop(groups()) as group:
+            row = shift(pointer(address), group * width())
+            store(row, 1, load(row, 0) + 1.0)
+
+    numbers = np.arange(4.0 * target.width)
+    run_for(replace(target, lanes=2 * target.width), body, numbers)
+    np.testing.assert_array_equal(*(row + add for row, add in zip(numbers.reshape(2, -1), (1.0, 0.0), strict=True)))
+
+
 def test_whether_no_lane_is_true(run: Run) -> None:
     def body(out: Int, numbers: Int) -> None:
         with loop(groups()) as group:
-            lanes = load(shift(pointer(numbers), group * width()), 0)
-            pointer(out)[group] = choose(none_of(lanes > 0.0), 1.0, 0.0)
+            some = load(shift(pointer(numbers), group * width()), 0)
+            pointer(out)[group] = choose(none_of(some > 0.0), 1.0, 0.0)
 
     for place in (None, 0, 5, 31):
         out, numbers = np.full(LANES, -1.0), np.zeros(LANES)

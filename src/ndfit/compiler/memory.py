@@ -22,6 +22,7 @@ __all__ = [
     "gather",
     "groups",
     "has_byte",
+    "lanes",
     "load",
     "none_of",
     "pointer",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 LANES = 32
-"""Values a row of scratch: fits that advance together."""
+"""Values a row of scratch, unless the target says otherwise: fits that advance together."""
 
 _BYTE, _SINGLE = ir.IntType(8), ir.FloatType()
 # Scratch is aligned as float64 values are: a group of lanes may begin anywhere.
@@ -46,9 +47,14 @@ def width() -> int:
     return target().width
 
 
+def lanes() -> int:
+    """Values a row of scratch."""
+    return target().lanes or LANES
+
+
 def groups() -> int:
     """Groups in a row of scratch."""
-    return LANES // width()
+    return lanes() // width()
 
 
 def pointer(address: Int) -> Pointer:
@@ -66,18 +72,18 @@ def shift(base: Pointer, count: Any) -> Pointer:
     return Pointer(builder().gep(base.own, [Int.of(count).own], inbounds=True))
 
 
-def load(base: Pointer, row: Any, stride: int = LANES) -> Lanes:
+def load(base: Pointer, row: Any, stride: int | None = None) -> Lanes:
     """A group of lanes from a row of scratch."""
     return Lanes(builder().load(_place(base, row, stride), align=_ALIGNED))
 
 
-def store(base: Pointer, row: Any, value: Any, stride: int = LANES) -> None:
+def store(base: Pointer, row: Any, value: Any, stride: int | None = None) -> None:
     """Write a group of lanes to a row of scratch."""
     builder().store(Lanes.of(value).own, _place(base, row, stride), align=_ALIGNED)
 
 
-def _place(base: Pointer, row: Any, stride: int) -> Any:
-    return builder().bitcast(shift(base, row * stride).own, Lanes.kind().as_pointer())
+def _place(base: Pointer, row: Any, stride: int | None) -> Any:
+    return builder().bitcast(shift(base, row * (lanes() if stride is None else stride)).own, Lanes.kind().as_pointer())
 
 
 def gather(base: Pointer, index: IntLanes) -> Lanes:

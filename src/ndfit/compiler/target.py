@@ -25,6 +25,7 @@ class Target:
     fuses : a product and a sum are one instruction.
     rounds : so is rounding to an integer.
     convention : LLVM's calling convention of functions that are called from outside.
+    lanes : values a row of scratch; 0 for the usual number, see `memory`.
     """
 
     triple: str
@@ -34,6 +35,7 @@ class Target:
     fuses: bool = True
     rounds: bool = True
     convention: str = ""
+    lanes: int = 0
 
     def machine(self) -> Any:
         """LLVM's machine, to generate code with.

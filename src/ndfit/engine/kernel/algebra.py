@@ -9,9 +9,11 @@ on the earlier ones; its unknown is then set to zero, which keeps the arithmetic
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from ndfit.compiler.flow import either, loop, subroutine
+from ndfit.compiler.flow import either, loop, loop_while, subroutine
 from ndfit.compiler.functions.basic import root
 from ndfit.compiler.memory import load, store
 from ndfit.compiler.values import Lanes, choose
@@ -19,25 +21,50 @@ from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.memory import entry
 
 PIVOT = 1e-14
+# Rows whose sums are taken side by side.
+BLOCKS = (8, 4, 2, 1)
 # Of a column of length one, what the eliminated columns leave counts as this much at least.
 LEAST_LEFT = 1e-8
 # D^2 is at most so many times what it is here: a column that was longer is remembered, but not for ever.
 MOST_KNOWN = 1e4
 
 
+def in_blocks(start: Any, stop: Any, sizes: tuple[int, ...], body: Callable[[Any, int], None]) -> None:
+    """Write `body(first, count)` for a range, in blocks of some sizes: sums side by side do not wait for each other."""
+    first = Local(start)
+
+    def some_are_left(size: int) -> Any:
+        return first.value + size <= stop
+
+    for size in sizes:
+        with loop_while(partial(some_are_left, size)):
+            body(first.value, size)
+            first.set(first.value + size)
+
+
 @subroutine()
 def factorise(matrix: Any, n: Any) -> None:
     """Overwrite a matrix with its Cholesky factor, whose diagonal is stored inverted."""
-    with loop(n) as i, loop(i + 1) as j:
-        total = Local(load(matrix, entry(i, j)))
+    with loop(n) as j:
+        own = entry(j, 0)
+        diagonal = Local(load(matrix, own + j))
         with loop(j) as k:
-            total -= load(matrix, entry(i, k)) * load(matrix, entry(j, k))
-        with either(i > j) as (below, on_the_diagonal):
-            with below:
-                store(matrix, entry(i, j), total.value * load(matrix, entry(j, j)))
-            with on_the_diagonal:
-                usable = total.value > PIVOT
-                store(matrix, entry(i, i), choose(usable, 1.0 / root(choose(usable, total.value, 1.0)), 0.0))
+            diagonal -= load(matrix, own + k) * load(matrix, own + k)
+        usable = diagonal.value > PIVOT
+        inverted = choose(usable, 1.0 / root(choose(usable, diagonal.value, 1.0)), 0.0)
+        store(matrix, own + j, inverted)
+
+        def below(first: Any, count: int, j: Any = j, own: Any = own, inverted: Any = inverted) -> None:
+            rows = [entry(first + place, 0) for place in range(count)]
+            totals = [Local(load(matrix, row + j)) for row in rows]
+            with loop(j) as k:
+                other = load(matrix, own + k)
+                for row, total in zip(rows, totals, strict=True):
+                    total -= load(matrix, row + k) * other
+            for row, total in zip(rows, totals, strict=True):
+                store(matrix, row + j, total.value * inverted)
+
+        in_blocks(j + 1, n, BLOCKS, below)
 
 
 @subroutine(Lanes)
@@ -82,13 +109,23 @@ def factorise_damped(
 def forward_norm2(matrix: Any, vector: Any, n: Any) -> Any:
     """Overwrite b with x, where L x = b; return the square of x."""
     square = Local(Lanes.of(0.0))
-    with loop(n) as i:
-        total = Local(load(vector, i))
-        with loop(i) as k:
-            total -= load(matrix, entry(i, k)) * load(vector, k)
-        own = total.value * load(matrix, entry(i, i))
-        square += own * own
-        store(vector, i, own)
+
+    def some(first: Any, count: int) -> None:
+        rows = [entry(first + place, 0) for place in range(count)]
+        totals = [Local(load(vector, first + place)) for place in range(count)]
+        with loop(first) as k:
+            known = load(vector, k)
+            for row, total in zip(rows, totals, strict=True):
+                total -= load(matrix, row + k) * known
+        found: list[Any] = []
+        for place, (row, total) in enumerate(zip(rows, totals, strict=True)):
+            for earlier, known in enumerate(found):
+                total -= load(matrix, row + first + earlier) * known
+            found.append(total.value * load(matrix, row + first + place))
+            square.set(square.value + found[-1] * found[-1])
+            store(vector, first + place, found[-1])
+
+    in_blocks(0, n, BLOCKS, some)
     return square.value
 
 
@@ -100,6 +137,6 @@ def substitute(matrix: Any, vector: Any, n: Any) -> Any:
         i = n - 1 - step
         total = Local(load(vector, i))
         with loop(i + 1, n) as k:
-            total -= load(matrix, entry(k, i)) * load(vector, k)
+            total -= load(matrix, entry(k, 0) + i) * load(vector, k)
         store(vector, i, total.value * load(matrix, entry(i, i)))
     return square

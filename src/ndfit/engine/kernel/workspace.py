@@ -198,7 +198,7 @@ class Field(IntEnum):
     RESTART = 52  # whether it was the last time
     CLAMPED = 53  # F, one where a bound stops a linear parameter,
     CLAMPED_TO = 54  # F, and its change up to there
-    WORK = 55
+    UNSETTLED = 55  # whether it is not known yet which linear parameters a bound stops; whether that was never known
     ATTEMPT = 56  # FIRST, SECOND_SIGNED or SECOND
     ROUNDED = 57  # sum of squares of what rounding is a part of: data and parameters
     LEFT_DOMAIN = 58  # whether a step has led to where the cost is not a number
@@ -225,21 +225,22 @@ class Workspace:
     memory: FloatArray
     rows: NDArray[np.int64]
     table: Table
+    lanes: int = LANES
 
     @classmethod
-    def of(cls, rows: NDArray[np.int64]) -> Workspace:
+    def of(cls, rows: NDArray[np.int64], lanes: int = LANES) -> Workspace:
         """Zeroed arrays with so many rows each."""
-        ends = np.cumsum(rows) * LANES
+        ends = np.cumsum(rows) * lanes
         memory = np.zeros(ends[-1] + 2 * _PAGE // 8)
         memory = memory[-memory.ctypes.data % _PAGE // 8 :]
-        return cls(memory, rows, memory.ctypes.data + 8 * (ends - rows * LANES))
+        return cls(memory, rows, memory.ctypes.data + 8 * (ends - rows * lanes), lanes)
 
     @property
     def arrays(self) -> tuple[FloatArray, ...]:
-        """Of shape (rows, LANES)."""
+        """Of shape (rows, lanes)."""
         first = (self.table - self.table[0]) // 8
         pairs = zip(first, self.rows, strict=True)
-        return tuple(self.memory[start : start + n * LANES].reshape(n, LANES) for start, n in pairs)
+        return tuple(self.memory[start : start + n * self.lanes].reshape(n, self.lanes) for start, n in pairs)
 
 
 def allocate(structure: Structure, n_inputs: int, n_samples: int, constants: Sequence[float] = ()) -> Workspace:
@@ -264,6 +265,7 @@ def _rows(structure: Structure, n_inputs: int, n_samples: int, n_constants: int)
         Field.GRAM: n_rows * (n_rows + 1) // 2,
         Field.JACOBIAN: (n_free + 1) * n_samples,
         Field.CONSTANTS: n_constants,
+        Field.UNSETTLED: 2,
         Field.SMALL: 2 * n_free * (n_free + 1),
         **dict.fromkeys((Field.R, Field.TRIAL_R, Field.SMALL_R), triangle + n_free + 1),
         **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
