@@ -20,6 +20,7 @@ from ndfit.compiler.target import TARGETS, Target, host, named
 from ndfit.compiler.values import declared
 from ndfit.engine.kernel.accumulate import model_functions
 from ndfit.engine.kernel.driver import SOLVE
+from ndfit.engine.kernel.linear import SOLVERS
 
 LINE = models.Gaussian1D(1.0, 0.0, 1.0)
 MODELS = {
@@ -33,6 +34,7 @@ WHAT: dict[str, Callable[[], Sequence[Function]]] = {
     "operators": lambda: [over_arrays(name, tables_of(name)) for name in OPERATORS],
     **{name: lambda model=model: model_functions(in_code(model)) for name, model in MODELS.items()},  # type: ignore[misc]
     "solver": lambda: (SOLVE,),
+    "solver of linear models": lambda: SOLVERS,
 }
 FOR_EACH = pytest.mark.parametrize("target", list(TARGETS.values()), ids=list(TARGETS))
 

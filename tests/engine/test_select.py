@@ -76,8 +76,10 @@ def test_linear_models_are_solved_directly(fitter: Any, model: Any) -> None:
 
 
 @pytest.mark.parametrize("limits", [(0, 1), (0, None), (None, 1), ([-np.inf, 0.0], None), (None, [np.inf, 1.0])])
-def test_linear_model_with_bounds_is_not_solved_directly(limits: Any) -> None:
-    assert choose(Linear1D(), bounds={"slope": limits})[0].engine.name == "compiled"
+def test_linear_models_with_bounds_are_solved_directly_too(limits: Any) -> None:
+    choice, _ = choose(Linear1D(), bounds={"slope": limits})
+    assert choice.engine.name == "linear"
+    assert "linear in every free parameter" in choice.reason
 
 
 def test_bounds_that_are_maps_are_known_to_the_reference_engine() -> None:

@@ -63,6 +63,7 @@ _KEYWORDS = {"maxiter": "max_nfev", "acc": "xtol", "epsilon": None, "estimate_ja
 _KNOWN_INFO = frozenset({"status", "success", "message", "nfev", "cost", "edm", "flags", "param_cov"})
 
 _COMPILES = "the model compiles, and agrees with the caller's"
+_LINEAR = f"{_COMPILES}; it is linear in every free parameter"
 
 _SQUARE = Loss()
 
@@ -173,10 +174,9 @@ def _compiled(problem: FitProblem, call: FitterCall, wanted: WantedInfo, loss: L
     params = problem.params
     graph = trace(problem.model)
     comparison = verify(graph, problem.model, _coordinates(problem), problem.model.parameters, params.free)
-    unbounded = tuple(i for i in params.free if not params.is_bounded(i))
-    linear = linear_model(graph, params.free) if unbounded == params.free and loss.name == SQUARE else None
+    linear = linear_model(graph, params.free) if loss.name == SQUARE else None
     if linear is not None:
-        return EngineChoice(LinearEngine(linear), _COMPILES, comparison.difference)
+        return EngineChoice(LinearEngine(linear, problem.absolute_sigma), _LINEAR, comparison.difference)
     if call.linear and loss.name == SQUARE:
         raise NotCompilable(f"{type(call.fitter).__name__} is for models that are linear in every free parameter")
     if not comparison.all_act and _stepwise(problem):
