@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ndfit.output.selection import Selection
     from ndfit.problem.types import FLAGS, STATUS, Flag
     from ndfit.reading.read import read
+    from ndfit.template_models import templates
 
 __all__ = [
     "FLAGS",
@@ -38,6 +39,7 @@ __all__ = [
     "parallel_fit_dask",
     "read",
     "select",
+    "templates",
 ]
 
 __version__ = "0.1.0"
@@ -60,6 +62,7 @@ _HOME = {
     "parallel_fit_dask": "ndfit.api",
     "read": "ndfit.reading.read",
     "select": "ndfit.api",
+    "templates": "ndfit.template_models",
 }
 
 

@@ -7,11 +7,11 @@ on several points at once (a mean, a sort, a convolution), which a graph cannot 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ndfit.graph.numbers import Numbers
 from ndfit.graph.reasons import Untraceable
 from ndfit.graph.symbol import Symbol, Tape
 
@@ -64,8 +64,8 @@ def _clip(tape: Tape, x: Any, a_min: Any = None, a_max: Any = None, *, min: Any 
 
 
 def _interp(tape: Tape, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
-    points, values = (tuple(float(item) for item in np.asarray(array)) for array in (xp, fp))
-    if not all(one < other for one, other in pairwise(points)):
+    points, values = Numbers.of(xp), Numbers.of(fp)
+    if not (np.diff(points.array) > 0.0).all():
         raise Untraceable("np.interp is given points that do not increase")
     node = tape.builder.apply("interp", tape.lift(x).node, value=(points, values))
     result = Symbol(tape, node)

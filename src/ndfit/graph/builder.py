@@ -17,6 +17,7 @@ from ndfit.graph.simplify import RULES
 
 __all__ = ["LEAVES", "GraphBuilder", "needed_for"]
 
+_NAN = float("nan")
 LEAVES = frozenset({"input", "param", "const"})
 _COMMUTATIVE = frozenset({"add", "multiply", "equal", "logical_and", "logical_or"})
 
@@ -41,7 +42,8 @@ class GraphBuilder:
         """A number, or a condition that is always true or false (a bool). -0.0 becomes 0.0."""
         if isinstance(value, bool | np.bool_):
             return self._intern(Node("const", (), bool(value)))
-        return self._intern(Node("const", (), float(value) + 0.0))
+        # One NaN for all: two graphs with others would never be equal.
+        return self._intern(Node("const", (), _NAN if value != value else float(value) + 0.0))
 
     def apply(self, op: str, *args: int, value: Hashable = None) -> int:
         """The operator `op` of the nodes `args`."""

@@ -1,4 +1,4 @@
-"""Rules for models that hold tables: a symbol in, linear interpolation in the model's table out (Tabular1D).
+"""Rules for models that hold tables: a symbol in, linear interpolation in the model's table out (Tabular1D, templates).
 
 Templates are fitted in compounds, with a shift, a stretch and a scale around them.
 """
@@ -12,7 +12,9 @@ import numpy as np
 from astropy.modeling.spline import Spline1D
 from astropy.modeling.tabular import Tabular1D
 
+from ndfit.graph.numbers import Numbers
 from ndfit.graph.reasons import Untraceable
+from ndfit.template_models import TemplateModel
 
 __all__ = ["TABULAR_RULES"]
 
@@ -40,7 +42,16 @@ def _spline(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     raise Untraceable("its knots and coefficients come from astropy's own spline fitters")
 
 
+def _templates(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
+    """Outside of the templates: NaN, whatever the coefficients."""
+    (x,), kept = inputs, model.templates
+    points: Any = Numbers.of(kept.points)
+    terms = (own * np.interp(x, points, Numbers.of(values)) for own, values in zip(params, kept.values, strict=True))
+    return sum(terms) + np.where((x < points[0]) | (x > points[-1]), np.nan, 0.0)
+
+
 TABULAR_RULES: dict[type, Callable[[Any, Sequence[Any], Sequence[Any]], Any]] = {
     Tabular1D: _tabular,
     Spline1D: _spline,
+    TemplateModel: _templates,
 }

@@ -42,17 +42,21 @@ def convert_coordinates(
 ) -> tuple[Coordinate, ...]:
     """Coordinates in the units of the model's inputs, where the model names them.
 
+    Without units of data and parameters, coordinates that have none are those that the model wants.
+
     Raises
     ------
     astropy.units.UnitConversionError
         A coordinate's unit does not convert to that of the input, or there are only pixels where a unit is needed.
     """
-    targets = model.input_units if has_units else None
+    targets = model.input_units if has_units or any(each.unit is not None for each in coordinates) else None
     if targets is None:
         return coordinates
     by_input = _combine_equivalency_dict(model.inputs, equivalencies, model.input_units_equivalencies)
     return tuple(
         _convert_coordinate(coordinate, name, targets.get(name), by_input[name])
+        if has_units or coordinate.unit is not None
+        else coordinate
         for coordinate, name in zip(coordinates, model.inputs, strict=True)
     )
 

@@ -16,6 +16,8 @@ from astropy import units as u
 from astropy.modeling import custom_model, models
 from numpy.typing import NDArray
 
+import ndfit
+
 __all__ = ["COMBINATIONS", "PROBLEMS", "VARIANTS", "Case", "Problem", "draw", "evaluate"]
 
 FloatArray = NDArray[np.float64]
@@ -62,6 +64,7 @@ def _power_law() -> Any:
 LINE = (np.linspace(-10.0, 10.0, 61),)
 FINE_LINE = (np.linspace(-12.0, 12.0, 161),)
 RADIUS = (np.linspace(0.2, 10.0, 60),)
+CENTRES = np.array([[-3.0], [0.0], [2.0]])
 PLANE = (np.linspace(-6.0, 6.0, 13), np.linspace(-5.0, 5.0, 11))
 
 PROBLEMS = {
@@ -164,6 +167,24 @@ PROBLEMS = {
         {"alpha": lambda m: 0.1 * m.amplitude},
         {"alpha": (0.8, 1.2), "amplitude": (None, 11.0)},
         {"amplitude": u.Jy, "x_0": u.m},
+    ),
+    "parabola": Problem(
+        lambda: models.Polynomial1D(2, c0=10.0, c1=1.0, c2=0.2),
+        (3.0, 0.5, 0.1),
+        LINE,
+        "c2",
+        {"c2": lambda m: 0.1 * m.c1},
+        {"c1": (None, 1.1), "c0": (0.0, 11.0)},
+        {},
+    ),
+    "templates": Problem(
+        lambda: ndfit.templates(np.exp(-0.5 * (LINE[0] - CENTRES) ** 2), LINE[0] * u.m),
+        (3.0, 3.0, 3.0),
+        LINE,
+        "c1",
+        {"c1": lambda m: 0.5 * m.c0},
+        {"c0": (0.5, 1.5), "c2": (None, 2.0)},
+        {"c0": u.Jy, "c1": u.Jy, "c2": u.Jy},
     ),
 }
 
