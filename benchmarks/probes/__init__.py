@@ -43,7 +43,7 @@ PROBES: dict[str, Probe] = {
         Probe("cores", "the whole call on 1 and 2 cores, seconds", cores),
         Probe("exp", "nanoseconds a sample and evaluation, and a value of the engine's `exp` in a loop", evaluation),
         Probe("cpufit", "fits a second on one core, Gaussian and a constant, beside Cpufit", beside_cpufit),
-        Probe("templates", "25 templates >= 0, 300 channels, 500 spectra, one core, seconds", beside_nnls),
+        Probe("templates", "25 templates >= 0, 300 channels, 20,000 spectra, one core, seconds", beside_nnls),
         Probe("first-fit", "first fit in a new process over importing astropy, seconds", first_fit),
         Probe("new-model", "a new model in a process that has fitted another, seconds", new_model),
         Probe("command-line", "whole commands, a cube of 200 spectra, seconds", command_line),
