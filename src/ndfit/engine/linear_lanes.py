@@ -22,6 +22,7 @@ from ndfit.engine.kernel.linear import (
     OFFSET,
     POWER,
     TERMS,
+    TOUCHED,
     Given,
     compiled_linear_solve,
     rows_of_scratch,
@@ -39,6 +40,8 @@ _BYTES_AT_ONCE = 32 * 2**20
 # Of products that are scaled to a unit diagonal, the least pivot with which solutions are refined to all of their
 # digits, and the one with which the covariance has enough of them.
 LEAST_FOR_SOLUTIONS, LEAST_FOR_COVARIANCE = 1e-12, 1e-8
+# With a lower one, a parameter can be left at a bound that is next to nothing away from its best value.
+_LEAST_TO_BE_SURE = 1e-6
 
 
 def solve_in_lanes(
@@ -75,6 +78,12 @@ class _Designs:
             offset, matrix = np.where(finite, offset, 0.0), np.where(finite[..., None], matrix, 0.0)
         return cls(np.ascontiguousarray(offset), np.ascontiguousarray(matrix), finite, list(model.free))
 
+    def at(self, rows: NDArray[np.intp]) -> _Designs:
+        """Those of some fits."""
+        if len(self.matrix) == 1:
+            return self
+        return _Designs(self.offset[rows], self.matrix[rows], self.finite[rows], self.free)
+
 
 @dataclass(frozen=True)
 class _Samples:
@@ -85,6 +94,13 @@ class _Samples:
     valid: NDArray[np.bool_] | None
     lower: FloatArray
     upper: FloatArray
+
+    def without_bounds(self, rows: NDArray[np.intp]) -> _Samples:
+        """Of some fits, as if they had no bounds."""
+        weights = None if self.weights is None else self.weights[rows]
+        valid = None if self.valid is None else self.valid[rows]
+        everywhere = np.full((1, self.lower.shape[1]), np.inf)
+        return _Samples(self.data[rows], weights, valid, -everywhere, everywhere)
 
 
 def _parts(
@@ -111,6 +127,20 @@ def _rows_of(block: Block, rows: NDArray[np.intp]) -> _Samples:
 
 
 def _solve(designs: _Designs, samples: _Samples, with_covariance: bool) -> tuple[Solution, FloatArray]:
+    outcome, covariance = _outcome(designs, samples, with_covariance)
+    # A step that is not exact yet can meet bounds that the answer is within: such fits are made as if there were none.
+    unsure = (outcome[:, TOUCHED] == 1.0) & (outcome[:, LEAST_PIVOT] < _LEAST_TO_BE_SURE)
+    touched = np.flatnonzero(unsure | (outcome[:, TOUCHED] == 2.0))
+    if touched.size:
+        again, _ = _outcome(designs.at(touched), samples.without_bounds(touched), False)
+        lower, upper = (bounds_of(limit, touched)[:, designs.free] for limit in (samples.lower, samples.upper))
+        inside = ((again[:, FIGURES:] >= lower) & (again[:, FIGURES:] <= upper)).all(axis=1)
+        outcome[touched[inside]] = again[inside]
+    return _solution(designs, samples, outcome, covariance)
+
+
+def _outcome(designs: _Designs, samples: _Samples, with_covariance: bool) -> tuple[FloatArray, FloatArray | None]:
+    """What the kernel finds for each fit, and (1 or n, F, F) covariances."""
     n_fits, n_samples = samples.data.shape
     n_free = len(designs.free)
     own = len(designs.matrix) > 1
@@ -138,7 +168,7 @@ def _solve(designs: _Designs, samples: _Samples, with_covariance: bool) -> tuple
     job[Job.SINGLE], job[Given.SHARED] = samples.data.dtype == np.float32, shared
     job[Given.COVARIANCE] = 0 if covariance is None else covariance.ctypes.data
     compiled_linear_solve()[own](job.ctypes.data)
-    return _solution(designs, samples, outcome, covariance)
+    return outcome, covariance
 
 
 def _solution(

@@ -21,8 +21,8 @@ from ndfit.compiler.variables import Local
 from ndfit.engine.kernel.memory import entry
 
 PIVOT = 1e-14
-# Rows whose sums are taken side by side.
-BLOCKS = (8, 4, 2, 1)
+# So many rows at a time, whose sums do not wait for each other, and then one.
+BLOCKS = (4, 1)
 # Of a column of length one, what the eliminated columns leave counts as this much at least.
 LEAST_LEFT = 1e-8
 # D^2 is at most so many times what it is here: a column that was longer is remembered, but not for ever.

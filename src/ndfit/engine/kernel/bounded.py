@@ -12,7 +12,7 @@ Res. 21 (1994) 587). Lanes in which no bound is crossed are left as they are, to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ndfit.compiler.flow import either, loop, loop_while, subroutine, when
@@ -57,11 +57,9 @@ def solve_bounded(structure: Any, workspace: Any, group: Any, crossing: Any) -> 
     """Set the change of the linear parameters in ALONG, for lanes that are `crossing`; return what it gains."""
     find_active(structure, workspace, group, crossing, False)
     change, gained = at_group(workspace, Field.ALONG, group), Local(Lanes.of(0.0))
-
-    def add(i: Any, left: Any) -> None:
-        gained.set(gained.value + 2.0 * left * load(change, i))
-
-    take_off(workspace, group, structure[LINEAR], lambda j: 0.5 * load(change, j), add)
+    left = slopes_left(structure, workspace, group, 0.5)
+    with loop(structure[LINEAR]) as i:
+        gained += 2.0 * left(i) * load(change, i)
     return gained.value
 
 
@@ -94,6 +92,7 @@ def find_active(structure: Any, workspace: Any, group: Any, among: Any, known: A
                     store(unsettled, 0, choose(released, 1.0, load(unsettled, 0)))
             with alone:
                 store(unsettled, 0, exchange_one(structure, workspace, group, going))
+        store(unsettled, 2, choose(load(unsettled, 0) > 0.0, 1.0, load(unsettled, 2)))
         rounds.set(rounds.value + 1)
         return ~none_of(load(unsettled, 0) > 0.0) & (rounds.value < TOGETHER + ROUNDS * n + LAST_ROUNDS)
 
@@ -109,16 +108,17 @@ def find_active(structure: Any, workspace: Any, group: Any, among: Any, known: A
         store(change, i, choose(own < least, least, choose(own > most, most, own)))
 
 
-def take_off(workspace: Any, group: Any, n: Any, factor: Callable[[Any], Any], use: Callable[[Any, Any], None]) -> None:
-    """Use phi^T r - phi^T phi c, for c as `factor` gives it; of each basis function."""
-    gram = at_group(workspace, Field.GRAM, group)
+@subroutine()
+def take_off(workspace: Any, group: Any, n: Any) -> None:
+    """Set LEFT to phi^T r - phi^T phi c, for c in TAKEN; of each basis function."""
+    gram, taken = at_group(workspace, Field.GRAM, group), at_group(workspace, Field.TAKEN, group)
 
     def some(first: Any, count: int) -> None:
         rows = [entry(first + place + 1, 0) for place in range(count)]
         left = [Local(load(gram, row)) for row in rows]
 
         def take(j: Any, places: Sequence[Any]) -> None:
-            own = factor(j)
+            own = load(taken, j)
             for place, total in zip(places, left, strict=True):
                 total -= load(gram, place) * own
 
@@ -131,9 +131,17 @@ def take_off(workspace: Any, group: Any, n: Any, factor: Callable[[Any], Any], u
             column = entry(j + 1, 0) + first + 1
             take(j, [column + place for place in range(count)])
         for place, total in enumerate(left):
-            use(first + place, total.value)
+            store(at_group(workspace, Field.LEFT, group), first + place, total.value)
 
     in_blocks(0, n, BLOCKS, some)
+
+
+def slopes_left(structure: Any, workspace: Any, group: Any, factor: Any = 1.0) -> Any:
+    """The slopes that are left after the change in ALONG, times a factor; a function of the basis function."""
+    with loop(structure[LINEAR]) as i:
+        store(at_group(workspace, Field.TAKEN, group), i, factor * load(at_group(workspace, Field.ALONG, group), i))
+    take_off(workspace, group, structure[LINEAR])
+    return lambda i: load(at_group(workspace, Field.LEFT, group), i)
 
 
 @subroutine()
@@ -162,20 +170,20 @@ def solve_factored(structure: Any, workspace: Any, group: Any) -> None:
     clamped, given = at_group(workspace, Field.CLAMPED, group), at_group(workspace, Field.CLAMPED_TO, group)
     n = structure[LINEAR]
 
-    def given_change(j: Any) -> Any:
-        return choose(load(clamped, j) > 0.0, load(given, j), 0.0)
-
-    def scaled(i: Any, left: Any) -> None:
-        store(change, i, left * load(scale, i))
-
-    total = Local(Lanes.of(0.0))
+    taken, left, total = (
+        at_group(workspace, Field.TAKEN, group),
+        at_group(workspace, Field.LEFT, group),
+        Local(Lanes.of(0.0)),
+    )
     with loop(n) as j:
-        total += abs(given_change(j))
-    with either(none_of(total.value > 0.0)) as (nothing_given, some_given):
-        with nothing_given, loop(n) as i:
-            scaled(i, load(gram, entry(i + 1, 0)))
-        with some_given:
-            take_off(workspace, group, n, given_change, scaled)
+        own = choose(load(clamped, j) > 0.0, load(given, j), 0.0)
+        store(taken, j, own)
+        store(left, j, load(gram, entry(j + 1, 0)))
+        total += abs(own)
+    with when(~none_of(total.value > 0.0)):
+        take_off(workspace, group, n)
+    with loop(n) as i:
+        store(change, i, load(left, i) * load(scale, i))
     substitute(at_group(workspace, Field.FACTOR, group), change, n)
     with loop(n) as i:
         own = load(change, i) * load(scale, i)
@@ -199,15 +207,13 @@ def clamp(structure: Any, workspace: Any, group: Any, among: Any) -> Any:
 
 def release(structure: Any, workspace: Any, group: Any, among: Any) -> Any:
     """Release the clamped parameters whose gradient leads inwards; tell in which lanes there were any."""
-    change, clamped = at_group(workspace, Field.ALONG, group), at_group(workspace, Field.CLAMPED, group)
-    released = Local(Lanes.of(0.0))
+    clamped, released = at_group(workspace, Field.CLAMPED, group), Local(Lanes.of(0.0))
 
-    def look(i: Any, slope: Any) -> None:
-        inwards = among & leads_inwards(structure, workspace, group, i, slope)
+    slope = slopes_left(structure, workspace, group)
+    with loop(structure[LINEAR]) as i:
+        inwards = among & leads_inwards(structure, workspace, group, i, slope(i))
         store(clamped, i, choose(inwards, 0.0, load(clamped, i)))
-        released.set(released.value + choose(inwards, 1.0, 0.0))
-
-    take_off(workspace, group, structure[LINEAR], lambda j: load(change, j), look)
+        released += choose(inwards, 1.0, 0.0)
     return released.value > 0.0
 
 
@@ -234,12 +240,11 @@ def exchange_one(structure: Any, workspace: Any, group: Any, among: Any) -> Any:
         free, own = among & (load(clamped, i) == 0.0), load(change, i)
         return free & (own < least), free & (own > most)
 
-    def look(i: Any, slope: Any) -> None:
+    slope = slopes_left(structure, workspace, group)
+    with loop(structure[LINEAR]) as i:
         below, above = beyond(i)
-        wrong = below | above | (among & leads_inwards(structure, workspace, group, i, slope))
+        wrong = below | above | (among & leads_inwards(structure, workspace, group, i, slope(i)))
         last.set(choose(wrong, Lanes.of(Float.of(i)), last.value))
-
-    take_off(workspace, group, structure[LINEAR], lambda j: load(change, j), look)
     with loop(structure[LINEAR]) as i:
         least, most = room(structure, workspace, group, i)
         (below, above), is_last = beyond(i), last.value == Lanes.of(Float.of(i))

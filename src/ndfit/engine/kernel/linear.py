@@ -46,6 +46,7 @@ __all__ = [
     "POWER",
     "SOLVERS",
     "TERMS",
+    "TOUCHED",
     "Given",
     "compiled_linear_solve",
     "rows_of_scratch",
@@ -55,9 +56,9 @@ __all__ = [
 OFFSET, DESIGN = int(View.COORDS), int(View.COORDS) + 1
 """Rows of the table of views: the part without free parameters, (n, M), and the design matrix, (n, M * F)."""
 
-CODE, COST, DISTANCE, POWER, TERMS, LEAST_PIVOT = range(6)
-FIGURES = 6
-"""Columns of the outcome before the parameters."""
+CODE, COST, DISTANCE, POWER, TERMS, LEAST_PIVOT, TOUCHED = range(7)
+FIGURES = 7
+"""Columns of the outcome before the parameters; the last is 1 where bounds were met, and 2 if none was at the end."""
 
 # Steps at most. The last changes the model by less than this part of its terms, squared, and the cost by this part: it
 # is taken, and what it leaves is not looked at. Of data without noise, it changes the model by less than this part of
@@ -83,12 +84,12 @@ def rows_of_scratch(n_free: int, n_samples: int, own_designs: bool, with_covaria
     rows = {
         Field.X: n_samples * n_free if own_designs else 0,
         Field.GRAM: triangle + n_free + 1,
-        Field.UNSETTLED: 2,
+        Field.UNSETTLED: 3,
         **dict.fromkeys((Field.FACTOR, Field.R), triangle),
         **dict.fromkeys((Field.Y, Field.WEIGHT, Field.ROWS), n_samples),
         **dict.fromkeys((Field.NORMAL, Field.TRIAL_NORMAL), triangle if with_covariance else 0),
         **dict.fromkeys((Field.TRIAL, Field.LOWER, Field.UPPER, Field.SCALE, Field.ALONG), n_free),
-        **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO, Field.METRIC), n_free),
+        **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO, Field.METRIC, Field.TAKEN, Field.LEFT), n_free),
     }
     return np.array([rows.get(field, 1) for field in Field], np.int64)
 
@@ -220,7 +221,8 @@ def copy_factor(structure: Any, workspace: Any, group: Any, source: Sequence[Fie
 def solve(of: _Design, group: Any) -> None:
     """Find the best parameters of a group of lanes."""
     copy_factor(of.structure, of.workspace, group, KEPT, FACTORED)
-    store(at_group(of.workspace, Field.UNSETTLED, group), 0, 0.0)
+    for row in (0, 2):
+        store(at_group(of.workspace, Field.UNSETTLED, group), row, 0.0)
     store(at_group(of.workspace, Field.FORMER, group), 0, float("inf"))
     structure, workspace, steps = of.structure, of.workspace, Local(0)
     with loop(of.columns) as i:
@@ -325,6 +327,11 @@ def report(job: Any, structure: Any, workspace: Any, views: Any, fit: Any, lane:
     for column, field in fields.items():
         put_float(address(views, View.OUTCOME, fit, column), at(workspace, field)[lane])
     put_float(address(views, View.OUTCOME, fit, COST), 0.5 * at(workspace, Field.FINAL_COST)[lane])
+    stopped = Local(0.0)
+    with loop(structure[FREE]) as i:
+        stopped += at(workspace, Field.CLAMPED)[i * lanes() + lane]
+    was_stopped = at(workspace, Field.UNSETTLED)[2 * lanes() + lane]
+    put_float(address(views, View.OUTCOME, fit, TOUCHED), choose(stopped.value == 0.0, 2.0, 1.0) * was_stopped)
     with loop(structure[FREE]) as i:
         put_float(address(views, View.OUTCOME, fit, i + FIGURES), at(workspace, Field.TRIAL)[i * lanes() + lane])
 

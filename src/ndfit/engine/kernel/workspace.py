@@ -198,7 +198,10 @@ class Field(IntEnum):
     RESTART = 52  # whether it was the last time
     CLAMPED = 53  # F, one where a bound stops a linear parameter,
     CLAMPED_TO = 54  # F, and its change up to there
-    UNSETTLED = 55  # whether it is not known yet which linear parameters a bound stops; whether that was never known
+    UNSETTLED = (
+        55  # 3, whether it is not known yet which linear parameters a bound stops, whether that was never known,
+    )
+    # and whether any has been stopped
     ATTEMPT = 56  # FIRST, SECOND_SIGNED or SECOND
     ROUNDED = 57  # sum of squares of what rounding is a part of: data and parameters
     LEFT_DOMAIN = 58  # whether a step has led to where the cost is not a number
@@ -208,6 +211,8 @@ class Field(IntEnum):
     FINAL_EDM = 62  # and its EDM
     LATEST = 63  # evaluation after which the fit ends if it gains nothing
     CONSTANTS = 64  # of the model, each the same in all lanes
+    TAKEN = 65  # F, changes of linear parameters,
+    LEFT = 66  # F, and the slopes that are left after them
 
 
 FIRST, SECOND_SIGNED, SECOND = 0.0, 1.0, 2.0
@@ -265,7 +270,7 @@ def _rows(structure: Structure, n_inputs: int, n_samples: int, n_constants: int)
         Field.GRAM: n_rows * (n_rows + 1) // 2,
         Field.JACOBIAN: (n_free + 1) * n_samples,
         Field.CONSTANTS: n_constants,
-        Field.UNSETTLED: 2,
+        Field.UNSETTLED: 3,
         Field.SMALL: 2 * n_free * (n_free + 1),
         **dict.fromkeys((Field.R, Field.TRIAL_R, Field.SMALL_R), triangle + n_free + 1),
         **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
@@ -273,6 +278,6 @@ def _rows(structure: Structure, n_inputs: int, n_samples: int, n_constants: int)
         **dict.fromkeys((Field.LOWER, Field.UPPER, Field.GRADIENT, Field.TRIAL_GRADIENT), n_free),
         **dict.fromkeys((Field.SCALE, Field.STEP, Field.PINNED, Field.CHORD, Field.TURN), n_free),
         **dict.fromkeys((Field.METRIC, Field.ALONG, Field.NATURAL, Field.SMALL_STEP), n_free),
-        **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO), n_free),
+        **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO, Field.TAKEN, Field.LEFT), n_free),
     }
     return np.array([rows.get(field, 1) for field in Field], np.int64)
