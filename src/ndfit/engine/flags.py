@@ -279,8 +279,7 @@ def flags_of_lines(answers: Answers) -> Flags:
 
 
 def _set(flags: Flags, where: NDArray[np.bool_], flag: Flag) -> None:
-    if where.any():
-        flags[where] |= np.uint32(flag)
+    flags |= where * np.uint32(flag)  # which takes a fortieth of the time of an index
 
 
 def _at_zero(answers: Answers, column: int, own: int) -> NDArray[np.bool_]:

@@ -68,8 +68,7 @@ class LinearEngine:
             everywhere[rows] = values[usable]
             return everywhere
 
-        parameters = np.full(block.start.shape, np.nan)
-        parameters[rows] = block.start[rows]
+        parameters = spread(block.start[ready])  # a copy
         parameters[:, list(self.model.free)] = spread(solution.free)
         self.model.set_tied(parameters)
         status, nfev = block.status.copy(), np.zeros(block.n_fits, np.int32)

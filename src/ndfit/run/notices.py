@@ -50,7 +50,7 @@ def warn_of_no_effect(problem: FitProblem, maps: Maps) -> None:
     names = [
         problem.params.names[index]
         for index, found in zip(problem.params.free, flagged, strict=True)
-        if found[answered].all()
+        if (found | ~answered).all()
     ]
     if names:
         verb = "has" if len(names) == 1 else "have"
