@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from astropy.modeling import models
 from numpy.testing import assert_allclose, assert_array_equal
-
 from tests.engine.problems import engine_for
 
 RNG = np.random.default_rng(20)
