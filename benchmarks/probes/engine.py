@@ -27,8 +27,8 @@ from ndfit.compiler.target import host
 from ndfit.compiler.values import Int
 from ndfit.engine.fitters import parse_fitter
 from ndfit.engine.select import select_engine, solve_options
+from ndfit.problem.block import inputs_of, make_block
 from ndfit.problem.normalize import normalize
-from ndfit.run.load import inputs_of, make_block
 from ndfit.run.load import load as load_samples
 
 __all__ = ["bare_exponentials", "cores", "evaluation"]

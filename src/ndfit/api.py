@@ -33,7 +33,7 @@ from ndfit.output.summary import IN_FOLDERS, IN_THE_RESULT, report_failures
 from ndfit.problem.arguments import check_choice, check_flag, check_number, check_path
 from ndfit.problem.constraints import check_starts
 from ndfit.problem.normalize import normalize
-from ndfit.problem.samples import weights_of
+from ndfit.problem.opening import weights_of
 from ndfit.problem.types import EngineChoice, FitProblem
 from ndfit.run.evaluate import check_samples_everywhere, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, look_up_position, used_everywhere
@@ -182,7 +182,7 @@ def parallel_fit_dask(
     warn_of_invalid(maps)
     report_failures(
         maps,
-        masked=problem.mask is not None or problem.weights is not None,
+        masked=problem.samples.mask is not None or problem.samples.weights is not None,
         see=IN_FOLDERS,
         coordinates=partial(coordinates_told, problem),
     )
@@ -318,7 +318,7 @@ def fit(
         filter_non_finite=True,
     )
     objective = parse_loss(
-        loss, f_scale, statistic, weighted=problem.weights is not None, absolute_sigma=absolute_sigma
+        loss, f_scale, statistic, weighted=problem.samples.weights is not None, absolute_sigma=absolute_sigma
     )
     known = problem.absolute_sigma if absolute_sigma is None else absolute_sigma
     choice = select_engine(problem, call, engine, (), objective)
@@ -354,7 +354,7 @@ def fit(
     warn_of_invalid(maps)
     report_failures(
         maps,
-        masked=problem.mask is not None or problem.weights is not None,
+        masked=problem.samples.mask is not None or problem.samples.weights is not None,
         see=IN_THE_RESULT,
         coordinates=partial(coordinates_told, problem),
     )

@@ -132,7 +132,7 @@ def test_lazy_data_that_change_are_noticed(scheduler: str, tmp_path: Path) -> No
     again = ndfit.fit(Gaussian1D(4, 5, 1), lazy, fitting_axes=0, world=(X,), checkpoint=tmp_path / "run")
     assert_array_equal(again.residual(), result.residual())
     changed = da.from_array(data + 1.0, chunks=(40, 10))
-    object.__setattr__(again._problem, "data", changed)
+    object.__setattr__(again._problem.samples, "data", changed)
     with pytest.raises(ndfit.ChangedInputError):
         again[3]
 

@@ -13,7 +13,7 @@ from tests.cli.cubes import HEADER, fitted, means
 
 from ndfit.cli.cut import cut_out
 from ndfit.cli.world import World
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
 
 
 def test_window_and_region(tmp_path: Path, cube: Path) -> None:

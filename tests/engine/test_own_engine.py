@@ -13,8 +13,9 @@ from astropy.modeling.models import Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ndfit
+from ndfit.arrays import FloatArray
 from ndfit.engine import select
-from ndfit.problem.types import Block, BlockResult, EngineChoice, FloatArray, SolveOptions, Status
+from ndfit.problem.types import Block, BlockResult, EngineChoice, SolveOptions, Status
 
 X = np.arange(30.0)
 CENTRES = np.linspace(13.0, 17.0, 6)

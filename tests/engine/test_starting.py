@@ -11,9 +11,10 @@ from astropy.modeling.models import Const1D, Const2D, Gaussian1D, Gaussian2D, Po
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.starting import _ANGLE, _CENTRE, _WIDTH, Starting, parse_refine, parse_starting
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import Block, EngineChoice, FloatArray, Status
+from ndfit.problem.types import Block, EngineChoice, Status
 
 N = 400
 X = np.array([5.0, 1.0, 2.0, 3.0, 9.0])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.trials import best_of, better, take_rows
-from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status
+from ndfit.problem.types import Block, BlockResult, SolveOptions, Status
 
 
 def result_of(cost: Sequence[float], status: Sequence[int] | None = None, number: float = 0.0) -> BlockResult:

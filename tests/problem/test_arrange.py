@@ -6,7 +6,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from ndfit.problem.arrange import cut, sample_coordinates, take_map
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
 
 AXES = Axes((4, 3, 5, 2), (2, 0))
 DATA = np.arange(120.0).reshape(4, 3, 5, 2)

@@ -58,7 +58,7 @@ def test_an_axis_without_coordinates_is_counted_in_the_line_to_type() -> None:
 def test_coordinates_may_be_labelled_arrays(lazy: bool) -> None:
     data = labelled().chunk({"pos": 1}) if lazy else labelled()
     result = fitted(data, world=(data["x"],))
-    assert isinstance(result._problem.data, da.Array) == lazy
+    assert isinstance(result._problem.samples.data, da.Array) == lazy
     fitted(data, world=data["x"])
     model = ndfit.parallel_fit_dask(model=START, fitter=TRFLSQFitter(), data=data, fitting_axes=1, world=(data.x,))
     assert_allclose(model.amplitude, AMPLITUDES, rtol=1e-4)

@@ -10,8 +10,8 @@ from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ndfit.problem.axes import Axes
 from ndfit.problem.coords import coordinates
-from ndfit.problem.types import Axes
 
 CUBE = (6, 3, 4)
 

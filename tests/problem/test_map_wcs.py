@@ -13,8 +13,8 @@ from astropy.wcs import WCS
 from astropy.wcs.wcsapi import SlicedLowLevelWCS
 from numpy.testing import assert_allclose
 
+from ndfit.problem.axes import Axes
 from ndfit.problem.map_wcs import NO_ITERATING_AXES, NO_WCS, NOT_SEPARABLE, low_level, wcs_of_maps
-from ndfit.problem.types import Axes
 
 SHAPE = (7, 5, 4)
 

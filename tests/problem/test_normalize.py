@@ -66,7 +66,7 @@ def test_chunks_that_cannot_be_kept(data: Any, weights: Any, error: type[Excepti
 def test_chunks_that_can_be_kept(weights: Any) -> None:
     data = lazy((12, 1))
     problem = normalize(model=Linear1D(), data=data, weights=weights, fitting_axes=0, preserve_native_chunks=True)
-    assert problem.data is data
+    assert problem.samples.data is data
 
 
 def test_what_the_problem_keeps_of_the_call() -> None:
@@ -88,14 +88,14 @@ def test_what_the_problem_keeps_of_the_call() -> None:
     )
     assert (full.absolute_sigma, full.filter_non_finite, full.data_unit) == (True, True, u.Jy)
     assert full.transform is not None
-    assert_array_equal(full.mask, np.zeros(DATA.shape, dtype=bool))
+    assert_array_equal(full.samples.mask, np.zeros(DATA.shape, dtype=bool))
 
 
 def test_weights_of_nddata_are_absolute_too() -> None:
     data = NDData(DATA, uncertainty=StdDevUncertainty(np.full(DATA.shape, 4.0)))
     problem = normalize(model=Linear1D(), data=data, fitting_axes=0)
     assert problem.absolute_sigma
-    assert_array_equal(problem.weights, 0.25)
+    assert_array_equal(problem.samples.weights, 0.25)
 
 
 def test_units_of_the_model_or_of_the_data_count() -> None:

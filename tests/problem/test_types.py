@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Axes, Flag, ParamTable, Status, counts_of
+from ndfit.problem.axes import Axes
+from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Flag, ParamTable, Status, counts_of
 
 # Files of results hold these numbers: they never change.
 CODES = {

@@ -29,7 +29,7 @@ def test_parameters_are_converted_to_the_units_of_the_fit() -> None:
 
 def test_coordinates_are_converted_to_the_unit_of_the_model() -> None:
     problem = problem_of(Gaussian1D(1 * u.Jy, 7000 * u.nm, 1 * u.um))
-    assert_allclose(problem.coords[0].ravel(), X * 1000)
+    assert_allclose(problem.samples.coords[0].ravel(), X * 1000)
 
 
 def test_coordinates_are_converted_by_equivalencies() -> None:
@@ -37,7 +37,7 @@ def test_coordinates_are_converted_by_equivalencies() -> None:
     model = Gaussian1D(1 * u.Jy, 5 * u.km / u.s, 1 * u.km / u.s)
     frequency = np.linspace(99.99, 100.0, 20) * u.GHz
     problem = problem_of(model, world=frequency, equivalencies={"x": u.doppler_radio(rest)})
-    assert_allclose(problem.coords[0].ravel(), frequency.to_value(u.km / u.s, u.doppler_radio(rest)))
+    assert_allclose(problem.samples.coords[0].ravel(), frequency.to_value(u.km / u.s, u.doppler_radio(rest)))
 
 
 def test_bounds_move_with_their_parameter() -> None:
@@ -136,7 +136,7 @@ def test_parameters_without_a_unit_stay_as_they_are_beside_those_that_have_one()
 def test_pixels_serve_models_in_pixels() -> None:
     problem = problem_of(Gaussian1D(1 * u.Jy, 7 * u.pix, 1 * u.pix), world=None)
     assert problem.units == (u.Jy, u.pix, u.pix)
-    assert_allclose(problem.coords[0].ravel(), np.arange(20.0))
+    assert_allclose(problem.samples.coords[0].ravel(), np.arange(20.0))
 
 
 def test_input_without_a_unit_takes_any_coordinate() -> None:
@@ -148,7 +148,7 @@ def test_input_without_a_unit_takes_any_coordinate() -> None:
             return {"x": None}
 
     problem = problem_of(Free(1 * u.Jy, 7 * u.um, 1 * u.um), world=X * u.nm)
-    assert_allclose(problem.coords[0].ravel(), X)
+    assert_allclose(problem.samples.coords[0].ravel(), X)
     assert_allclose(problem.params.start[1], 7000.0)
 
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from tests.shared import shared_path
 
 import ndfit.problem.wcs as module
+from ndfit.problem.axes import Axes
 from ndfit.problem.coords import coordinates
-from ndfit.problem.types import Axes
 
 
 def fits_wcs(*axes, **attributes):

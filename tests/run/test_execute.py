@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Gaussian1D
 
+from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.normalize import normalize
 from ndfit.run.execute import solve_regions
-from ndfit.run.load import Inputs, inputs_of
 from ndfit.run.workers import Workers
 
 REGIONS = [(slice(number, number + 1),) for number in range(8)]

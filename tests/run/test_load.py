@@ -10,9 +10,10 @@ import pytest
 from astropy.modeling.models import Gaussian1D, Planar2D
 from numpy.testing import assert_array_equal
 
+from ndfit.problem.block import inputs_of, make_block
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import Block, Status
-from ndfit.run.load import inputs_of, load, make_block
+from ndfit.run.load import load
 
 M = 6
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Gaussian1D
 
+from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.normalize import normalize
-from ndfit.run.load import Inputs, inputs_of
 from ndfit.run.processes import solve_in_processes
 from ndfit.run.workers import Workers
 

@@ -14,9 +14,9 @@ from numpy.testing import assert_array_equal
 from ndfit.engine.bootstrap import Bootstrap
 from ndfit.engine.clipping import Clip
 from ndfit.engine.reference import ReferenceEngine
+from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import Block, BlockResult, Flag, SolveOptions, Status
-from ndfit.run.load import Inputs, inputs_of
 from ndfit.run.work import Work, samples_used
 
 X = np.linspace(-5.0, 5.0, 31)

@@ -13,7 +13,7 @@ from astropy import units as u
 
 from ndfit.cli.quantities import Amount
 from ndfit.cli.source import Source, amount_or_plane, placed
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
 
 __all__ = ["Calibration", "open_calibration"]
 

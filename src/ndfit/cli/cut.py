@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ndfit.cli.errors import BadInput, PointedError
 from ndfit.cli.quantities import Amount, parse_range
 from ndfit.cli.world import World
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
 from ndfit.untrusted import shortened
 
 __all__ = ["Cut", "cut_out"]

@@ -29,7 +29,7 @@ from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
 from ndfit.engine.starting import ALSO
 from ndfit.errors import AllFitsFailed, FitWarning, LoadError, WorkersLost
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
 from ndfit.run.workers import using_workers
 
 __all__ = ["Job", "prepare_job", "tell"]

@@ -19,7 +19,7 @@ from ndfit.cli.cut import Cut
 from ndfit.cli.errors import BadInput
 from ndfit.cli.quantities import parse_unit
 from ndfit.cli.source import Source, open_plane, placed
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
 
 __all__ = ["UNCERTAINTIES", "NoiseOptions", "uncertainty"]
 

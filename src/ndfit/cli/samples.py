@@ -18,7 +18,7 @@ from ndfit.cli.cut import Cut
 from ndfit.cli.noise import NoiseOptions, uncertainty
 from ndfit.cli.source import Source, open_plane, placed
 from ndfit.cli.world import World
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
 
 __all__ = ["Samples", "gather"]
 

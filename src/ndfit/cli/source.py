@@ -23,8 +23,8 @@ from ndfit.cli.errors import BadInput, PointedError
 from ndfit.cli.layers import open_layer, split_reference
 from ndfit.cli.quantities import Amount, parse_amount
 from ndfit.images import mirror, spectral_axis, unit_called, without_axis
-from ndfit.problem.samples import place
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
+from ndfit.problem.placing import place
 from ndfit.untrusted import shortened
 
 __all__ = ["Plane", "Source", "amount_or_plane", "open_plane", "open_source", "placed"]

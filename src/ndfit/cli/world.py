@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from ndfit.cli.errors import BadInput
 from ndfit.cli.quantities import Amount, parse_amount, parse_unit
 from ndfit.cli.source import Source, amount_or_plane, open_plane
+from ndfit.problem.axes import Axes
 from ndfit.problem.coords import Coordinate, coordinates
-from ndfit.problem.types import Axes
 
 __all__ = ["CONVENTIONS", "World", "WorldOptions", "open_world"]
 

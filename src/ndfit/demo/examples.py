@@ -13,15 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy.modeling import Model
-from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.demo.cube import Cube
 
 __all__ = ["Example", "evaluate", "pick_examples"]
 
 CLEAR = 5  # signal-to-noise ratio from which a poor match tells of the spectrum rather than of its noise
-
-FloatArray = NDArray[np.float64]
 
 
 class Example(NamedTuple):

@@ -17,8 +17,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
-from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.atomic import replacing
 from ndfit.demo.cube import Cube
 from ndfit.demo.examples import Example, evaluate, pick_examples
@@ -59,8 +59,6 @@ class Look(NamedTuple):
 FREE = Look("without bounds", "#f0a583", 3.2)
 BOUNDED = Look("with bounds", "#1d4e89", 1.3)
 TITLES = {"amplitude": "peak", "mean": "centroid", "stddev": "line width (std. dev.)"}
-
-FloatArray = NDArray[np.float64]
 
 
 def draw(path: Path, cube: Cube, start: Start, free: Model, bounded: Model) -> None:

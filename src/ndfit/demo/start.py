@@ -16,8 +16,8 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
 from astropy.modeling.models import Const1D, Gaussian1D
-from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.demo.cube import Cube
 
 __all__ = ["Start", "start_from_spectrum", "start_of_synthetic"]
@@ -25,8 +25,6 @@ __all__ = ["Start", "start_from_spectrum", "start_of_synthetic"]
 OUTER_FRACTION = 1 / 8  # of the channels at either end: those that the continuum is read from
 CONTINUUM_FRACTION = 0.1  # of the line's height, above which the continuum becomes part of the model
 REACH = 3  # standard deviations: how far the line reaches, and how far from its start the mean may move
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
-from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.demo.cube import Cube
 
 __all__ = ["synthetic_cube"]
@@ -41,8 +41,6 @@ HEADER = {
     "CDELT3": 66.0,
     "SPECSYS": "LSRK",
 }
-
-FloatArray = NDArray[np.float64]
 
 
 def synthetic_cube(seed: int = 1448) -> Cube:

@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.modeling.fitting import NonFiniteValueError
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.calling import Caller, Found
 from ndfit.engine.certificate import CONVERGED_EDM
 from ndfit.engine.objective import Certificate, Objective
-from ndfit.problem.types import FloatArray, Status
+from ndfit.problem.types import Status
 
 __all__ = ["Answer", "answer_of"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.decomposed import singular_vectors
 from ndfit.engine.some_fits import Fits
-from ndfit.problem.types import FloatArray
 
 __all__ = ["NUDGES", "beside"]
 

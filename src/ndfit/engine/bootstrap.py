@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine import draws
 from ndfit.engine.draws import uniform
 from ndfit.engine.loss import CASH, SQUARE
 from ndfit.problem.arguments import check_choice
-from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status, usable
+from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, usable
 
 __all__ = ["Bootstrap", "parse_bootstrap"]
 

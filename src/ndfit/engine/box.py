@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["within"]
 

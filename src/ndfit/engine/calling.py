@@ -32,6 +32,7 @@ from astropy.modeling.fitting import (
 )
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.caught import recorded_warnings
 from ndfit.engine.fit_status import status_of
 from ndfit.engine.fitters import innermost
@@ -48,7 +49,7 @@ from ndfit.engine.scaling import (
     scale_of,
     set_bounds,
 )
-from ndfit.problem.types import FloatArray, Status
+from ndfit.problem.types import Status
 
 __all__ = ["Caller", "Found"]
 

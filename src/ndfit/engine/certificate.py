@@ -23,7 +23,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ndfit.problem.types import FloatArray, Status, converged
+from ndfit.arrays import FloatArray
+from ndfit.problem.types import Status, converged
 
 __all__ = ["CONVERGED_EDM", "edm_of", "noise_variance", "status_with_certificate"]
 

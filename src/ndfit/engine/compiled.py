@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.beside import NUDGES, beside
 from ndfit.engine.certificate import CONVERGED_EDM, edm_of, noise_variance, status_with_certificate
 from ndfit.engine.kernel.accumulate import ModelInCode, compiled_model
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from ndfit.graph.ir import ModelGraph
 
 __all__ = ["CompiledEngine", "ModelCode"]
-
-FloatArray = NDArray[np.float64]
 
 
 # How often a fit that stalled is looked at again, and by how many variances of the noise a fit from beside it has to be

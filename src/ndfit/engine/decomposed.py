@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["eigenvectors", "singular_vectors"]
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.box import within
 from ndfit.engine.scaling import root_mean_square, root_mean_squares
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Distance", "distance_to_minimum"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.availability import why_not_compiled
-from ndfit.problem.types import FloatArray
 
 __all__ = ["LEFT", "LOW", "RIGHT", "WORD", "fill_at_once", "make_ready", "philox", "uniform"]
 

@@ -11,8 +11,9 @@ from functools import partial
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.own_values import own_values
-from ndfit.problem.types import Engine, FitProblem, FloatArray
+from ndfit.problem.types import Engine, FitProblem
 
 __all__ = ["even_parameters"]
 

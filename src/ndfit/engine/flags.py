@@ -29,13 +29,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.components import components_of
 from ndfit.engine.linearity import linear_columns
 from ndfit.engine.positive import positive_parameters
 from ndfit.engine.sampling import Range, mean_step, range_of, spacing_at, spacing_bound
 from ndfit.engine.shapes import PER_SIGMA, SHAPES, Shape
 from ndfit.engine.symmetries import Symmetries
-from ndfit.problem.types import Block, Flag, FloatArray, ParamTable
+from ndfit.problem.types import Block, Flag, ParamTable
 
 __all__ = ["Answers", "FlagRules", "flag_rules", "flags_of_lines", "flags_of_parameters"]
 

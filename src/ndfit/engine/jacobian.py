@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["DIFFERENCES", "FreeParameters", "covariance_of", "differences", "jacobian_at", "tried", "with_free"]
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
 from ndfit.engine.rows import coords_of
-from ndfit.problem.types import Block, BlockResult, Engine, FloatArray, SolveOptions
+from ndfit.problem.types import Block, BlockResult, Engine, SolveOptions
 
 __all__ = ["LeftOpen", "look_closer"]
 

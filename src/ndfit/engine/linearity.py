@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from astropy.modeling import CompoundModel, Model
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["linear_columns"]
 

@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.problem.arguments import check_choice
-from ndfit.problem.types import FloatArray
 
 __all__ = ["CASH", "SQUARE", "Loss", "costs", "huber_factor", "parse_loss", "weights_and_residual"]
 

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from astropy.modeling import CompoundModel, Model
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.evenness import even_parameters
 from ndfit.engine.flags import FlagRules, flag_rules
 from ndfit.engine.symmetries import Symmetries, symmetries_of
 from ndfit.once import Latest
 from ndfit.problem.arrange import sample_coordinates
-from ndfit.problem.types import Engine, FitProblem, FloatArray
+from ndfit.problem.types import Engine, FitProblem
 
 __all__ = ["ModelRules", "rules_of", "with_even_parameters"]
 
@@ -50,7 +51,7 @@ _KNOWN: Latest[ModelRules] = Latest(64)
 
 def rules_of(problem: FitProblem, engine: Engine) -> ModelRules:
     """The rules of a problem's model."""
-    sample = sample_coordinates(problem.coords, problem.axes, _N_TRIED)
+    sample = sample_coordinates(problem.samples.coords, problem.axes, _N_TRIED)
     find = partial(_find, problem, engine, sample)
     return _KNOWN.get((engine, *_key(problem, sample)), find) if engine.pointwise else find()
 

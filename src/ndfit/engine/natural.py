@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ndfit.problem.types import Block, FloatArray
+from ndfit.arrays import FloatArray
+from ndfit.problem.types import Block
 
 __all__ = ["Lengths", "natural_scales", "with_least_widths"]
 

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.certificate import CONVERGED_EDM, edm_of, noise_variance
 from ndfit.engine.distance import Distance, distance_to_minimum
 from ndfit.engine.jacobian import DIFFERENCES, FreeParameters, differences, tried
 from ndfit.engine.scaling import root_mean_square, root_mean_squares
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Certificate", "Objective", "flat_values"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.copying import copied
-from ndfit.problem.types import FloatArray
 
 __all__ = ["own_values"]
 

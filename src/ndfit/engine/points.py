@@ -11,11 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.kernel.accumulate import ModelInCode, compiled_model
 from ndfit.engine.kernel.points import compiled_evaluation, compiled_values
 from ndfit.engine.kernel.workspace import Job, Table, View, allocate, job_table, view_table
 from ndfit.engine.loss import Loss
-from ndfit.problem.types import FloatArray
 
 __all__ = ["evaluated", "model_values"]
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from astropy.modeling.fitting import NonFiniteValueError
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.answer import Answer, answer_of
 from ndfit.engine.calling import Caller
 from ndfit.engine.certificate import CONVERGED_EDM, status_with_certificate
@@ -29,7 +30,7 @@ from ndfit.engine.jacobian import FreeParameters, covariance_of, jacobian_at
 from ndfit.engine.objective import Objective
 from ndfit.engine.rows import coords_of
 from ndfit.engine.stepwise import search_start
-from ndfit.problem.types import STATUS, Block, BlockResult, FloatArray, SolveOptions, Status
+from ndfit.problem.types import STATUS, Block, BlockResult, SolveOptions, Status
 
 __all__ = ["ReferenceEngine"]
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.rows import coords_of
-from ndfit.problem.types import Block, FloatArray
+from ndfit.problem.types import Block
 
 __all__ = ["Range", "mean_step", "range_of", "spacing_at", "spacing_bound"]
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from astropy.modeling import CompoundModel
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = [
     "Counting",

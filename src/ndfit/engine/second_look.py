@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.box import within
 from ndfit.engine.decomposed import eigenvectors, singular_vectors
 from ndfit.engine.some_fits import Fits
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Settled", "settle"]
 

@@ -21,6 +21,7 @@ from astropy.modeling.fitting import (
     TRFLSQFitter,
 )
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.availability import why_not_compiled
 from ndfit.engine.clipping import Clip, clip_of
 from ndfit.engine.fitters import FitterCall, innermost
@@ -34,7 +35,7 @@ from ndfit.graph.trace import trace
 from ndfit.graph.verify import verify
 from ndfit.problem.arguments import check_choice
 from ndfit.problem.arrange import sample_coordinates
-from ndfit.problem.types import EngineChoice, FitProblem, FloatArray, SolveOptions
+from ndfit.problem.types import EngineChoice, FitProblem, SolveOptions
 
 __all__ = ["ENGINES", "METHODS", "WantedInfo", "clip_beside", "select_engine", "select_reference", "solve_options"]
 
@@ -216,4 +217,4 @@ def _stepwise(problem: FitProblem) -> tuple[int, ...]:
 
 def _coordinates(problem: FitProblem) -> tuple[FloatArray, ...]:
     """Coordinates of the first position."""
-    return sample_coordinates(problem.coords, problem.axes, problem.axes.n_samples)
+    return sample_coordinates(problem.samples.coords, problem.axes, problem.axes.n_samples)

@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["PER_SIGMA", "SHAPES", "Shape"]
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.engine.symmetries import Period, Symmetries, Turn
-from ndfit.problem.types import Block, BlockResult, FloatArray, ParamTable
+from ndfit.problem.types import Block, BlockResult, ParamTable
 
 __all__ = ["Canonical", "update_ties"]
 

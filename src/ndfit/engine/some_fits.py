@@ -12,12 +12,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.kernel.accumulate import ModelInCode
 from ndfit.engine.loss import Loss, weights_and_residual
 from ndfit.engine.natural import Lengths, natural_scales, with_least_widths
 from ndfit.engine.points import evaluated
 from ndfit.engine.rows import bounds_of, coords_of
-from ndfit.problem.types import Block, FloatArray, SolveOptions
+from ndfit.problem.types import Block, SolveOptions
 
 __all__ = ["Fits", "Model"]
 

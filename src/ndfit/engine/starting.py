@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine import draws
 from ndfit.engine.clipping import Clip
 from ndfit.engine.draws import uniform
@@ -38,7 +39,7 @@ from ndfit.engine.guess.terms import Term, depends_on_start, parse_terms
 from ndfit.engine.signs import update_ties
 from ndfit.engine.trials import best_of, better, from_start
 from ndfit.problem.constraints import check_starts
-from ndfit.problem.types import Block, BlockResult, Engine, EngineChoice, FitProblem, FloatArray, SolveOptions
+from ndfit.problem.types import Block, BlockResult, Engine, EngineChoice, FitProblem, SolveOptions
 
 __all__ = ["ALSO", "Starting", "parse_refine", "parse_starting"]
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.engine.jacobian import jacobian_at, with_free
-from ndfit.problem.types import FloatArray
 
 __all__ = ["search_start", "stepwise_parameters"]
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.components import components_of
 from ndfit.engine.own_values import own_values
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Period", "Symmetries", "Turn", "symmetries_of"]
 

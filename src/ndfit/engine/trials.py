@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import Block, BlockResult, Engine, FloatArray, SolveOptions, Status, usable
+from ndfit.arrays import FloatArray
+from ndfit.problem.types import Block, BlockResult, Engine, SolveOptions, Status, usable
 
 __all__ = ["Solve", "Watched", "best_of", "better", "from_start", "take_rows"]
 

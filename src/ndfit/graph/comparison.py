@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.caught import warnings_put_back
 from ndfit.graph.derive import differentiate
 from ndfit.graph.differences import Differences, central, confirmed, contradicted, informative
@@ -28,7 +29,6 @@ from ndfit.graph.rounding import rounding_error
 
 __all__ = ["Comparison", "Evaluator", "effect_of"]
 
-FloatArray = NDArray[np.float64]
 
 Evaluator = Callable[[FloatArray, tuple[FloatArray, ...]], Sequence[ArrayLike]]
 """(parameters (P,), K coordinates (M,)) -> value (M,), then its derivative (M,) for each free parameter."""

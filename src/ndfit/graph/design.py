@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.graph.derive import linear_parameters
 from ndfit.graph.interpret import evaluate, tied_values, values_of
 from ndfit.graph.ir import ModelGraph
 from ndfit.graph.separate import basis_functions, without_linear
 
 __all__ = ["LinearModel", "linear_model"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
+
 __all__ = ["Differences", "central", "confirmed", "contradicted", "informative"]
 
-FloatArray = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 # Below this part of itself an error of a slope tells right from wrong.

@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.graph.ir import ModelGraph, Node
 
 __all__ = ["Dimensions", "dimensions"]
 
-FloatArray = NDArray[np.float64]
 
 _SAME = frozenset({"add", "subtract", "remainder", "less", "less_equal", "equal", "arctan2"})
 _KEEPS = frozenset({"negative", "absolute", "floor", "ceil", "add", "subtract", "remainder"})

@@ -10,13 +10,11 @@ import copy
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 
 __all__ = ["OwnValues"]
-
-FloatArray = NDArray[np.float64]
 
 
 class OwnValues:

@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ndfit.arrays import FloatArray
 
 __all__ = ["bounds_of", "groups_of", "moved_by_effect", "probes", "span_of", "thinned", "turned"]
 
-FloatArray = NDArray[np.float64]
 Bounds = tuple[FloatArray, FloatArray]
 
 _MOST_SAMPLES = 512

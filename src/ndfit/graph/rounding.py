@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ndfit.arrays import FloatArray
 from ndfit.graph.builder import LEAVES
 from ndfit.graph.interpret import node_values
 from ndfit.graph.ir import ModelGraph, Node
@@ -26,7 +27,6 @@ from ndfit.graph.ops import OPS
 
 __all__ = ["rounding_error"]
 
-FloatArray = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 

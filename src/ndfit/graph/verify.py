@@ -25,8 +25,9 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ndfit.arrays import FloatArray
 from ndfit.caught import warnings_put_back
 from ndfit.graph.comparison import Comparison, Evaluator, effect_of
 from ndfit.graph.derive import differentiate
@@ -38,7 +39,6 @@ from ndfit.once import Latest
 
 __all__ = ["Evaluator", "Mismatch", "verify"]
 
-FloatArray = NDArray[np.float64]
 
 _DIFFERENTIATED: Latest[None] = Latest(64)
 """Graphs whose derivatives were compared."""

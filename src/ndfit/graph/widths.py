@@ -13,7 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ndfit.graph.dimensions import FloatArray, dimensions
+from ndfit.arrays import FloatArray
+from ndfit.graph.dimensions import dimensions
 from ndfit.graph.interpret import evaluate
 from ndfit.graph.ir import ModelGraph
 

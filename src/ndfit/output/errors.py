@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.output.layers import Uncertainties
 from ndfit.output.maps import Maps
-from ndfit.problem.types import FitProblem, Flag, FloatArray
+from ndfit.problem.types import FitProblem, Flag
 
 __all__ = ["error_maps", "tied_uncertainties"]
 

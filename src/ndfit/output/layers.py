@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.output.maps import Maps
 from ndfit.output.names import free_name
-from ndfit.problem.types import FitProblem, FloatArray, ParamTable
+from ndfit.problem.types import FitProblem, ParamTable
 
 __all__ = ["KINDS", "Contents", "Key", "Layer", "Uncertainties", "constraint", "layers_of", "maps_of"]
 

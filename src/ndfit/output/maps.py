@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import BlockResult, FitProblem, FloatArray, Status, converged, usable
+from ndfit.arrays import FloatArray
+from ndfit.problem.types import BlockResult, FitProblem, Status, converged, usable
 
 __all__ = ["Maps", "sealed"]
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
+from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.output.maps import Maps
-from ndfit.problem.types import FitProblem, FloatArray
+from ndfit.problem.types import FitProblem
 
 __all__ = ["DOMAIN_NAMES", "filled_model", "fitted_model", "reported_model"]
 

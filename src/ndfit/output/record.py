@@ -38,6 +38,7 @@ from ndfit.output.model import DOMAIN_NAMES
 from ndfit.output.model_record import describe, describe_tie, expression, why_not_rebuilt
 from ndfit.output.units_text import unit_text
 from ndfit.output.values import described, exact, number
+from ndfit.problem.deferred import is_lazy
 from ndfit.problem.types import FitProblem
 
 __all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "is_hashed", "record_of", "source_of"]
@@ -160,13 +161,15 @@ def _domains(problem: FitProblem) -> dict[str, Any]:
 
 
 def _describe_data(problem: FitProblem, unchanged: bool) -> dict[str, Any]:
-    names = ("data", "weights", "mask")
+    samples = problem.samples
+    arrays = {"data": samples.data, "weights": samples.weights, "mask": samples.mask}
+    known = [name for name, value in (*arrays.items(), ("wcs", problem.wcs)) if value is not None]
     return {
         "shape": list(problem.axes.shape),
-        "dtype": str(problem.data.dtype.newbyteorder("=")),
+        "dtype": str(samples.data.dtype.newbyteorder("=")),
         "unit": unit_text(problem.data_unit),
-        "with": [name for name in ("data", "weights", "mask", "wcs") if getattr(problem, name) is not None],
-        "sha256": {name: data_checksum(getattr(problem, name)) if unchanged else None for name in names},
+        "with": known,
+        "sha256": {name: data_checksum(array) if unchanged else None for name, array in arrays.items()},
         "coordinates": coordinate_samples(problem),
     }
 
@@ -177,13 +180,13 @@ def coordinate_samples(problem: FitProblem) -> list[list[float | str] | None]:
         [number(values.flat[place]) for place in (0, values.size // 2, values.size - 1)]
         if isinstance(values, np.ndarray) and values.size
         else None
-        for values in problem.coords
+        for values in problem.samples.coords
     ]
 
 
 def is_hashed(data: Any) -> bool:
     """Whether the checksum of an array is recorded."""
-    return not (data is None or hasattr(data, "__dask_graph__") or data.nbytes > _HASHED)
+    return not (data is None or is_lazy(data) or data.nbytes > _HASHED)
 
 
 def data_checksum(data: Any) -> str | None:

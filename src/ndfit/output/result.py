@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.errors import ChangedInputError, FitWarning
 from ndfit.output.errors import error_maps
 from ndfit.output.layers import Contents, Uncertainties, layers_of
@@ -30,7 +31,7 @@ from ndfit.output.maps import Maps, sealed
 from ndfit.output.model import fitted_model
 from ndfit.output.record import Call, is_hashed, record_of
 from ndfit.output.summary import summary_text
-from ndfit.problem.types import FitProblem, FloatArray
+from ndfit.problem.types import FitProblem
 
 __all__ = ["FitResult", "OneFit"]
 
@@ -336,7 +337,7 @@ class FitResult:
         ndfit.ChangedInputError
             The data, or their weights, mask or coordinates, are no longer those that were fitted.
         """
-        difference = self._problem.data - self._evaluate(checked=True)
+        difference = self._problem.samples.data - self._evaluate(checked=True)
         return difference if lazy else difference.compute()
 
     def plot(
@@ -443,7 +444,7 @@ class FitResult:
 
     def _check_in_memory(self) -> None:
         """See that data are those that were fitted, where that takes no loading; lazy ones are seen chunk by chunk."""
-        if is_hashed(self._problem.data):
+        if is_hashed(self._problem.samples.data):
             self._check()
 
     def report(self, path: Any, *, overwrite: bool = False) -> None:

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.output.result import FitResult, OneFit
-from ndfit.problem.types import FloatArray
 
 __all__ = ["CRITERIA", "Selection"]
 

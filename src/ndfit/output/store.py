@@ -26,7 +26,8 @@ from ndfit.output.fits_wcs import wcs_cards, wcs_of_header
 from ndfit.output.layers import KINDS, Contents, Key, Layer
 from ndfit.output.names import free_name
 from ndfit.output.world import world_axes
-from ndfit.problem.types import Axes, FitProblem
+from ndfit.problem.axes import Axes
+from ndfit.problem.types import FitProblem
 
 __all__ = ["is_zarr", "read_zarr", "to_dataset", "write_zarr"]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from astropy.modeling import CompoundModel
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["Term", "terms_of"]
 

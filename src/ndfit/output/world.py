@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
+from ndfit.arrays import FloatArray
 from ndfit.caught import warnings_put_back
-from ndfit.problem.types import FloatArray
 
 __all__ = ["WorldAxis", "world_axes"]
 

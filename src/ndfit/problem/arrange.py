@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import Axes, FloatArray
+from ndfit.arrays import FloatArray
+from ndfit.problem.axes import Axes
 
 __all__ = ["Region", "coordinates_at", "cut", "sample_coordinates", "take_map"]
 

@@ -6,11 +6,46 @@ Flows in: an int or a sequence of ints, negative ones counted from the end. Flow
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from typing import Any
 
-from ndfit.problem.types import Axes
+__all__ = ["Axes", "parse_axes"]
 
-__all__ = ["parse_axes"]
+
+@dataclass(frozen=True)
+class Axes:
+    """Which axes of the data are fitted along, and which are iterated over.
+
+    Attributes
+    ----------
+    shape : shape of the data.
+    fitting : axes (non-negative) in the order of the model's inputs, length K.
+    """
+
+    shape: tuple[int, ...]
+    fitting: tuple[int, ...]
+
+    @cached_property
+    def iterating(self) -> tuple[int, ...]:
+        return tuple(axis for axis in range(len(self.shape)) if axis not in self.fitting)
+
+    @cached_property
+    def fitting_shape(self) -> tuple[int, ...]:
+        return tuple(self.shape[axis] for axis in self.fitting)
+
+    @cached_property
+    def iterating_shape(self) -> tuple[int, ...]:
+        return tuple(self.shape[axis] for axis in self.iterating)
+
+    @property
+    def n_fits(self) -> int:
+        return prod(self.iterating_shape)
+
+    @property
+    def n_samples(self) -> int:
+        return prod(self.fitting_shape)
 
 
 def parse_axes(fitting_axes: Any, shape: tuple[int, ...], n_inputs: int) -> Axes:

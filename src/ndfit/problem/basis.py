@@ -20,7 +20,7 @@ import numpy as np
 from astropy.modeling import Model
 from astropy.modeling.models import Polynomial1D
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["set_linear_basis"]
 

@@ -13,10 +13,12 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model
 
+from ndfit.arrays import FloatArray
 from ndfit.copying import copied
+from ndfit.problem.axes import Axes
 from ndfit.problem.fixed_inputs import FixedInputsModel
 from ndfit.problem.ties import UnitTie
-from ndfit.problem.types import Axes, FloatArray, ParamTable
+from ndfit.problem.types import ParamTable
 from ndfit.problem.units import UnitPlan
 
 __all__ = ["Limits", "bare_model", "check_starts", "own_copy", "parameter_table", "parse_bounds", "scalar_model"]

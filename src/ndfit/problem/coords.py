@@ -14,8 +14,9 @@ import astropy.units as u
 import numpy as np
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 
+from ndfit.problem.axes import Axes
 from ndfit.problem.containers import open_coordinate
-from ndfit.problem.types import Axes
+from ndfit.problem.deferred import is_lazy
 from ndfit.problem.wcs import from_wcs
 
 __all__ = ["Coordinate", "coordinates", "is_copied"]
@@ -105,7 +106,7 @@ def _from_arrays(world: tuple[Any, ...], axes: Axes) -> tuple[Coordinate, ...]:
 def _plain(item: Any, name: str) -> tuple[Any, u.UnitBase | None]:
     """Separate numbers and unit. A dask array is not computed."""
     item, unit = open_coordinate(item, name)
-    as_it_is = hasattr(item, "__dask_graph__") or isinstance(item, np.ma.MaskedArray)
+    as_it_is = is_lazy(item) or isinstance(item, np.ma.MaskedArray)
     values = item if as_it_is else np.asarray(item)
     if values.dtype.kind not in "iuf" or values.ndim == 0:
         raise TypeError(

@@ -14,7 +14,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from ndfit.problem.mapped import read_if_mapped
 
-__all__ = ["Deferred"]
+__all__ = ["Deferred", "is_lazy"]
+
+
+def is_lazy(array: Any) -> bool:
+    """Whether an array is computed when it is asked for, as dask's are; dask is not imported."""
+    return hasattr(array, "__dask_graph__")
 
 
 class Deferred:

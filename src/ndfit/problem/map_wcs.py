@@ -23,7 +23,7 @@ from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS, SlicedLowLevel
 from numpy.typing import NDArray
 
 from ndfit.caught import warnings_put_back
-from ndfit.problem.types import Axes
+from ndfit.problem.axes import Axes
 
 __all__ = ["low_level", "wcs_of_maps"]
 

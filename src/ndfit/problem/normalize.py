@@ -7,6 +7,7 @@ nothing of the caller's is changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ from astropy.wcs import WCS
 
 from ndfit.problem.arguments import check_mapping
 from ndfit.problem.arrange import sample_coordinates
-from ndfit.problem.axes import parse_axes
 from ndfit.problem.basis import set_linear_basis
 from ndfit.problem.constraints import bare_model, own_copy, parameter_table, parse_bounds, scalar_model
 from ndfit.problem.coords import coordinates
+from ndfit.problem.deferred import is_lazy
 from ndfit.problem.map_wcs import low_level, wcs_of_maps
-from ndfit.problem.samples import is_lazy, place_samples, unpack
-from ndfit.problem.types import Axes, FitProblem
+from ndfit.problem.opening import open_samples
+from ndfit.problem.samples import Samples
+from ndfit.problem.types import FitProblem
 from ndfit.problem.units import convert_coordinates, plan_units
 
 __all__ = ["normalize"]
@@ -58,17 +60,14 @@ def normalize(
     """
     _check_model(model)
     equivalencies = _check_equivalencies(equivalencies, model)
-    raw = unpack(data, data_unit, weights, mask, world, fitting_axes)
-    axes = parse_axes(fitting_axes, tuple(raw.data.shape), model.n_inputs)
-    if not axes.n_samples:
-        raise ValueError(f"there is nothing to fit: data of shape {axes.shape} have no sample along {axes.fitting}")
+    opened = open_samples(data, data_unit, weights, mask, world, fitting_axes, model.n_inputs)
+    samples, axes = opened.samples, opened.samples.axes
     if preserve_native_chunks:
-        _check_native_chunks(raw.data, raw.weights, axes)
-    samples = place_samples(raw, axes)
-    has_units = bool(model._has_units) or raw.unit is not None
+        _check_native_chunks(samples)
+    has_units = bool(model._has_units) or opened.unit is not None
     scalar = scalar_model(model)
-    coords = convert_coordinates(coordinates(raw.world, axes), scalar, equivalencies, has_units)
-    plan = plan_units(scalar, coords, raw.unit, has_units)
+    coords = convert_coordinates(coordinates(opened.world, axes), scalar, equivalencies, has_units)
+    plan = plan_units(scalar, coords, opened.unit, has_units)
     limits = parse_bounds(scalar, check_mapping(bounds, "bounds", "a dict of pairs, name -> (lower, upper)"), plan)
     bare = bare_model(scalar, plan, limits)
     values = tuple(coordinate.values for coordinate in coords)
@@ -76,7 +75,7 @@ def normalize(
     if not sample_coordinates(values, axes, _N_TRIED)[0].size:
         _check_coordinates(values)
     params = parameter_table(model, bare, plan, limits, axes)
-    wcs = low_level(raw.world)
+    wcs = low_level(opened.world)
     if isinstance(wcs, WCS):  # which a caller may change later
         wcs = wcs.deepcopy()
     map_wcs, map_wcs_note = wcs_of_maps(wcs, axes)
@@ -85,23 +84,20 @@ def normalize(
         model=bare,
         units=tuple(plan.parameters[name] for name in params.names),
         params=params,
-        axes=axes,
-        data=samples.data,
-        weights=samples.weights,
-        mask=samples.mask,
-        coords=values,
+        samples=replace(samples, coords=values),
         filter_non_finite=filter_non_finite,
-        absolute_sigma=raw.weights is not None,
+        absolute_sigma=samples.weights is not None,
         transform=transform,
-        data_unit=raw.unit,
+        data_unit=opened.unit,
         wcs=wcs,
         map_wcs=map_wcs,
         map_wcs_note=map_wcs_note,
     )
 
 
-def _check_native_chunks(data: Any, weights: Any, axes: Axes) -> None:
+def _check_native_chunks(samples: Samples) -> None:
     """Check that chunks of the caller's dask arrays can be used as they are."""
+    data, weights, axes = samples.data, samples.weights, samples.axes
     if not is_lazy(data):
         raise TypeError("Can only set preserve_native_chunks=True if input data is a dask array")
     if weights is not None and not is_lazy(weights):

@@ -1,308 +1,194 @@
-"""data, data_unit, weights and mask -> bare arrays on the data's axes.
+"""The samples of a problem: one description, from the caller's arrays to the rows that engines take.
 
-Flows in: ndarray, memmap, masked array, Quantity, dask array or NDData, with weights and masks of every shape that can
-be meant. Flows out: Samples, whose arrays have the data's number of axes, are not copied, and stay lazy where they came
-lazy; what has to be converted is converted when it is needed (`ndfit.problem.deferred`).
+Flows in: arrays on the axes of the data, of length one where they do not vary, in memory, mapped or lazy. Flows out:
+those of a region, loaded, and as N fits by M samples with what is used of them.
+
+Which samples are used is told here and nowhere else: those that are finite, with coordinates, that neither the mask nor
+a weight leaves out. A weight of zero leaves its sample out; so does an uncertainty that is none, negative or zero.
 """
 
 from __future__ import annotations
 
-import functools
-import math
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
-from astropy import units as u
-from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
-from astropy.utils.exceptions import AstropyUserWarning
+from numpy.typing import NDArray
 
-from ndfit.problem.containers import open_beside, open_data
-from ndfit.problem.deferred import Deferred
-from ndfit.problem.types import Axes
+from ndfit.arrays import FloatArray
+from ndfit.problem.arrange import Region, cut
+from ndfit.problem.axes import Axes
+from ndfit.problem.deferred import is_lazy
+from ndfit.problem.mapped import read_if_mapped
 
-__all__ = ["RawSamples", "Samples", "is_lazy", "place", "place_samples", "unpack", "weights_of"]
+__all__ = ["LeftOut", "Samples", "UsedSamples", "in_memory"]
+
+_SINGLE = np.dtype(np.float32)
 
 
-@dataclass(frozen=True)
-class RawSamples:
-    """The call's data with its container opened: what NDData, masked array or Quantity carried, or the keywords."""
+class LeftOut(NamedTuple):
+    """Counts of N fits some of whose samples are not used.
 
-    data: Any
-    unit: u.UnitBase | None
-    weights: Any
-    masks: tuple[Any, ...]
-    world: Any
+    Attributes
+    ----------
+    empty : every sample is NaN
+    n_wanted : samples that neither the mask nor the weights leave out
+    n_used : those of them that are used
+    """
+
+    empty: NDArray[np.bool_]
+    n_wanted: NDArray[np.intp]
+    n_used: NDArray[np.intp]
+
+
+class UsedSamples(NamedTuple):
+    """Samples of N fits.
+
+    Attributes
+    ----------
+    data, weights, valid, coords, n_invalid : as in `ndfit.problem.types.Block`
+    left_out : None where every sample is used
+    """
+
+    data: FloatArray | NDArray[np.float32]
+    weights: FloatArray | None
+    valid: NDArray[np.bool_] | None
+    coords: tuple[FloatArray, ...]
+    n_invalid: NDArray[np.int32] | None
+    left_out: LeftOut | None
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Data, weights (1/sigma in the data's unit) and mask; the latter two broadcastable to the data, or None."""
+    """Samples of a problem, or of a region of it.
 
+    Attributes
+    ----------
+    axes : of the data
+    data : of the axes' shape, any real dtype and byte order; None where a result was read from a file
+    weights : broadcastable to it, 1/sigma; or None
+    mask : boolean, broadcastable to it, True = ignore; or None
+    coords : K arrays, broadcastable to it
+    """
+
+    axes: Axes
     data: Any
-    weights: Any
-    mask: Any
+    weights: Any = None
+    mask: Any = None
+    coords: tuple[Any, ...] = ()
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.data, self.weights, self.mask, *self.coords)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the arrays."""
+        return ("data", "weights", "mask", *(f"coordinate {axis}" for axis in range(len(self.coords))))
+
+    def with_arrays(self, arrays: tuple[Any, ...]) -> Samples:
+        """The same with other arrays in the order of `arrays`."""
+        data, weights, mask, *coords = arrays
+        return replace(self, data=data, weights=weights, mask=mask, coords=tuple(coords))
+
+    def each(self, change: Callable[[Any], Any]) -> Samples:
+        """The same with each array that there is changed."""
+        return self.with_arrays(tuple(None if array is None else change(array) for array in self.arrays))
+
+    def region(self, region: Region) -> Samples:
+        """Views of a region of the iterating axes, which stand first, then the fitting axes; nothing is computed."""
+        cut_out = self.each(lambda array: cut(array, self.axes, region))
+        sizes = (len(range(*where.indices(n))) for where, n in zip(region, self.axes.iterating_shape, strict=True))
+        shape = (*sizes, *self.axes.fitting_shape)
+        return replace(cut_out, axes=Axes(shape, tuple(range(len(region), len(shape)))))
+
+    def varies(self, array: Any) -> bool:
+        """Whether an array has numbers of its own for each fit."""
+        return array is not None and any(array.shape[axis] != 1 for axis in self.axes.iterating)
+
+    def load(self) -> Samples:
+        """The same with every array in memory; computed in this thread."""
+        arrays = self.arrays
+        if any(map(is_lazy, arrays)):
+            import dask
+
+            arrays = dask.compute(*arrays, scheduler="synchronous")
+        return self.with_arrays(in_memory(arrays))
+
+    def rows(self, array: Any) -> NDArray[Any]:
+        """Fits by samples, (N, M), of an array of these samples; (1, M) where all fits share it."""
+        axes = self.axes
+        values = np.transpose(np.asarray(array), axes.iterating + axes.fitting)
+        leading = axes.iterating_shape if self.varies(array) else (1,) * len(axes.iterating)
+        return np.broadcast_to(values, leading + axes.fitting_shape).reshape(-1, axes.n_samples)
+
+    def used(self) -> UsedSamples:
+        """What is used of samples that are in memory."""
+        data, coords = self._data(), tuple(map(self.coordinate, self.coords))
+        wanted, weights, invalid = self._wanted()
+        for values in coords:
+            wanted = wanted & np.isfinite(values)
+        n_invalid = None if invalid is None else self._count_invalid(invalid, data, coords)
+        if wanted.all() and _all_finite(self.data):
+            return UsedSamples(data, weights, None, coords, n_invalid, None)
+        finite = np.isfinite(data)
+        valid = wanted & finite
+        counts = (np.broadcast_to(some, data.shape).sum(axis=1) for some in (wanted, valid))
+        left_out = LeftOut(_are_all_nan(data, finite), *counts)
+        # Non-finite numbers are replaced, so that no engine meets one in a sample that it leaves out.
+        return UsedSamples(np.where(valid, data, 0.0), weights, valid, coords, n_invalid, left_out)
+
+    def _data(self) -> FloatArray | NDArray[np.float32]:
+        """(N, M) float64, or float32 of what has no more digits; a view where dtype and strides allow."""
+        flat = np.asarray(self.data).reshape(-1, self.axes.n_samples)
+        short = flat.dtype.kind == "f" and flat.dtype.itemsize <= _SINGLE.itemsize
+        return flat.astype(_SINGLE if short else float, copy=False)
+
+    def coordinate(self, values: Any) -> FloatArray:
+        """A coordinate, (M,) where all fits share it, else (N, M)."""
+        flat: FloatArray = self.rows(np.asarray(values, dtype=float))
+        return flat if self.varies(values) else np.ascontiguousarray(flat[0])
+
+    def _wanted(self) -> tuple[NDArray[np.bool_], FloatArray | None, NDArray[np.bool_] | None]:
+        """Samples that neither the mask nor the weights leave out, broadcastable to (N, M), and the weights, (N, M).
+
+        Third, the samples whose uncertainty is none: negative, or zero, which makes the weight infinite; None where
+        there are none.
+        """
+        wanted = np.ones((1, 1), dtype=bool) if self.mask is None else ~self.rows(self.mask)
+        if self.weights is None:
+            return wanted, None, None
+        rows = self.rows(self.weights).astype(float, copy=False)
+        weights = np.broadcast_to(rows, (self.axes.n_fits, self.axes.n_samples))
+        if rows.min(initial=np.inf) > 0.0 and _all_finite(rows):  # as most are; the rest takes five times as long
+            return wanted, weights, None
+        usable = np.isfinite(weights) & (weights > 0)
+        invalid = wanted & ((weights < 0) | np.isinf(weights))
+        return wanted & usable, np.where(usable, weights, 0.0), invalid if invalid.any() else None
+
+    def _count_invalid(
+        self, invalid: NDArray[np.bool_], data: NDArray[Any], coords: tuple[FloatArray, ...]
+    ) -> NDArray[np.int32]:
+        """How many samples of each fit are left out by their uncertainty alone."""
+        for values in coords:
+            invalid = invalid & np.isfinite(values)
+        return np.sum(invalid & np.isfinite(data), axis=1, dtype=np.int32)
 
 
-def is_lazy(array: Any) -> bool:
-    """Whether the array is a dask array, without importing dask."""
-    return type(array).__module__.partition(".")[0] == "dask"
+def in_memory(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arrays that need not be loaded any more, with what is deferred made."""
+    return tuple(None if array is None else np.asarray(read_if_mapped(array)) for array in arrays)
 
 
-def unpack(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any, fitting_axes: Any = None) -> RawSamples:
-    """Open the container the data came in. Keywords that were given win over what the container holds.
-
-    Raises
-    ------
-    TypeError
-        The data are not real numbers, or come in a container that says what would be lost.
-    ValueError
-        The data are a dask array with unknown chunk sizes, or `data_unit` is not a unit.
-    astropy.units.UnitConversionError
-        The data carry a unit that cannot be converted to `data_unit`.
-    """
-    if isinstance(data, NDData):
-        data, data_unit, weights, mask, world = _open_nddata(data, data_unit, weights, mask, world)
-    else:
-        weights, mask = open_beside(weights, data, "weights"), open_beside(mask, data, "mask")
-        data, data_unit = open_data(data, data_unit, world, fitting_axes)
-    data, own_mask = _split_mask(data)
-    masks = tuple(part for part in (own_mask, mask) if part is not None)
-    unit = _parse_unit(data_unit)
-    if isinstance(data, u.Quantity):
-        if unit is None:
-            unit, data = data.unit, data.value
-        else:
-            data = _convert(data, unit, "data", "data_unit")
-    return RawSamples(_check_array(data), unit, weights, masks, world)
+def _all_finite(array: Any) -> bool:
+    """Whether all are numbers: the sum of whatever else there is would be none, and takes no second array."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(np.isfinite(np.sum(array))) or bool(np.isfinite(array).all())
 
 
-def weights_of(uncertainty: Any, weights: Any, data: Any = None) -> Any:
-    """What to use as weights: those given, or what `uncertainty`, of these data, says.
-
-    Raises
-    ------
-    ValueError
-        Both are given.
-    """
-    if uncertainty is None:
-        return weights
-    if weights is not None:
-        raise ValueError("give either uncertainty or weights (1/sigma), not both")
-    if isinstance(uncertainty, NDUncertainty):
-        return uncertainty
-    values, own_mask = _split_mask(
-        open_beside(uncertainty, data, "uncertainty")
-    )  # an NDUncertainty forgets its array's mask
-    return StdDevUncertainty(values if own_mask is None else np.where(own_mask, np.inf, values), copy=False)
-
-
-def place_samples(raw: RawSamples, axes: Axes) -> Samples:
-    """Bring weights and mask onto the data's axes.
-
-    Raises
-    ------
-    ValueError
-        A shape that cannot be matched to the data's.
-    TypeError
-        A mask that is not boolean, weights that are not real numbers, an uncertainty of unknown kind.
-    """
-    name = "uncertainty" if isinstance(raw.weights, NDUncertainty) else "weights"
-    weights = None if raw.weights is None else place(_parse_weights(raw.weights, raw.unit, name), axes, name)
-    masks = [place(_parse_mask(mask), axes, "mask") for mask in raw.masks]
-    return Samples(raw.data, weights, _join(masks) if masks else None)
-
-
-def _open_nddata(nddata: NDData, data_unit: Any, weights: Any, mask: Any, world: Any) -> tuple[Any, ...]:
-    """Each keyword, or what the NDData holds for it."""
-    pairs = {
-        "unit": (data_unit, nddata.unit),
-        "uncertainty": (weights, nddata.uncertainty),
-        "mask": (mask, nddata.mask),
-        "wcs": (world, nddata.wcs),
-    }
-    chosen = []
-    for name, (given, held) in pairs.items():
-        if given is not None and held is not None:
-            warnings.warn(
-                f"the NDData has a {name}, but it was also given as a keyword: the keyword is used",
-                AstropyUserWarning,
-                stacklevel=2,
-            )
-        chosen.append(held if given is None else given)
-    return nddata.data, *chosen
-
-
-def _split_mask(data: Any) -> tuple[Any, Any]:
-    if is_lazy(data) and isinstance(data._meta, np.ma.MaskedArray):
-        return data.map_blocks(np.ma.getdata, dtype=data.dtype), data.map_blocks(np.ma.getmaskarray, dtype=bool)
-    if isinstance(data, np.ma.MaskedArray):
-        return data.data, None if data.mask is np.ma.nomask else data.mask
-    if hasattr(data, "unmasked") and hasattr(data, "mask"):  # astropy.utils.masked.Masked
-        return data.unmasked, data.mask
-    return data, None
-
-
-def _parse_unit(unit: Any) -> u.UnitBase | None:
-    if unit is None:
-        return None
-    try:
-        if isinstance(unit, (bool, int, float)):
-            raise TypeError("it is a number")
-        return u.Unit(unit)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"data_unit should be a unit that astropy.units can read, got {unit!r}: {error}") from None
-
-
-def _convert(quantity: Any, unit: u.UnitBase, name: str, target: str) -> Any:
-    try:
-        return quantity.to_value(unit)
-    except u.UnitConversionError:
-        raise u.UnitConversionError(
-            f"{name} has unit '{quantity.unit}', which cannot be converted to {target} '{unit}'"
-        ) from None
-
-
-def _check_array(data: Any) -> Any:
-    if not is_lazy(data):
-        data = np.asanyarray(data)
-    if data.dtype.kind not in "biuf":
-        raise TypeError(f"data should be real numbers, got dtype {data.dtype}")
-    if any(math.isnan(size) for size in data.shape):
-        raise ValueError(
-            f"data is a dask array of unknown chunk sizes (shape {data.shape}): call data.compute_chunk_sizes() first"
-        )
-    return data
-
-
-def _parse_weights(weights: Any, unit: u.UnitBase | None, name: str) -> Any:
-    """1/sigma in the data's unit. Masked weights weigh nothing."""
-    convert: Callable[[Any], Any] | None = None
-    if isinstance(weights, NDUncertainty):
-        convert, weights = _from_uncertainty(weights, unit), weights.array
-    elif isinstance(weights, u.Quantity):
-        convert, weights = _from_quantity(weights, unit), weights.value
-    weights, own_mask = _split_mask(weights)
-    if not is_lazy(weights):
-        weights = np.asarray(weights)
-    if weights.dtype.kind not in "biuf" or (weights.dtype.kind == "b" and (convert is not None or weights.ndim == 0)):
-        raise TypeError(f"{name} should be real numbers, got dtype {weights.dtype}")
-    if own_mask is not None:
-        return _elementwise(functools.partial(_weigh_nothing, convert), float, weights, own_mask)
-    return weights if convert is None else _elementwise(convert, float, weights)
-
-
-def _elementwise(function: Callable[..., Any], dtype: Any, *arrays: Any) -> Any:
-    """What the function makes of the arrays, when it is needed."""
-    first, *others = arrays
-    return first.map_blocks(function, *others, dtype=dtype) if is_lazy(first) else Deferred(function, dtype, *arrays)
-
-
-def _weigh_nothing(convert: Callable[[Any], Any] | None, weights: Any, mask: Any) -> Any:
-    return np.where(mask, 0.0, weights if convert is None else convert(weights))
-
-
-def _from_uncertainty(uncertainty: NDUncertainty, unit: u.UnitBase | None) -> Callable[[Any], Any]:
-    """Of the array of an uncertainty, what makes 1/sigma in the data's unit of it."""
-    if isinstance(uncertainty, UnknownUncertainty):
-        raise TypeError(
-            "the uncertainty is of unknown kind: use StdDevUncertainty, VarianceUncertainty or InverseVariance"
-        )
-    kind = type(uncertainty)
-    of_deviation = kind(np.ones(1), unit=uncertainty.unit).represent_as(StdDevUncertainty).unit
-    scale = 1.0
-    if of_deviation is not None and unit is not None:
-        scale = _scale(of_deviation, unit, "the uncertainty", "the data's unit")
-    return functools.partial(_inverse_deviation, kind, scale)
-
-
-def _inverse_deviation(kind: type[NDUncertainty], scale: float, array: Any) -> Any:
-    """1/sigma: infinite where sigma is zero, negative where the uncertainty is. Neither is an uncertainty, and
-    `ndfit.run.load` leaves these samples out.
-    """
-    values = np.asarray(array, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if not issubclass(kind, StdDevUncertainty):  # whose own conversion takes the square of it first
-            values = np.copysign(kind(np.abs(values), copy=False).represent_as(StdDevUncertainty).array, values)
-        return 1.0 / (values * scale)
-
-
-def _from_quantity(weights: u.Quantity, unit: u.UnitBase | None) -> Callable[[Any], Any] | None:
-    """Of the values of weights, what makes 1 over the data's unit of them."""
-    if weights.unit == u.dimensionless_unscaled:
-        return None
-    data_unit = u.dimensionless_unscaled if unit is None else unit
-    return functools.partial(np.multiply, _scale(weights.unit, 1 / data_unit, "weights", "1 over the data's unit,"))
-
-
-def _scale(unit: u.UnitBase, target: u.UnitBase, name: str, target_name: str) -> float:
-    try:
-        return unit.to(target)
-    except u.UnitConversionError:
-        raise u.UnitConversionError(
-            f"{name} has unit '{unit}', which cannot be converted to {target_name} '{target}'"
-        ) from None
-
-
-def _parse_mask(mask: Any) -> Any:
-    if isinstance(mask, u.Quantity):  # a comparison of Quantities wrapped by NDData
-        mask = mask.value
-    if not is_lazy(mask):
-        mask = np.asarray(mask)
-    if mask.dtype.kind not in "biu":
-        raise TypeError(f"mask should be boolean (True = ignore this sample), got dtype {mask.dtype}")
-    return mask
-
-
-def _join(masks: list[Any]) -> Any:
-    """True where any mask is not zero."""
-    if len(masks) == 1 and masks[0].dtype.kind == "b":
-        return masks[0]
-    return _any_of(*masks) if any(is_lazy(mask) for mask in masks) else Deferred(_any_of, bool, *masks)
-
-
-def _any_of(*masks: Any) -> Any:
-    return functools.reduce(np.logical_or, masks, False)
-
-
-def place(array: Any, axes: Axes, name: str) -> Any:
-    """Insert axes of length one so that the array has the data's axes.
-
-    A shape is first read as that of the data, then as that of the iterating axes, of the fitting axes, and last by
-    numpy's rule of trailing axes.
-    """
-    shape, ndim = tuple(array.shape), len(axes.shape)
-    whole = len(shape) == ndim and _broadcasts(shape, axes.shape)
-    readings = {
-        "iterating": axes.iterating if shape == axes.iterating_shape else None,
-        "fitting": tuple(sorted(axes.fitting)) if shape == _ascending_fitting_shape(axes) else None,
-    }
-    matches = [kept for kept in readings.values() if kept is not None]
-    if whole:
-        return array
-    if len(matches) == 2:
-        raise ValueError(
-            f"{name} of shape {shape} could belong to the fitting or to the iterating axes of data of shape "
-            f"{axes.shape}: give it {ndim} dimensions, of length one along the axes it does not depend on"
-        )
-    if matches:
-        return array[tuple(slice(None) if axis in matches[0] else np.newaxis for axis in range(ndim))]
-    if len(shape) < ndim and _broadcasts(shape, axes.shape):
-        return array[(np.newaxis,) * (ndim - len(shape)) + (Ellipsis,)]
-    raise ValueError(
-        f"{name} of shape {shape} does not match the data: expected {axes.shape}, {axes.iterating_shape} (one a fit), "
-        f"{_ascending_fitting_shape(axes)} (the same for all fits), or a shape that broadcasts to the data's"
-    )
-
-
-def _ascending_fitting_shape(axes: Axes) -> tuple[int, ...]:
-    return tuple(axes.shape[axis] for axis in sorted(axes.fitting))
-
-
-def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(shape, target) == target
-    except ValueError:
-        return False
+def _are_all_nan(data: NDArray[Any], finite: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows are nothing but NaN."""
+    empty: NDArray[np.bool_] = np.asarray(~finite.any(axis=1))
+    empty[empty] = np.isnan(data[empty]).all(axis=1)
+    return empty

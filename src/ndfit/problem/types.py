@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, IntFlag
-from functools import cached_property
-from math import prod
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
+from ndfit.problem.axes import Axes
+from ndfit.problem.samples import Samples
+
 __all__ = [
     "FLAGS",
     "NOTHING_TO_DO",
     "STATUS",
-    "Axes",
     "Block",
     "BlockResult",
     "Engine",
@@ -38,8 +39,6 @@ __all__ = [
     "failed",
     "usable",
 ]
-
-FloatArray = NDArray[np.float64]
 
 
 class Status(IntEnum):
@@ -348,40 +347,6 @@ FLAGS: Mapping[int, FlagRow] = {
 
 
 @dataclass(frozen=True)
-class Axes:
-    """Which axes of the data are fitted along, and which are iterated over.
-
-    Attributes
-    ----------
-    shape : shape of the data.
-    fitting : axes (non-negative) in the order of the model's inputs, length K.
-    """
-
-    shape: tuple[int, ...]
-    fitting: tuple[int, ...]
-
-    @cached_property
-    def iterating(self) -> tuple[int, ...]:
-        return tuple(axis for axis in range(len(self.shape)) if axis not in self.fitting)
-
-    @cached_property
-    def fitting_shape(self) -> tuple[int, ...]:
-        return tuple(self.shape[axis] for axis in self.fitting)
-
-    @cached_property
-    def iterating_shape(self) -> tuple[int, ...]:
-        return tuple(self.shape[axis] for axis in self.iterating)
-
-    @property
-    def n_fits(self) -> int:
-        return prod(self.iterating_shape)
-
-    @property
-    def n_samples(self) -> int:
-        return prod(self.fitting_shape)
-
-
-@dataclass(frozen=True)
 class ParamTable:
     """Parameters in the order of `model.param_names`, in the units of the fit with units stripped.
 
@@ -439,11 +404,7 @@ class FitProblem:
     model : the same without units, with scalar parameters at their first starting values; owned by ndfit.
     units : P units (or None) that the fitted numbers are in.
     params : ParamTable
-    axes : Axes
-    data : array of shape `axes.shape`, numpy or dask, any real dtype and byte order.
-    weights : array with the data's number of axes, broadcastable to it (1/sigma), or None.
-    mask : boolean array with the data's number of axes, broadcastable to it, True = ignore; or None.
-    coords : K arrays with the data's number of axes, broadcastable to it.
+    samples : data, weights, mask and coordinates
     filter_non_finite : leave non-finite samples out; otherwise they make the position NON_FINITE_DATA.
     absolute_sigma : weights are 1/sigma in the data's unit, so that the covariance is not scaled by chi-square.
     transform : shape (P, P), from the parameters that are fitted to those that are reported; None where they are the
@@ -458,11 +419,7 @@ class FitProblem:
     model: Any
     units: tuple[Any, ...]
     params: ParamTable
-    axes: Axes
-    data: Any
-    weights: Any
-    mask: Any
-    coords: tuple[Any, ...]
+    samples: Samples
     filter_non_finite: bool = False
     absolute_sigma: bool = False
     transform: FloatArray | None = None
@@ -470,6 +427,11 @@ class FitProblem:
     wcs: Any = None
     map_wcs: Any = None
     map_wcs_note: str = ""
+
+    @property
+    def axes(self) -> Axes:
+        """Of the data."""
+        return self.samples.axes
 
 
 @dataclass(frozen=True)

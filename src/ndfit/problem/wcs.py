@@ -32,8 +32,9 @@ import numpy as np
 from astropy.wcs.wcsapi import BaseLowLevelWCS
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.caught import warnings_put_back
-from ndfit.problem.types import Axes, FloatArray
+from ndfit.problem.axes import Axes
 
 __all__ = ["from_wcs"]
 

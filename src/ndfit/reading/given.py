@@ -62,14 +62,13 @@ def with_data(problem: FitProblem, record: Mapping[str, Any], data: Any, given: 
             UserWarning,
             stacklevel=3,
         )
-    names = ("data", "weights", "mask", "coords", "wcs", "data_unit")
-    return replace(problem, **{name: getattr(again, name) for name in names})
+    return replace(problem, samples=again.samples, wcs=again.wcs, data_unit=again.data_unit)
 
 
 def _differing(problem: FitProblem, recorded: Mapping[str, Any]) -> Iterator[str]:
     """Names of what is known to be something else than in the fit."""
     for name, fitted in recorded["sha256"].items():
-        array = getattr(problem, name)
+        array = getattr(problem.samples, name)
         there = array is not None
         checksum = data_checksum(array) if there else None
         if there != (name in recorded["with"]) or (checksum and fitted and checksum != fitted):

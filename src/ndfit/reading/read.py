@@ -26,7 +26,7 @@ from ndfit.output.maps import Maps
 from ndfit.output.record import Call
 from ndfit.output.result import FitResult, OneFit
 from ndfit.output.store import is_zarr, read_zarr
-from ndfit.problem.samples import weights_of
+from ndfit.problem.opening import weights_of
 from ndfit.problem.types import FitProblem
 from ndfit.reading.given import with_data
 from ndfit.reading.rebuild import problem_of

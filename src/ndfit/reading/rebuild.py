@@ -13,14 +13,17 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
 
+from ndfit.arrays import FloatArray
 from ndfit.output.fits_wcs import NOT_IN_FITS
 from ndfit.output.layers import Contents
 from ndfit.output.model_record import CannotRebuild, LostTie, build
 from ndfit.output.tie_text import ExpressionTie
 from ndfit.output.units_text import parse_unit
 from ndfit.output.values import parse_exact
+from ndfit.problem.axes import Axes
 from ndfit.problem.constraints import Limits, bare_model, scalar_model
-from ndfit.problem.types import Axes, FitProblem, FloatArray, ParamTable
+from ndfit.problem.samples import Samples
+from ndfit.problem.types import FitProblem, ParamTable
 from ndfit.problem.units import UnitPlan
 
 __all__ = ["problem_of"]
@@ -76,11 +79,7 @@ def problem_of(contents: Contents, model: Any) -> FitProblem:
             tied=tuple(row["tied"] is not None for row in rows),
             even=tuple(row["even"] for row in rows),
         ),
-        axes=Axes(tuple(record["data"]["shape"]), fitting),
-        data=None,
-        weights=None,
-        mask=None,
-        coords=(),
+        samples=Samples(Axes(tuple(record["data"]["shape"]), fitting), data=None),
         filter_non_finite=record["filter_non_finite"],
         absolute_sigma="weights" in record["data"]["with"],
         transform=parse_exact(record["model"]["transform"]),

@@ -25,8 +25,10 @@ import dask
 
 from ndfit.errors import FitWarning, LoadError, WorkersLost
 from ndfit.problem.arrange import Region
+from ndfit.problem.block import Inputs
+from ndfit.problem.deferred import is_lazy
 from ndfit.run.crowd import Crowd
-from ndfit.run.load import Inputs, culled, read_maps
+from ndfit.run.load import culled, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.slot import Address, Slot
 from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_arrays, solve_inputs, without_arrays
@@ -103,11 +105,11 @@ def _submitted(client: Any, shared: Any, inputs: Inputs, address: Address | None
     """The future of a region."""
     inputs = read_maps(inputs)
     whole = culled(inputs)
-    if all(map(_is_whole, whole.arrays)):
+    if all(map(_is_whole, whole.samples.arrays)):
         return client.submit(_checked, versions_here(), leaving, address, solve_inputs, shared, whole, pure=False)
     solve = dask.delayed(_checked, pure=False)
     return client.compute(
-        solve(versions_here(), leaving, address, solve_arrays, shared, without_arrays(inputs), *inputs.arrays)
+        solve(versions_here(), leaving, address, solve_arrays, shared, without_arrays(inputs), *inputs.samples.arrays)
     )
 
 
@@ -115,7 +117,7 @@ def _is_whole(array: Any) -> bool:
     """Whether an array needs nothing that lies in workers, as persisted arrays and scattered arguments do."""
     from distributed import futures_of
 
-    if not dask.is_dask_collection(array):
+    if not is_lazy(array):
         return True
     graph = dict(array.__dask_graph__())
     needed: set[Any] = set().union(*(getattr(task, "dependencies", ()) for task in graph.values()))

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ndfit.problem.block import Inputs
 from ndfit.problem.types import BlockResult
-from ndfit.run.load import Inputs
 from ndfit.run.work import Work
 
 __all__ = ["SOLUTIONS", "Digests", "Signed", "SigningWork", "digests_of", "digests_of_solutions"]
@@ -49,9 +49,10 @@ class SigningWork:
 
 def digests_of(inputs: Inputs) -> Digests:
     """Digest of each input of a region; the caller's maps of parameters are told by the run's identity."""
-    names = ("data", "weights", "mask", *(f"coordinate {axis}" for axis in range(len(inputs.coords))))
-    samples = {name: _digest(array) for name, array in zip(names, inputs.arrays, strict=True) if array is not None}
-    return {**samples, **digests_of_solutions(inputs)}
+    samples = inputs.samples
+    pairs = zip(samples.names, samples.arrays, strict=True)
+    known = {name: _digest(array) for name, array in pairs if array is not None}
+    return {**known, **digests_of_solutions(inputs)}
 
 
 def digests_of_solutions(inputs: Inputs) -> Digests:

@@ -6,13 +6,12 @@ Flows in: Work and FitProblem. Flows out: seconds.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from math import prod
-from typing import Any
 
 from ndfit.problem.arrange import Region
+from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.types import FitProblem
-from ndfit.run.load import Inputs, inputs_of, load
+from ndfit.run.load import load
 from ndfit.run.work import Work
 
 __all__ = ["expected_seconds", "seconds_per_fit"]
@@ -22,7 +21,6 @@ _PLACES = 3
 _FITS_TIMED = 512
 # Below so many seconds a call of one fit takes about as much by itself as for the fit: a few are timed together.
 _SHORT, _FEW = 0.05, 8
-_MAPS = ("start", "lower", "upper")
 
 
 def expected_seconds(work: Work, problem: FitProblem) -> float:
@@ -42,10 +40,10 @@ def seconds_per_fit(work: Work, problem: FitProblem) -> float:
     places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
     samples = [load(inputs_of(problem, _region_of(problem, place, width))) for place in places]
     work.make_ready()
-    work.bare(_first(samples[0]))  # the first fit of a process takes many times as long as any other
+    work.bare(samples[0].take_first())  # the first fit of a process takes many times as long as any other
     if not work.engine.releases_gil:
         return repeated * _one_by_one(work.bare, problem, places, samples)
-    alone = _time(work.bare, _first(samples[0]))
+    alone = _time(work.bare, samples[0].take_first())
     together = [_time(work.bare, inputs) for inputs in samples]
     return max(repeated * (max(together) - alone) / _FITS_TIMED, _known_before(work))
 
@@ -78,15 +76,6 @@ def _time(work: Work, inputs: Inputs) -> float:
     begun = clock()
     work(inputs)
     return clock() - begun
-
-
-def _first(inputs: Inputs) -> Inputs:
-    """The first position of inputs that are in memory."""
-    one: Any = (slice(0, 1),) * len(inputs.shape)
-    arrays = (None if array is None else array[one] for array in inputs.arrays)
-    maps: dict[str, Any] = {name: tuple(value[one[: value.ndim]] for value in getattr(inputs, name)) for name in _MAPS}
-    inputs = replace(inputs, shape=(1,) * len(one), positions=inputs.positions[:1], **maps)
-    return inputs.with_arrays(tuple(arrays))
 
 
 def _region_of(problem: FitProblem, position: int, width: int) -> Region:

@@ -19,14 +19,17 @@ import dask
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.rows import coords_of
 from ndfit.errors import ChangedInputError
 from ndfit.output.maps import Maps
 from ndfit.output.model import reported_model
 from ndfit.problem.arrange import Region, coordinates_at, cut
+from ndfit.problem.axes import Axes
+from ndfit.problem.block import Inputs, inputs_of, make_block
 from ndfit.problem.coords import is_copied
-from ndfit.problem.types import Engine, FitProblem, FloatArray
-from ndfit.run.load import Inputs, in_memory, inputs_of, make_block
+from ndfit.problem.samples import Samples, in_memory
+from ndfit.problem.types import Engine, FitProblem
 from ndfit.run.plan import plan_regions
 from ndfit.run.sample_digest import sample_digests
 from ndfit.run.tasks import without_arrays
@@ -85,7 +88,7 @@ def evaluate_everywhere(problem: FitProblem, maps: Maps, values: Values, checked
     import dask.array as da  # brings pandas and xarray along where they are installed
 
     axes = problem.axes
-    checked = (checked or not all(map(is_copied, problem.coords))) and maps.sample_digests is not None
+    checked = (checked or not all(map(is_copied, problem.samples.coords))) and maps.sample_digests is not None
     n_most = min(_FITS_PER_CHUNK, _SAMPLES_PER_CHUNK // max(axes.n_samples, 1))
     plan = plan_regions(problem, n_most=n_most, n_workers=1)
     grid = tuple(len(axis) for axis in plan.pieces)
@@ -106,11 +109,11 @@ def _lazy_block(
 ) -> Any:
     parameters = maps.parameters[(slice(None), *region)]
     if not checked:
-        coords = [cut(axis, problem.axes, region) for axis in problem.coords]
+        coords = [cut(axis, problem.axes, region) for axis in problem.samples.coords]
         return dask.delayed(_evaluate, pure=False)(values, parameters, shape, *coords)
     inputs = inputs_of(problem, region)
     arguments = values, parameters, shape, maps.sample_digests[region].ravel(), without_arrays(inputs)  # type: ignore[index]
-    return dask.delayed(_evaluate_checked, pure=False)(*arguments, *inputs.arrays)
+    return dask.delayed(_evaluate_checked, pure=False)(*arguments, *inputs.samples.arrays)
 
 
 def _evaluate_checked(
@@ -123,7 +126,7 @@ def _evaluate_checked(
 ) -> FloatArray:
     inputs = bare.with_arrays(in_memory(arrays))
     check_samples(inputs, digests)
-    return _evaluate(values, parameters, shape, *inputs.coords)
+    return _evaluate(values, parameters, shape, *inputs.samples.coords)
 
 
 def check_samples(inputs: Inputs, digests: NDArray[np.uint64]) -> None:
@@ -161,8 +164,7 @@ def check_samples_everywhere(problem: FitProblem, maps: Maps) -> None:
     n_most = min(_FITS_PER_CHUNK, _SAMPLES_PER_CHUNK // max(problem.axes.n_samples, 1))
     for region in plan_regions(problem, n_most=n_most, n_workers=1).regions:
         inputs = inputs_of(problem, region)
-        arrays = in_memory(dask.compute(*inputs.arrays, scheduler="synchronous"))
-        check_samples(inputs.with_arrays(arrays), maps.sample_digests[region].ravel())
+        check_samples(inputs.with_samples(inputs.samples.load()), maps.sample_digests[region].ravel())
 
 
 def _evaluate(values: Values, parameters: FloatArray, shape: tuple[int, ...], *coords: Any) -> FloatArray:
@@ -170,7 +172,8 @@ def _evaluate(values: Values, parameters: FloatArray, shape: tuple[int, ...], *c
     n_iterating = parameters.ndim - 1
     fitting, iterating = shape[: len(shape) - n_iterating], shape[len(shape) - n_iterating :]
     n_samples, n_fits = prod(fitting), prod(iterating)
-    spread = [_rows(axis, iterating, fitting) for axis in coords]
+    samples = Samples(Axes(iterating + fitting, tuple(range(n_iterating, len(shape)))), None, coords=coords)
+    spread = [samples.coordinate(axis) for axis in coords]
     table = parameters.reshape(len(parameters), n_fits).T
     found = np.full((n_fits, n_samples), np.nan)
     known = np.flatnonzero(np.isfinite(table).all(axis=1))
@@ -180,13 +183,6 @@ def _evaluate(values: Values, parameters: FloatArray, shape: tuple[int, ...], *c
             rows = known[start : start + at_once]
             found[rows] = values(table[rows], coords_of(spread, rows))
     return np.ascontiguousarray(found.T).reshape(shape)
-
-
-def _rows(axis: Any, iterating: tuple[int, ...], fitting: tuple[int, ...]) -> FloatArray:
-    """Coordinates of shape (M,) where all fits share them, else (N, M)."""
-    if all(size == 1 for size in axis.shape[: len(iterating)]):
-        return np.broadcast_to(axis.reshape(axis.shape[len(iterating) :]), fitting).ravel()
-    return np.broadcast_to(axis, iterating + fitting).reshape(-1, prod(fitting))
 
 
 @dataclass(frozen=True)
@@ -249,7 +245,7 @@ class UnchangedModel:
             return values
         chosen = usable[np.unique(np.linspace(0, usable.size - 1, _TRIED).astype(int))]
         parameters = maps.parameters.reshape(len(maps.parameters), -1)[:, chosen].T.copy()
-        each = [coordinates_at(problem.coords, problem.axes, int(number)) for number in chosen]
+        each = [coordinates_at(problem.samples.coords, problem.axes, int(number)) for number in chosen]
         coords = tuple(np.stack([axis.ravel() for axis in column]) for column in zip(*each, strict=True))
         with np.errstate(all="ignore"):
             return cls(values, parameters, coords, values(parameters, coords))

@@ -71,7 +71,7 @@ def _solve_with_get(task: Task[T], cut: Cut, regions: Iterable[Region], workers:
     waiting = iter(regions)
     while batch := list(islice(waiting, IN_FLIGHT_PER_WORKER * workers.count)):
         inputs = [cut(region) for region in batch]
-        tasks = [solve(task, without_arrays(each), *each.arrays) for each in inputs]
+        tasks = [solve(task, without_arrays(each), *each.samples.arrays) for each in inputs]
         yield from zip(batch, dask.compute(*tasks, scheduler=workers.where), strict=True)
 
 

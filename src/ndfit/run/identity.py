@@ -108,11 +108,11 @@ def _short(value: Any) -> str:
 def _data(problem: FitProblem) -> dict[str, Any]:
     return {
         "shape": list(problem.axes.shape),
-        "dtype": str(problem.data.dtype),
+        "dtype": str(problem.samples.data.dtype),
         "unit": None if problem.data_unit is None else str(problem.data_unit),
-        "weights": _layout(problem.weights),
-        "mask": _layout(problem.mask),
-        "coordinates": [_layout(values) for values in problem.coords],
+        "weights": _layout(problem.samples.weights),
+        "mask": _layout(problem.samples.mask),
+        "coordinates": [_layout(values) for values in problem.samples.coords],
     }
 
 

@@ -15,9 +15,11 @@ from ndfit.output.diagnostics import PositionData
 from ndfit.output.maps import Maps
 from ndfit.output.model import filled_model
 from ndfit.output.result import OneFit
+from ndfit.problem.block import Inputs, inputs_of
+from ndfit.problem.samples import Samples
 from ndfit.problem.types import STATUS, BlockResult, FitProblem
 from ndfit.run.evaluate import Values, check_samples
-from ndfit.run.load import Inputs, inputs_of, load
+from ndfit.run.load import load
 from ndfit.run.plan import plan_regions
 from ndfit.run.work import Work, samples_used
 
@@ -34,15 +36,15 @@ def look_up_position(problem: FitProblem, position: tuple[int, ...], result: Blo
     position : index in the iterating axes
     result, row : where the fit's parameters are
     """
-    inputs = _load_position(problem, position)
+    samples = _load_position(problem, position).samples
     model = None
     if STATUS[int(result.status[row])].usable:
         model = problem.model.copy()
         model.parameters = result.parameters[row]
     return PositionData(
-        world=tuple(_whole(values, inputs) for values in inputs.coords),
-        data=_whole(inputs.data, inputs),
-        weights=None if inputs.weights is None else _whole(inputs.weights, inputs),
+        world=tuple(_whole(values, samples) for values in samples.coords),
+        data=_whole(samples.data, samples),
+        weights=None if samples.weights is None else _whole(samples.weights, samples),
         model=model,
     )
 
@@ -67,8 +69,9 @@ def look_up_fit(
     inputs = _load_position(problem, position)
     if maps.sample_digests is not None:
         check_samples(inputs, maps.sample_digests[position].ravel())
-    world = tuple(_whole(values, inputs) for values in inputs.coords)
-    data = _whole(inputs.data, inputs)
+    samples = inputs.samples
+    world = tuple(_whole(values, samples) for values in samples.coords)
+    data = _whole(samples.data, samples)
     everywhere: Any = (slice(None), *position)
     values = maps.parameters[everywhere]
     model = fitted = None
@@ -82,7 +85,7 @@ def look_up_fit(
         model=model,
         world=world,
         data=data,
-        weights=None if inputs.weights is None else _whole(inputs.weights, inputs),
+        weights=None if samples.weights is None else _whole(samples.weights, samples),
         used=samples_used(inputs, work).reshape(data.shape),
         fitted=fitted,
         residual=None if fitted is None else data - fitted,
@@ -117,7 +120,6 @@ def _load_position(problem: FitProblem, position: tuple[int, ...]) -> Inputs:
     return load(inputs_of(problem, tuple(slice(index, index + 1) for index in position)))
 
 
-def _whole(array: Any, inputs: Inputs) -> Any:
-    """A copy of the array on the fitting axes alone: what the caller changes later has no part in it."""
-    spread = np.broadcast_to(np.asarray(array), inputs.shape + inputs.fitting_shape)
-    return spread.reshape(inputs.fitting_shape).copy()
+def _whole(array: Any, samples: Samples) -> Any:
+    """A copy of the array of one position on the fitting axes: what the caller changes later has no part in it."""
+    return samples.rows(array).reshape(samples.axes.fitting_shape).copy()

@@ -16,9 +16,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.output.maps import Maps
 from ndfit.problem.arrange import coordinates_at
-from ndfit.problem.types import FitProblem, FloatArray
+from ndfit.problem.types import FitProblem
 
 __all__ = ["OwnModelDisagrees", "check_with_own_model"]
 
@@ -58,11 +59,11 @@ def check_with_own_model(
 
 def _are_shared(problem: FitProblem) -> bool:
     """Whether all positions have the same coordinates."""
-    return all(values.shape[axis] == 1 for values in problem.coords for axis in problem.axes.iterating)
+    return not any(map(problem.samples.varies, problem.samples.coords))
 
 
 def _coordinates(problem: FitProblem, number: int) -> tuple[FloatArray, ...]:
-    return coordinates_at(problem.coords, problem.axes, number)
+    return coordinates_at(problem.samples.coords, problem.axes, number)
 
 
 def _positions(problem: FitProblem, maps: Maps) -> list[int]:

@@ -14,7 +14,7 @@ from dask.utils import parse_bytes
 
 from ndfit.engine.guess.tile import TILE_NUMBERS
 from ndfit.engine.loss import SQUARE
-from ndfit.problem.types import Axes, FitProblem
+from ndfit.problem.types import FitProblem
 from ndfit.run.work import Work
 
 __all__ = ["bytes_per_fit", "fits_within", "parse_memory"]
@@ -36,22 +36,22 @@ _PARAMETERS, _COVARIANCES = 8, 4
 
 def bytes_per_fit(problem: FitProblem, work: Work) -> int:
     """Bytes that one fit takes while its region is in work."""
-    axes, params = problem.axes, problem.params
+    samples, params = problem.samples, problem.params
     a_sample = _DATA + sum(
         cost
         for cost, used in (
-            (_WEIGHTS, _varies(problem.weights, axes)),
+            (_WEIGHTS, samples.varies(samples.weights)),
             (_LOSS, work.options.loss != SQUARE),
             (_CLIP, work.clip is not None),
             (_BOOTSTRAP, work.bootstrap is not None),
         )
         if used
     )
-    loaded = (problem.data, problem.weights, problem.mask)
-    a_sample += sum(array.dtype.itemsize for array in loaded if _varies(array, axes))
-    a_sample += _COORDINATE * sum(_varies(values, axes) for values in problem.coords)
+    loaded = (samples.data, samples.weights, samples.mask)
+    a_sample += sum(array.dtype.itemsize for array in loaded if samples.varies(array))
+    a_sample += _COORDINATE * sum(map(samples.varies, samples.coords))
     n_params, n_free = len(params.names), len(params.free)
-    return axes.n_samples * a_sample + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)
+    return samples.axes.n_samples * a_sample + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)
 
 
 def fits_within(memory: int, problem: FitProblem, work: Work) -> int:
@@ -83,8 +83,3 @@ def parse_memory(limit: Any) -> int:
     if size < 1:
         raise ValueError(f"memory_limit should be a number of bytes, or text such as '512 MB', got {limit!r}")
     return size
-
-
-def _varies(array: Any, axes: Axes) -> bool:
-    """Whether an array has numbers of its own for each fit."""
-    return array is not None and any(array.shape[axis] != 1 for axis in axes.iterating)

@@ -33,7 +33,7 @@ def warn_of_bounds(problem: FitProblem) -> None:
             column = part.columns[place]
             low, high = float(np.min(params.lower[column])), float(np.max(params.upper[column]))
             if column in params.free and (np.isfinite(low) or np.isfinite(high)):
-                first, last = _range(problem.coords[axis])
+                first, last = _range(problem.samples.coords[axis])
                 if first > high or last < low:
                     _warn(
                         f"the bounds of '{params.names[column]}', {low:.6g} to {high:.6g}, leave no place where "
@@ -74,7 +74,8 @@ def warn_of_invalid(maps: Maps) -> None:
 def coordinates_told(problem: FitProblem) -> str:
     """Range of the coordinates, for messages."""
     parts = []
-    for values, unit, name in zip(problem.coords, coordinate_units(problem), problem.original.inputs, strict=True):
+    units, names = coordinate_units(problem), problem.original.inputs
+    for values, unit, name in zip(problem.samples.coords, units, names, strict=True):
         low, high = _range(values)
         parts.append(f"{name} from {low:.6g} to {high:.6g} {spoken(unit)}".rstrip())
     origin = ", as the WCS gives them" if problem.wcs is not None else ""

@@ -13,7 +13,8 @@ from typing import Any
 
 from ndfit.problem.arguments import check_whole
 from ndfit.problem.arrange import Region
-from ndfit.problem.types import Axes, FitProblem
+from ndfit.problem.axes import Axes
+from ndfit.problem.types import FitProblem
 
 __all__ = ["Plan", "plan_regions"]
 
@@ -61,13 +62,13 @@ def plan_regions(
         `chunk_n_max` is not a positive whole number.
     """
     axes = problem.axes
-    chunks = getattr(problem.data, "chunks", None)
+    chunks = getattr(problem.samples.data, "chunks", None)
     steps = [chunks[axis] for axis in axes.iterating] if chunks is not None else None
     wanted, most = _limits(axes, n_most, n_workers, chunk_n_max)
     if native and steps is not None:
         return Plan(tuple(_edges(sizes) for sizes in steps))
     multiples = [max(sizes) for sizes in steps] if steps is not None else [1] * len(axes.iterating)
-    chosen = _chunk_shape(axes.iterating_shape, multiples, wanted, most, _inner_first(problem.data, axes))
+    chosen = _chunk_shape(axes.iterating_shape, multiples, wanted, most, _inner_first(problem.samples.data, axes))
     pieces = [_even(size, step) for size, step in zip(axes.iterating_shape, chosen, strict=True)]
     cut = [place for place, slices in enumerate(pieces) if len(slices) > 1]
     if guided and len(cut) == 1 and chunk_n_max is None and LAST_CHUNK * prod(chosen) >= SMALLEST_CHUNK * n_most:

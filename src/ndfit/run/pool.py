@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs
+from ndfit.problem.block import Inputs
 from ndfit.run.tasks import Cut, Solved
 
 __all__ = ["IN_FLIGHT_PER_WORKER", "keep_busy"]

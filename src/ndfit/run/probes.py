@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.caught import warnings_put_back
 from ndfit.output.values import number
 from ndfit.problem.arrange import cut, take_map
-from ndfit.problem.types import FitProblem, FloatArray
+from ndfit.problem.types import FitProblem
 
 __all__ = ["Values", "computed_values", "same_values"]
 
@@ -126,7 +127,7 @@ def _at(
         return np.array([np.ravel(take_map(values, problem.axes, region))[0] for values in maps], dtype=float)
 
     shape = problem.axes.fitting_shape
-    coords = tuple(np.asarray(cut(values, problem.axes, region), dtype=float) for values in problem.coords)
+    coords = tuple(np.asarray(cut(values, problem.axes, region), dtype=float) for values in problem.samples.coords)
     spread = tuple(np.broadcast_to(values, (1,) * len(region) + shape).ravel() for values in coords)
     start, params = row(problem.params.start), problem.params
     start = np.where(np.isfinite(start), start, problem.model.parameters)

@@ -23,7 +23,8 @@ import cloudpickle
 
 from ndfit.errors import WorkersLost
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs, culled, read_maps
+from ndfit.problem.block import Inputs
+from ndfit.run.load import culled, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.slot import Slot
 from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_inputs

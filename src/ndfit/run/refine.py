@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.either import ALIKE
 from ndfit.output.maps import Maps
 from ndfit.problem.arrange import Region
-from ndfit.problem.types import BlockResult, FitProblem, Flag, FloatArray, Status
-from ndfit.run.load import Inputs, inputs_of
+from ndfit.problem.block import Inputs, inputs_of
+from ndfit.problem.types import BlockResult, FitProblem, Flag, Status
 from ndfit.run.stages import Stages
 from ndfit.run.tasks import Cut, Solved
 from ndfit.run.work import Work

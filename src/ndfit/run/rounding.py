@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.certificate import noise_variance
-from ndfit.problem.types import FitProblem, FloatArray
-from ndfit.run.load import inputs_of, load, make_block
+from ndfit.problem.block import inputs_of, make_block
+from ndfit.problem.types import FitProblem
+from ndfit.run.load import load
 from ndfit.run.plan import plan_regions
 
 __all__ = ["rounding_everywhere"]

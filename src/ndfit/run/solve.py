@@ -19,12 +19,12 @@ from ndfit.errors import FitWarning
 from ndfit.output.maps import Maps
 from ndfit.problem.arguments import check_path
 from ndfit.problem.arrange import Region
+from ndfit.problem.block import inputs_of
 from ndfit.problem.types import BlockResult, EngineChoice, FitProblem
 from ndfit.run.checkpoint import open_checkpoint
 from ndfit.run.estimate import expected_seconds, seconds_per_fit
 from ndfit.run.identity import identity_of
 from ndfit.run.last_word import check_with_own_model
-from ndfit.run.load import inputs_of
 from ndfit.run.memory import fits_within, parse_memory
 from ndfit.run.plan import Plan, plan_regions
 from ndfit.run.progress import Progress
@@ -160,8 +160,8 @@ def _most_fits(work: Work, problem: FitProblem, workers: Workers, seconds: float
     limits = [by_memory, by_time]
     if not workers.is_cluster:  # where each region costs the scheduler more than it gains the engine
         limits.append(work.engine.chunk_size)
-    elif isinstance(problem.data, np.ndarray):
-        limits.append(BYTES_PER_MESSAGE // (problem.data.dtype.itemsize * max(problem.axes.n_samples, 1)))
+    elif isinstance(problem.samples.data, np.ndarray):
+        limits.append(BYTES_PER_MESSAGE // (problem.samples.data.dtype.itemsize * max(problem.axes.n_samples, 1)))
     return max(1, min(limits))
 
 

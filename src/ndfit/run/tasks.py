@@ -9,7 +9,9 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from ndfit.problem.arrange import Region
-from ndfit.run.load import Inputs, in_memory, load
+from ndfit.problem.block import Inputs
+from ndfit.problem.samples import in_memory
+from ndfit.run.load import load
 from ndfit.run.slot import Address, leave
 
 __all__ = ["Cut", "Solved", "Task", "leaving", "make_ready", "solve_arrays", "solve_inputs", "without_arrays"]
@@ -28,7 +30,7 @@ def make_ready(task: Task[Any]) -> None:
 
 def without_arrays(inputs: Inputs) -> Inputs:
     """The inputs less the arrays that dask loads."""
-    return inputs.with_arrays((None,) * len(inputs.arrays))
+    return inputs.with_arrays((None,) * len(inputs.samples.arrays))
 
 
 def solve_inputs(task: Task[T], inputs: Inputs) -> T:

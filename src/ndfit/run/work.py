@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.bootstrap import Bootstrap
 from ndfit.engine.clipping import Clip
 from ndfit.engine.finish import finish
@@ -23,18 +24,8 @@ from ndfit.engine.signs import Canonical
 from ndfit.engine.starting import Starting
 from ndfit.engine.trials import Watched, best_of
 from ndfit.once import LOADING
-from ndfit.problem.types import (
-    STATUS,
-    Block,
-    BlockResult,
-    Engine,
-    FitProblem,
-    FloatArray,
-    ParamTable,
-    SolveOptions,
-    Status,
-)
-from ndfit.run.load import Inputs, make_block
+from ndfit.problem.block import Inputs, make_block
+from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FitProblem, ParamTable, SolveOptions, Status
 from ndfit.run.sample_digest import sample_digests
 
 __all__ = ["Work", "samples_used"]
@@ -164,7 +155,7 @@ def _note_left_out(result: BlockResult, block: Block, inputs: Inputs) -> BlockRe
     """Fits that lost non-finite samples warn of it, as astropy's fitters do."""
     if block.valid is None:
         return result
-    finite = np.isfinite(np.asarray(inputs.data).reshape(block.data.shape))
+    finite = np.isfinite(inputs.samples.rows(inputs.samples.data))
     rows = np.flatnonzero(~finite.all(axis=1) & (block.status == Status.READY))
     warned = {int(row): (*result.warnings.get(int(row), ()), _LEFT_OUT) for row in rows}
     return replace(result, warnings={**result.warnings, **warned})

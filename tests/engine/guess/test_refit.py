@@ -8,10 +8,10 @@ from astropy.modeling.models import Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import least_squares
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.refit import Found, Refit, orthonormal, value_of
 from ndfit.engine.guess.terms import parse_terms
 from ndfit.engine.guess.tile import Tile
-from ndfit.problem.types import FloatArray
 
 RNG = np.random.default_rng(11)
 X = np.linspace(0.0, 60.0, 61)

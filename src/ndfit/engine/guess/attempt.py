@@ -36,7 +36,6 @@ from ndfit.engine.guess.shapes import SHAPES
 from ndfit.engine.guess.split import is_splittable, splits
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import total
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Attempt", "attempt"]
 

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.polynomial import chebyshev, hermite, legendre
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.availability import why_not_compiled
 from ndfit.engine.guess.formulas import NUMPY, solved
 from ndfit.engine.guess.tile import Tile, median, total
-from ndfit.problem.types import FloatArray
 
 __all__ = ["BASES", "Basis", "fit_background", "fit_beside", "fit_with_arrays", "sum_of"]
 

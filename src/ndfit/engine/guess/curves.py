@@ -20,8 +20,8 @@ import numpy as np
 from astropy.modeling import models
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.tile import Tile, total
-from ndfit.problem.types import FloatArray
 
 __all__ = ["CURVES", "Curve", "Sought", "best_curve", "curve_rows"]
 

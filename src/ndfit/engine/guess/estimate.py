@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.attempt import Attempt, attempt
 from ndfit.engine.guess.groups import SetTied, Setting
 from ndfit.engine.guess.order import in_the_callers_order
@@ -25,7 +26,7 @@ from ndfit.engine.guess.search import Limits, Scales, strongest
 from ndfit.engine.guess.shapes import OF_SCIPY
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import Tile, tiles
-from ndfit.problem.types import Block, FloatArray
+from ndfit.problem.types import Block
 
 __all__ = ["Guess"]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.search import Scales
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import Tile
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Group", "SetTied", "Setting", "Slopes", "groups_of", "slopes_of"]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.availability import why_not_compiled
 from ndfit.engine.guess.background import sum_of
 from ndfit.engine.guess.refit import Found, value_of
 from ndfit.engine.guess.tile import Tile, total
-from ndfit.problem.types import FloatArray
 
 __all__ = ["left_over", "left_with_arrays"]
 

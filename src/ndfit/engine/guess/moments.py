@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.formulas import Functions, clamped
-from ndfit.problem.types import FloatArray
 
 __all__ = ["determinant", "distance_of", "inverse_of", "measured", "square"]
 

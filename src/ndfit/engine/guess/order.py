@@ -12,11 +12,12 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.curves import CURVES
 from ndfit.engine.guess.groups import SetTied, slopes_of
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term
-from ndfit.problem.types import Block, FloatArray
+from ndfit.problem.types import Block
 
 __all__ = ["in_the_callers_order"]
 

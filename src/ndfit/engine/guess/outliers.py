@@ -14,8 +14,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.tile import Tile, median
-from ndfit.problem.types import FloatArray
 
 __all__ = ["without_outliers"]
 

@@ -17,8 +17,8 @@ from functools import partial
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.moments import determinant
-from ndfit.problem.types import FloatArray
 
 Ratio = Callable[[FloatArray], FloatArray]
 

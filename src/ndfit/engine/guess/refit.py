@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.availability import why_not_compiled
 from ndfit.engine.guess.formulas import NUMPY, solved
 from ndfit.engine.guess.groups import SetTied, Slopes, slopes_of
@@ -25,7 +26,6 @@ from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.shapes import SHAPES
 from ndfit.engine.guess.terms import Term
 from ndfit.engine.guess.tile import Tile, total
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Found", "Refit", "orthonormal", "value_of"]
 

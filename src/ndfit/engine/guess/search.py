@@ -24,12 +24,12 @@ from functools import cache, cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.availability import why_not_compiled
 from ndfit.engine.guess.formulas import NUMPY
 from ndfit.engine.guess.moments import determinant, distance_of, inverse_of, measured, square
 from ndfit.engine.guess.profiles import WorldPeak
 from ndfit.engine.guess.tile import Tile, total
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Limits", "Peak", "Scales", "in_world", "strongest", "strongest_with_arrays"]
 

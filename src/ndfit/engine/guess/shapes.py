@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.curves import CURVES, curve_rows
 from ndfit.engine.guess.formulas import NUMPY
 from ndfit.engine.guess.lines import LINES, Line
-from ndfit.problem.types import FloatArray
 
 __all__ = ["OF_SCIPY", "SHAPES", "Shape"]
 

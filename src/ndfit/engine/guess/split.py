@@ -13,11 +13,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.curves import CURVES
 from ndfit.engine.guess.groups import Group, Setting
 from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term
-from ndfit.problem.types import FloatArray
 
 __all__ = ["is_splittable", "split", "splits"]
 

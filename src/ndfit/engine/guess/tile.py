@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import Block, FloatArray
+from ndfit.arrays import FloatArray
+from ndfit.problem.types import Block
 
 __all__ = ["TILE_NUMBERS", "Tile", "median", "tiles", "total"]
 

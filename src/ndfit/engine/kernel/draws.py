@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop, when
 from ndfit.compiler.machine_code import Function, load
 from ndfit.compiler.memory import pointer, table
@@ -18,7 +19,6 @@ from ndfit.compiler.target import host
 from ndfit.compiler.values import Float, Int, Word
 from ndfit.engine.draws import LEFT, LOW, RIGHT, WORD, philox
 from ndfit.once import kept
-from ndfit.problem.types import FloatArray
 
 __all__ = ["compiled_fill"]
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.compiler.memory import LANES
 
 _LEAST_TILE, _MOST_TILE, _TILE_VALUES = 4, 32, 128
 
-FloatArray = NDArray[np.float64]
 Table = NDArray[np.int64]
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.output.pictures.bar import draw_bar
 from ndfit.output.pictures.figure import given_axes, new_figure
 from ndfit.output.pictures.labels import in_picture, label, sky_name
 from ndfit.output.pictures.scale import CLIPPED_PERCENT, MISSING, Scale, plain, scale_of, scale_of_errors
-from ndfit.problem.types import FloatArray
 
 if TYPE_CHECKING:
     from ndfit.output.result import FitResult

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.output.model import reported_model
 from ndfit.output.pictures.figure import given_axes, new_figure
 from ndfit.output.pictures.labels import coordinate_names, coordinate_units, in_picture, label
 from ndfit.output.pictures.maps import draw_map
 from ndfit.output.pictures.scale import whole_scale
 from ndfit.output.terms import terms_of
-from ndfit.problem.types import STATUS, FitProblem, FloatArray
+from ndfit.problem.types import STATUS, FitProblem
 
 if TYPE_CHECKING:
     from ndfit.output.result import FitResult, OneFit

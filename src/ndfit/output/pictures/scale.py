@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["CLIPPED_PERCENT", "MISSING", "Scale", "plain", "scale_of", "scale_of_errors", "whole_scale"]
 

@@ -18,7 +18,7 @@ from ndfit.output.pictures.labels import coordinate_names, coordinate_units, sky
 from ndfit.output.pictures.scale import Scale, plain, scale_of, scale_of_errors
 from ndfit.output.report.arrays import Arrays
 from ndfit.output.report.choice import Grid
-from ndfit.output.report.samples import Samples, fits_into_page, samples_everywhere, samples_of
+from ndfit.output.report.samples import Embedded, fits_into_page, samples_everywhere, samples_of
 from ndfit.output.world import world_axes
 from ndfit.problem.types import FLAGS, STATUS, StatusRow
 
@@ -130,7 +130,7 @@ def _sky(result: FitResult, rows: NDArray[np.int64], arrays: Arrays) -> list[dic
 def _samples(result: FitResult, rows: NDArray[np.int64], extra: list[int], arrays: Arrays) -> dict[str, Any] | None:
     """Samples of every position, or of the examples; None where the data are not at hand."""
     problem = result._problem
-    if problem.data is None or len(problem.coords) > 2:
+    if problem.samples.data is None or len(problem.samples.coords) > 2:
         return None
     everywhere = fits_into_page(problem) and result._samples_used is not None
     if everywhere:
@@ -155,7 +155,7 @@ def _samples(result: FitResult, rows: NDArray[np.int64], extra: list[int], array
     }
 
 
-def _embed(samples: Samples, arrays: Arrays) -> dict[str, Any]:
+def _embed(samples: Embedded, arrays: Arrays) -> dict[str, Any]:
     return {
         "data": arrays.add(samples.data),
         "model": arrays.add(samples.model),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.output.pictures.scale import plain
 from ndfit.output.report.html import escape, number
-from ndfit.problem.types import FloatArray
 
 __all__ = ["histogram"]
 

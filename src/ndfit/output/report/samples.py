@@ -1,6 +1,6 @@
 """The samples that a report embeds.
 
-Flows in: FitResult, and which positions. Flows out: Samples, data and model of those positions side by side.
+Flows in: FitResult, and which positions. Flows out: Embedded, data and model of those positions side by side.
 
 Either every position is embedded, from whole arrays at once, or only some, looked up one by one.
 """
@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import Axes, FitProblem, FloatArray
+from ndfit.arrays import FloatArray
+from ndfit.problem.types import FitProblem
 
 if TYPE_CHECKING:
     from ndfit.output.result import FitResult
 
-__all__ = ["MOST_BYTES", "MOST_POSITIONS", "Samples", "fits_into_page", "samples_everywhere", "samples_of"]
+__all__ = ["MOST_BYTES", "MOST_POSITIONS", "Embedded", "fits_into_page", "samples_everywhere", "samples_of"]
 
 MOST_POSITIONS = 100_000
 MOST_BYTES = 64_000_000  # of samples, before they are written as text, which makes them a third longer
 
 
 @dataclass(frozen=True)
-class Samples:
+class Embedded:
     """Samples of R positions. What all positions share has one row.
 
     Attributes
@@ -47,51 +48,40 @@ class Samples:
 def fits_into_page(problem: FitProblem) -> bool:
     """Whether the samples of every position are few enough to be embedded."""
     axes = problem.axes
-    varying = [array for array in (*problem.coords, problem.weights) if array is not None and not _shared(array, axes)]
+    samples = problem.samples
+    varying = [array for array in (*samples.coords, samples.weights) if samples.varies(array)]
     n_bytes = axes.n_fits * axes.n_samples * (8 + 8 * len(varying))
     return axes.n_fits <= MOST_POSITIONS and n_bytes <= MOST_BYTES
 
 
-def samples_everywhere(result: FitResult) -> Samples:
+def samples_everywhere(result: FitResult) -> Embedded:
     """Samples of every position, in the order of the maps."""
-    problem = result._problem
-    axes = problem.axes
+    samples = result._problem.samples
     result._check()
-    data = _rows(problem.data, axes)
-    coords = tuple(_rows(values, axes) for values in problem.coords)
+    data = samples.rows(samples.data)
+    coords = tuple(map(samples.rows, samples.coords))
     assert result._samples_used is not None
     used = result._samples_used()
-    sigma = None if problem.weights is None else _sigma(_rows(problem.weights, axes).astype(float))
-    return Samples(_float32(data), _float32(_rows(result.evaluate(), axes)), used, sigma, coords)
+    sigma = None if samples.weights is None else _sigma(samples.rows(samples.weights).astype(float))
+    return Embedded(_float32(data), _float32(samples.rows(result.evaluate())), used, sigma, coords)
 
 
-def samples_of(result: FitResult, positions: Sequence[tuple[int, ...]]) -> Samples:
+def samples_of(result: FitResult, positions: Sequence[tuple[int, ...]]) -> Embedded:
     """Samples of some positions, in their order."""
     fits = [result[position] for position in positions]
     values = [np.full(one.data.shape, np.nan) if one.fitted is None else one.fitted for one in fits]
-    has_weights = result._problem.weights is not None
-    return Samples(
+    has_weights = result._problem.samples.weights is not None
+    return Embedded(
         data=_float32(_stack([one.data for one in fits])),
         model=_float32(_stack(values)),
         used=_stack([one.used for one in fits]),
         sigma=_sigma(_stack([one.weights for one in fits])) if has_weights else None,
-        coords=tuple(_stack([one.world[axis] for one in fits]) for axis in range(len(result._problem.coords))),
+        coords=tuple(_stack([one.world[axis] for one in fits]) for axis in range(len(result._problem.samples.coords))),
     )
 
 
 def _stack(arrays: Sequence[Any]) -> Any:
     return np.stack([np.ravel(array) for array in arrays])
-
-
-def _shared(array: Any, axes: Axes) -> bool:
-    return all(array.shape[axis] == 1 for axis in axes.iterating)
-
-
-def _rows(array: Any, axes: Axes) -> Any:
-    """Positions by samples: (R, M), or (1, M) where all positions share them."""
-    values = np.transpose(np.asarray(array), axes.iterating + axes.fitting)
-    leading = (1,) * len(axes.iterating) if _shared(array, axes) else axes.iterating_shape
-    return np.broadcast_to(values, leading + axes.fitting_shape).reshape(-1, axes.n_samples)
 
 
 def _float32(values: Any) -> NDArray[np.float32]:

@@ -107,8 +107,8 @@ def _size(n_bytes: int) -> str:
 
 
 def _why_no_samples(result: FitResult) -> str:
-    if result._problem.data is None:
+    if result._problem.samples.data is None:
         return "The result was read from a file without its data, so that no samples can be shown."
-    if len(result._problem.coords) > 2:
+    if len(result._problem.samples.coords) > 2:
         return "The fits run along more than two axes, so that their samples are not drawn."
     return "No fit was made, so that there are no examples to show."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop, loop_while, when
 from ndfit.compiler.machine_code import Function, Loaded, load
 from ndfit.compiler.memory import none_of
@@ -21,7 +22,6 @@ from ndfit.engine.guess.formulas import solved
 from ndfit.engine.kernel.guess.lanes import LANES, Call, arguments, groups_of_fits, rows_at, scratch_at
 from ndfit.engine.kernel.guess.median import median
 from ndfit.once import kept
-from ndfit.problem.types import FloatArray
 
 if TYPE_CHECKING:
     from ndfit.engine.guess.background import Clipping

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop
 from ndfit.compiler.functions.basic import root
 from ndfit.compiler.functions.bessel import j0, j1
@@ -25,7 +26,6 @@ from ndfit.compiler.memory import load, pointer, shift, store, table, width
 from ndfit.compiler.target import host
 from ndfit.compiler.values import Int, Pointer, Table, choose
 from ndfit.engine.guess.formulas import Functions
-from ndfit.problem.types import FloatArray
 
 __all__ = ["LANES", "Call", "Rows", "arguments", "groups_of_fits", "rows_at", "scratch_at"]
 

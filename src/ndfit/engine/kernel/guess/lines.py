@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop
 from ndfit.compiler.machine_code import Function, Loaded, load
 from ndfit.compiler.target import host
@@ -19,7 +20,6 @@ from ndfit.compiler.variables import Local
 from ndfit.engine.guess.lines import LINES
 from ndfit.engine.kernel.guess.lanes import LANES, Call, arguments, groups_of_fits, rows_at
 from ndfit.once import kept
-from ndfit.problem.types import FloatArray
 
 __all__ = ["left_over", "line_at"]
 

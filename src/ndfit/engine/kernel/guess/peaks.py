@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop, when
 from ndfit.compiler.functions.basic import floor, root
 from ndfit.compiler.functions.exponential import exp
@@ -26,7 +27,6 @@ from ndfit.engine.guess.formulas import clamped, larger, smaller
 from ndfit.engine.guess.moments import distance_of, inverse_of, measured
 from ndfit.engine.kernel.guess.lanes import LANES, Call, Rows, arguments, groups_of_fits, rows_at, scratch_at
 from ndfit.once import kept
-from ndfit.problem.types import FloatArray
 
 if TYPE_CHECKING:
     from ndfit.engine.guess.search import Limits, Scales

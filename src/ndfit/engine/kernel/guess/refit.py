@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop, loop_while
 from ndfit.compiler.machine_code import Function, Loaded, load
 from ndfit.compiler.memory import none_of
@@ -26,7 +27,6 @@ from ndfit.engine.guess.formulas import clamped, larger, solved
 from ndfit.engine.kernel.guess.lanes import LANES, Call, Rows, arguments, groups_of_fits, rows_at, scratch_at
 from ndfit.engine.kernel.guess.lines import line_at
 from ndfit.once import kept
-from ndfit.problem.types import FloatArray
 
 __all__ = ["Lines", "Steps", "refitted"]
 
