@@ -19,6 +19,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
 
+from ndfit._compat.models import parameter_units as units_of_parameters
 from ndfit.cli.arithmetic import inlined, parse_arithmetic, tie_of
 from ndfit.cli.errors import BadInput, PointedError, suggestion
 from ndfit.cli.expression import Expression
@@ -124,7 +125,7 @@ def parameter_units(
     inputs = dict(zip(model.inputs, (unit or u.dimensionless_unscaled for unit in coordinates), strict=True))
     outputs = dict.fromkeys(model.outputs, data or u.dimensionless_unscaled)
     try:
-        found = model._parameter_units_for_data_units(inputs, outputs)
+        found = units_of_parameters(model, inputs, outputs)
     except (AttributeError, NotImplementedError):
         return plain
     if not expression.operators <= _SUMS:

@@ -19,6 +19,7 @@ from astropy.modeling.fitting import (
     SLSQPLSQFitter,
 )
 
+from ndfit._compat.models import wants_uncertainties
 from ndfit.problem.arguments import check_flag, check_mapping, check_number, check_whole
 
 __all__ = ["FitterCall", "innermost", "parse_fitter"]
@@ -105,7 +106,7 @@ def parse_fitter(fitter: Any, fitter_kwargs: Mapping[str, Any] | None) -> Fitter
         kwargs=_DEFAULTS.get(type(inner), {}) | kwargs,
         linear=isinstance(inner, LinearLSQFitter),
         filter_non_finite=filter_non_finite,
-        calc_uncertainties=bool(getattr(inner, "_calc_uncertainties", False)),
+        calc_uncertainties=wants_uncertainties(inner),
     )
 
 

@@ -14,6 +14,7 @@ from astropy import constants as const
 from astropy import units as u
 from astropy.modeling import physical_models
 
+from ndfit._compat.models import output_unit
 from ndfit.graph.reasons import Untraceable
 
 __all__ = ["PHYSICAL_RULES"]
@@ -28,7 +29,7 @@ _PER_WAVELENGTH = u.W / (u.m**3 * u.sr)
 def _black_body(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any:
     """Planck's law in frequency (input in Hz) or in wavelength (input in Angstrom), by the units of the output."""
     (x,), (temperature, scale) = inputs, params
-    unit = model._output_units
+    unit = output_unit(model)
     in_wavelength = next(iter(model.input_units.values())) == u.AA
     frequency = (_LIGHT / u.AA.to(u.m)) / x if in_wavelength else x
     radiance = (2.0 * _PLANCK / _LIGHT**2) * frequency**3 / np.expm1((_PLANCK / _BOLTZMANN) * frequency / temperature)

@@ -13,6 +13,8 @@ from typing import Any
 from astropy.modeling.polynomial import OrthoPolynomialBase
 from astropy.modeling.utils import poly_map_domain
 
+from ndfit._compat.models import orthogonal_basis
+
 __all__ = ["POLYNOMIAL_RULES"]
 
 
@@ -22,7 +24,7 @@ def _orthogonal(model: Any, inputs: Sequence[Any], params: Sequence[Any]) -> Any
         x = poly_map_domain(x, model.x_domain, model.x_window)
     if model.y_domain is not None:
         y = poly_map_domain(y, model.y_domain, model.y_window)
-    basis = model._fcache(x, y)
+    basis = orthogonal_basis(model, x, y)
     coefficients = dict(zip(model.param_names, params, strict=True))
     return sum(
         coefficients[f"c{i}_{j}"] * (basis[i] * basis[model.x_degree + 1 + j])

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ndfit._compat.models import set_values
 from ndfit.arrays import FloatArray
 from ndfit.output.layers import Uncertainties
 from ndfit.output.maps import Maps
@@ -101,7 +102,7 @@ def _tied_values(problem: FitProblem, table: FloatArray, tied: list[int]) -> Flo
 def _together(problem: FitProblem, table: FloatArray, tied: list[int]) -> FloatArray | None:
     """All positions at once; None where a tie cannot take maps."""
     model, names = problem.model.copy(), problem.params.names
-    model._reset_parameters(**dict(zip(names, table, strict=True)))
+    set_values(model, dict(zip(names, table, strict=True)))
     try:
         with np.errstate(all="ignore"):
             for index in tied:

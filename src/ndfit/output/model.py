@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
+from ndfit._compat.models import call_first, prepared, set_unit, set_values
 from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.output.maps import Maps
@@ -36,7 +37,7 @@ def fitted_model(problem: FitProblem, maps: Maps, errors: Mapping[str, FloatArra
             getattr(model, name).std = std if std.flags.writeable else std.copy()  # those of a result are read-only
     shape = problem.axes.iterating_shape
     if shape:
-        model._pre_evaluate = _EvaluateEverywhere(model, shape)
+        call_first(model, _EvaluateEverywhere(model, shape))
     return model
 
 
@@ -61,10 +62,10 @@ def filled_model(problem: FitProblem, values: FloatArray) -> Any:
     quantities = {}
     for name, unit, value in zip(problem.params.names, problem.units, values, strict=True):
         parameter = getattr(model, name)
-        parameter._set_unit(unit, force=True)
+        set_unit(parameter, unit)
         parameter.bounds = bounds[name]
         quantities[name] = value if unit is None else u.Quantity(value, unit)
-    model._reset_parameters(**quantities)
+    set_values(model, quantities)
     return model
 
 
@@ -88,7 +89,7 @@ class _EvaluateEverywhere:
         parameters = getattr(self.model, self.model.param_names[0])
         if np.shape(parameters.value) == self.shape:
             inputs = tuple(self._spread(values) for values in inputs)
-        return type(self.model)._pre_evaluate(self.model, *inputs, **kwargs)
+        return prepared(self.model, *inputs, **kwargs)
 
     def _spread(self, values: Any) -> Any:
         """Add one axis of length one for each iterating axis to coordinates of the fitting axes alone."""

@@ -13,6 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model
 
+from ndfit._compat.models import accept_bare_numbers, let_be_fitted, set_unit, set_values
 from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.problem.axes import Axes
@@ -29,7 +30,7 @@ Limits = Mapping[str, tuple[FloatArray, FloatArray]]
 def scalar_model(model: Model) -> Model:
     """Copy of the model with each parameter at its first finite value, or at 1 where it has none; units are kept."""
     copy = own_copy(model)
-    copy._reset_parameters(**{name: _first_finite(getattr(model, name)) for name in model.param_names})
+    set_values(copy, {name: _first_finite(getattr(model, name)) for name in model.param_names})
     return copy
 
 
@@ -121,17 +122,17 @@ def bare_model(bare: Model, plan: UnitPlan, limits: Limits) -> Model:
     ties = {name: UnitTie.around(tie, name, bare, plan) for name, tie in bare.tied.items() if tie}
     for name in bare.param_names:
         parameter = getattr(bare, name)
-        parameter._set_unit(None, force=True)
+        set_unit(parameter, None)
         parameter.value = parameter.value * plan.factors[name]
         parameter.bounds = tuple(_number_or_none(limit) for limit in limits[name])
         parameter.tied = ties.get(name, parameter.tied)
     for part in _parts(bare):
-        part._input_units_allow_dimensionless = True
+        accept_bare_numbers(part)
         if isinstance(part, CompoundModel):
             _make_fittable(part)
         else:
             for name in part.param_names:
-                getattr(part, name)._set_unit(None, force=True)
+                set_unit(getattr(part, name), None)
     bare.sync_constraints = True
     return bare
 
@@ -153,7 +154,8 @@ def _make_fittable(compound: CompoundModel) -> None:
     """Let compounds with fixed inputs be fitted, which astropy's fitters otherwise stumble over."""
     if compound.op == "fix_inputs":
         compound.__class__ = FixedInputsModel
-    compound._fittable = all(part.fittable for part in _parts(compound) if not isinstance(part, CompoundModel))
+    parts = (part for part in _parts(compound) if not isinstance(part, CompoundModel))
+    let_be_fitted(compound, all(part.fittable for part in parts))
 
 
 def parameter_table(model: Model, bare: Model, plan: UnitPlan, limits: Limits, axes: Axes) -> ParamTable:

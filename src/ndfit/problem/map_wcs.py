@@ -22,6 +22,7 @@ from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS, SlicedLowLevelWCS
 from numpy.typing import NDArray
 
+from ndfit._compat.wcs import cut_from
 from ndfit.caught import warnings_put_back
 from ndfit.problem.axes import Axes
 
@@ -81,12 +82,11 @@ def _unsliced(wcs: BaseLowLevelWCS) -> tuple[WCS | None, list[int]]:
     """A FITS WCS with the reference pixel moved for the slices, and its array axes that are those of the data."""
     if isinstance(wcs, WCS):
         return wcs, list(range(wcs.naxis))
-    inner = getattr(wcs, "_wcs", None)
-    if not (isinstance(wcs, SlicedLowLevelWCS) and isinstance(inner, WCS)):
+    whole, slices = cut_from(wcs) or (None, [])
+    if not isinstance(whole, WCS):
         return None, []
-    slices = wcs._slices_array
     ranges = [slice(item, item + 1) if isinstance(item, (int, np.integer)) else item for item in slices]
-    return inner.slice(ranges), [axis for axis, item in enumerate(slices) if isinstance(item, slice)]
+    return whole.slice(ranges), [axis for axis, item in enumerate(slices) if isinstance(item, slice)]
 
 
 def _sliced_part(wcs: BaseLowLevelWCS, axes: Axes) -> BaseLowLevelWCS | None:

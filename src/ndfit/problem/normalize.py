@@ -14,6 +14,7 @@ import numpy as np
 from astropy.modeling import Model
 from astropy.wcs import WCS
 
+from ndfit._compat.models import has_units as has_units_of
 from ndfit.problem.arguments import check_mapping
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.basis import set_linear_basis
@@ -64,7 +65,7 @@ def normalize(
     samples, axes = opened.samples, opened.samples.axes
     if preserve_native_chunks:
         _check_native_chunks(samples)
-    has_units = bool(model._has_units) or opened.unit is not None
+    has_units = has_units_of(model) or opened.unit is not None
     scalar = scalar_model(model)
     coords = convert_coordinates(coordinates(opened.world, axes), scalar, equivalencies, has_units)
     plan = plan_units(scalar, coords, opened.unit, has_units)

@@ -19,6 +19,7 @@ from astropy import units as u
 from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
 from astropy.utils.exceptions import AstropyUserWarning
 
+from ndfit._compat.arrays import is_masked
 from ndfit.problem.axes import Axes, parse_axes
 from ndfit.problem.containers import open_beside, open_data
 from ndfit.problem.deferred import Deferred, is_lazy
@@ -149,7 +150,7 @@ def _open_nddata(nddata: NDData, data_unit: Any, weights: Any, mask: Any, world:
 
 
 def _split_mask(data: Any) -> tuple[Any, Any]:
-    if is_lazy(data) and isinstance(data._meta, np.ma.MaskedArray):
+    if is_lazy(data) and is_masked(data):
         return data.map_blocks(np.ma.getdata, dtype=data.dtype), data.map_blocks(np.ma.getmaskarray, dtype=bool)
     if isinstance(data, np.ma.MaskedArray):
         return data.data, None if data.mask is np.ma.nomask else data.mask

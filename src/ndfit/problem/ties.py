@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.modeling import Model
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ndfit._compat.models import set_unit
 from ndfit.problem.units import UnitPlan
 
 __all__ = ["UnitTie"]
@@ -51,7 +52,7 @@ class UnitTie:
 def _is_plain_number(tie: Callable[[Any], Any], model: Model, plan: UnitPlan) -> bool:
     bare = model.copy()
     for name in bare.param_names:
-        getattr(bare, name)._set_unit(None, force=True)
+        set_unit(getattr(bare, name), None)
     try:
         return not isinstance(tie(bare), u.Quantity)
     except (TypeError, AttributeError, u.UnitsError):

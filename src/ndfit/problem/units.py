@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
-from astropy.modeling.utils import _combine_equivalency_dict
 
+from ndfit._compat.models import combined_equivalencies, has_unit_rule, units_from_data
 from ndfit.problem.coords import Coordinate
 
 __all__ = ["UnitPlan", "convert_coordinates", "plan_units"]
@@ -52,7 +52,7 @@ def convert_coordinates(
     targets = model.input_units if has_units or any(each.unit is not None for each in coordinates) else None
     if targets is None:
         return coordinates
-    by_input = _combine_equivalency_dict(model.inputs, equivalencies, model.input_units_equivalencies)
+    by_input = combined_equivalencies(model.inputs, equivalencies, model.input_units_equivalencies)
     return tuple(
         _convert_coordinate(coordinate, name, targets.get(name), by_input[name])
         if has_units or coordinate.unit is not None
@@ -102,7 +102,7 @@ def plan_units(
     if not has_units:
         return UnitPlan(dict.fromkeys(names), dict.fromkeys(names, 1.0))
     given = {name: getattr(model, name).unit for name in names}
-    if not hasattr(model, "_parameter_units_for_data_units"):
+    if not has_unit_rule(model):
         if any(unit is not None for unit in given.values()):
             raise u.UnitsError(
                 f"{type(model).__name__} has parameters with units but no _parameter_units_for_data_units method, so "
@@ -126,11 +126,7 @@ def _mock_data(model: Model, coordinates: tuple[Coordinate, ...], data_unit: u.U
 
 def _units_from_data(model: Model, data: dict[str, Any], given: Mapping[str, Any]) -> dict[str, u.UnitBase | None]:
     try:
-        bare = model.without_units_for_data(**data)
-        extra = {}
-        if isinstance(bare, tuple):  # products carry the units of each factor along
-            bare, extra = bare[0], {"_left_kwargs": bare[1], "_right_kwargs": bare[2]}
-        restored = bare.with_units_from_data(**data, **extra)
+        restored = units_from_data(model, data)
     except u.UnitsError as error:
         described = ", ".join(f"{name} in '{unit}'" for name, unit in given.items() if unit is not None)
         sources = ", ".join(f"{name} in '{value.unit}'" for name, value in data.items() if value is not None)

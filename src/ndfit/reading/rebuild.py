@@ -13,6 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
 
+from ndfit._compat.models import set_unit, set_values
 from ndfit.arrays import FloatArray
 from ndfit.output.fits_wcs import NOT_IN_FITS
 from ndfit.output.layers import Contents
@@ -120,12 +121,12 @@ def _original(contents: Contents, model: Any, names: tuple[str, ...]) -> Any:
         name, unit = row["name"], parse_unit(row["start_unit"])
         parameter = getattr(original, name)
         start = _values(contents, row, "start")
-        parameter._set_unit(unit, force=True)
+        set_unit(parameter, unit)
         quantities[name] = start if unit is None else u.Quantity(start, unit)
         parameter.fixed = row["fixed"]
         parameter.bounds = (None, None)
         parameter.tied = _tie(name, row["tied"], parameter.tied, names)
-    original._reset_parameters(**quantities)
+    set_values(original, quantities)
     original.sync_constraints = True
     return original
 

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model, Parameter
-from astropy.modeling.models import Const1D
 
+from ndfit._compat.models import OF_EVERY_CLASS, OF_EVERY_MODEL
 from ndfit.output.model_record import describe
 from ndfit.output.values import exact
 from ndfit.run.origin import is_read_as_it_is, origin_of
@@ -33,10 +33,8 @@ __all__ = ["fingerprint"]
 
 # What fits leave on a fitter.
 _TRACES = ("fit_info", "fitparams")
-# Attributes of every model, which say nothing of what it computes.
-_OF_EVERY_MODEL = frozenset((*vars(Const1D()), "meta", "_meta", "name", "sync_constraints", "stds", "cov_matrix"))
 # Attributes of every class that Python or astropy fill in.
-_OF_EVERY_CLASS = frozenset(
+_OF_EVERY_CLASS = OF_EVERY_CLASS | frozenset(
     (
         "__abstractmethods__",
         "__annotate_func__",
@@ -50,8 +48,6 @@ _OF_EVERY_CLASS = frozenset(
         "__slotnames__",
         "__static_attributes__",
         "__weakref__",
-        "_abc_impl",
-        "_parameters_",
     )
 )
 # Whether two of these that are equal are one object is Python's affair, and may differ between processes.
@@ -145,7 +141,7 @@ class _Reader:
 
     def _leaf(self, model: Model) -> Any:
         """Class and attributes; values and constraints of parameters are told elsewhere."""
-        left_out = {*_OF_EVERY_MODEL, *model.param_names}
+        left_out = {*OF_EVERY_MODEL, *model.param_names}
         own = {name: item for name, item in (_attributes(model) or {}).items() if name not in left_out}
         return {"type": self.read(type(model)), "state": self._mapping(own)}
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
+from ndfit._compat.processes import is_starting
 from ndfit.errors import WorkersLost
 from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs
@@ -61,7 +62,7 @@ def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], worke
     WorkersLost
         The processes could not start, or one has ended.
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    if is_starting():
         raise SystemExit(1)  # a worker that imports a script without a guard; its parent says so
     crew = _Crew(cloudpickle.dumps(task))
     with Threads(workers.count, _leave_interrupts_to_the_caller) as threads:
