@@ -25,7 +25,7 @@ from astropy.io import fits
 from astropy.modeling.models import Gaussian1D
 
 import ndfit
-from ndfit.run.memory import parse_memory
+from ndfit.problem.arguments import check_size
 
 __all__ = ["write_cube"]
 
@@ -117,7 +117,7 @@ def _watched(data: Any, limit: str) -> dict[str, Any]:
     maps = result.status.size * (8 * n_free + 8 * n_free**2 + 2 + 4 + 8 + 4 + 1)
     return {
         "file": data.nbytes,
-        "limit": parse_memory(limit),
+        "limit": check_size(limit, "limit"),
         "fits": result.status.size,
         "seconds": seconds,
         "fits_a_second": result.status.size / seconds,

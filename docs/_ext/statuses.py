@@ -1,4 +1,4 @@
-"""Directives `statuses` and `flags`: the tables of `ndfit.STATUS` and `ndfit.FLAGS`, made when the page is built.
+"""Directives `statuses`, `flags` and `options`: tables of the package, made when the page is built.
 
 Flows in: the tables of the package. Flows out: a table in the page.
 """
@@ -12,6 +12,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from ndfit import FLAGS, STATUS
+from ndfit.options import GROUPS, options_of
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
@@ -40,6 +41,18 @@ def flags() -> str:
     )
 
 
+def options() -> str:
+    """A row an option of `fit`, group by group."""
+    told = ((each, option) for group in GROUPS for each, option in options_of(group))
+    return table(
+        ("name", "default", "what it is", "command line"),
+        (
+            (f"`{each.name}`", f"`{each.default!r}`", option.about, "yes" if option.on_command_line else "")
+            for each, option in told
+        ),
+    )
+
+
 class _Statuses(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         return self.parse_text_to_nodes(statuses())
@@ -50,8 +63,14 @@ class _Flags(SphinxDirective):
         return self.parse_text_to_nodes(flags())
 
 
+class _Options(SphinxDirective):
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes(options())
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_directive("statuses", _Statuses)
     app.add_directive("flags", _Flags)
+    app.add_directive("options", _Options)
     return {"parallel_read_safe": True}

@@ -5,7 +5,6 @@ Flows in: the caller's arguments. Flows out: the fitted astropy model.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,34 +12,26 @@ from typing import Any
 
 from astropy.modeling.fitting import TRFLSQFitter
 
-from ndfit.engine.bootstrap import parse_bootstrap
-from ndfit.engine.clipping import parse_clip
 from ndfit.engine.fitters import innermost, parse_fitter
-from ndfit.engine.loss import CASH, SQUARE, Loss, parse_loss
+from ndfit.engine.loss import Loss
 from ndfit.engine.model_rules import with_even_parameters
 from ndfit.engine.select import clip_beside, select_engine, select_reference, solve_options
-from ndfit.engine.starting import parse_refine, parse_starting
-from ndfit.errors import CheckpointError, FitWarning
+from ndfit.fitting import Description, fit_described, solved, tell_of
+from ndfit.options import MEMORY_LIMIT, Data, Errors, Execution, Objective, Starts
 from ndfit.output.diagnostics import parse_diagnostics
-from ndfit.output.errors import error_maps, tied_uncertainties
+from ndfit.output.errors import error_maps
 from ndfit.output.fit_info import gather_fit_info
-from ndfit.output.maps import Maps
 from ndfit.output.model import fitted_model
-from ndfit.output.record import Call
 from ndfit.output.result import FitResult
 from ndfit.output.selection import CRITERIA, Selection
-from ndfit.output.summary import IN_FOLDERS, IN_THE_RESULT, report_failures
+from ndfit.output.summary import IN_FOLDERS
 from ndfit.problem.arguments import check_choice, check_flag, check_number, check_path
 from ndfit.problem.constraints import check_starts
 from ndfit.problem.normalize import normalize
-from ndfit.problem.opening import weights_of
-from ndfit.problem.types import EngineChoice, FitProblem
-from ndfit.run.evaluate import check_samples_everywhere, evaluate_everywhere, values_of_model
-from ndfit.run.inspect import look_up_fit, look_up_position, used_everywhere
-from ndfit.run.last_word import OwnModelDisagrees
-from ndfit.run.notices import coordinates_told, warn_of_bounds, warn_of_invalid, warn_of_no_effect
+from ndfit.problem.types import EngineChoice
+from ndfit.run.inspect import look_up_position
+from ndfit.run.notices import warn_of_bounds
 from ndfit.run.rounding import rounding_everywhere
-from ndfit.run.solve import MEMORY_LIMIT, Schedule, solve
 from ndfit.run.work import Work
 
 __all__ = ["fit", "parallel_fit_dask", "select"]
@@ -138,6 +129,8 @@ def parallel_fit_dask(
     ndfit.errors.FitWarning
         Once, with the counts by status, if fits failed or did not converge.
     """
+    execution = Execution(engine, scheduler, chunk_n_max, progress=progress)
+    native = check_flag(preserve_native_chunks, "preserve_native_chunks")
     call = parse_fitter(fitter, fitter_kwargs)
     wanted = _parse_fit_info(fit_info)
     problem = normalize(
@@ -152,14 +145,14 @@ def parallel_fit_dask(
         bounds=bounds,
         linear=call.linear,
         filter_non_finite=call.filter_non_finite,
-        preserve_native_chunks=check_flag(preserve_native_chunks, "preserve_native_chunks"),
+        preserve_native_chunks=native,
     )
     check_starts(problem.params)
     folders = parse_diagnostics(
         diagnostics, diagnostics_path, diagnostics_callable, problem.axes.iterating_shape, dict(fitter_kwargs or {})
     )
     keep_info = wanted != ()
-    choice = select_engine(problem, call, engine, wanted)
+    choice = select_engine(problem, call, execution.engine, wanted)
     problem = with_even_parameters(problem, choice.engine)
 
     def work_of(choice: EngineChoice) -> Work:
@@ -168,25 +161,19 @@ def parallel_fit_dask(
         return Work.of(problem, choice.engine, options, clip=clip)
 
     warn_of_bounds(problem)
-    choice, _, maps = _solved(
+    choice, _, maps = solved(
         problem,
         choice,
         work_of,
-        Schedule(scheduler, chunk_n_max, preserve_native_chunks, progress, warn_if_slow=engine == "auto"),
-        partial(select_reference, problem, call, engine, wanted, Loss()),
+        execution,
+        partial(select_reference, problem, call, execution.engine, wanted, Loss()),
+        native=native,
         keep_info=keep_info,
         on_region=None if folders is None else partial(folders.write, look_up=partial(look_up_position, problem)),
     )
     if keep_info:
         fitter.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
-    warn_of_invalid(maps)
-    report_failures(
-        maps,
-        masked=problem.samples.mask is not None or problem.samples.weights is not None,
-        see=IN_FOLDERS,
-        coordinates=partial(coordinates_told, problem),
-    )
-    warn_of_no_effect(problem, maps)
+    tell_of(problem, maps, IN_FOLDERS)
     covariance = maps.scaled_covariance(problem.absolute_sigma) if call.calc_uncertainties else None
     return fitted_model(problem, maps, None if covariance is None else error_maps(problem, maps, covariance))
 
@@ -300,80 +287,19 @@ def fit(
     ndfit.errors.FitWarning
         Once, with the counts by status, if fits failed or did not converge.
     """
-    asked = dict(locals())
-    covariance = check_flag(covariance, "covariance")
-    absolute_sigma = None if absolute_sigma is None else check_flag(absolute_sigma, "absolute_sigma")
-    call = parse_fitter(TRFLSQFitter() if fitter is None else fitter, fitter_kwargs)
-    problem = normalize(
-        model=model,
-        data=data,
-        data_unit=data_unit,
-        weights=weights_of(uncertainty, weights, data),
-        mask=mask,
-        fitting_axes=fitting_axes,
-        world=world,
-        equivalencies=equivalencies,
-        bounds=bounds,
-        linear=call.linear,
-        filter_non_finite=True,
-    )
-    objective = parse_loss(
-        loss, f_scale, statistic, weighted=problem.samples.weights is not None, absolute_sigma=absolute_sigma
-    )
-    known = problem.absolute_sigma if absolute_sigma is None else absolute_sigma
-    choice = select_engine(problem, call, engine, (), objective)
-    problem = with_even_parameters(problem, choice.engine)
-    free = problem.params.free
-    robust = objective.name not in (SQUARE, CASH)
-    drawing = parse_bootstrap(bootstrap, resample, seed, free, objective.name, known)
-
-    def work_of(choice: EngineChoice) -> Work:
-        options = solve_options(choice, call, (), objective)
-        clipping = parse_clip(clip, call.fitter, len(free)) or clip_beside(choice, call, len(free))
-        return Work.of(
-            problem,
-            choice.engine,
-            replace(options, covariance=covariance or drawing is not None, absolute_sigma=bool(known)),
-            starting=parse_starting(problem, choice, guess, starts, seed, robust, clipping),
-            clip=clipping,
-            bootstrap=drawing,
-            digests=True,
+    return fit_described(
+        Description(
+            model,
+            Data(data, fitting_axes, world, data_unit, uncertainty, weights, mask),
+            Objective(loss, f_scale, statistic, clip, absolute_sigma),
+            Starts(guess, refine, starts, seed),
+            Errors(covariance, bootstrap, resample),
+            Execution(engine, scheduler, chunk_n_max, checkpoint, memory_limit, progress),
+            bounds,
+            equivalencies,
+            TRFLSQFitter() if fitter is None else fitter,
+            fitter_kwargs,
         )
-
-    schedule = Schedule(
-        scheduler,
-        chunk_n_max,
-        progress=progress,
-        warn_if_slow=engine == "auto",
-        checkpoint=checkpoint,
-        memory_limit=memory_limit,
-    )
-    otherwise = partial(select_reference, problem, call, engine, (), objective)
-    warn_of_bounds(problem)
-    choice, work, maps = _solved(problem, choice, work_of, schedule, otherwise, refine=parse_refine(refine))
-    warn_of_invalid(maps)
-    report_failures(
-        maps,
-        masked=problem.samples.mask is not None or problem.samples.weights is not None,
-        see=IN_THE_RESULT,
-        coordinates=partial(coordinates_told, problem),
-    )
-    warn_of_no_effect(problem, maps)
-    values = values_of_model(problem, choice.engine, maps)
-    # Other losses are likelihoods of their own, with nothing to scale.
-    final = known or objective.name != SQUARE
-    return FitResult(
-        problem,
-        maps,
-        choice.engine.name,
-        choice.reason,
-        final,
-        partial(look_up_fit, problem, maps, values_of=values, work=work),
-        partial(evaluate_everywhere, problem, maps, values),
-        Call.of(asked | {"fitter": call.fitter}),
-        _reported=tied_uncertainties(problem, maps, final),
-        _check=partial(check_samples_everywhere, problem, maps),
-        _samples_used=partial(used_everywhere, problem, maps, work),
     )
 
 
@@ -419,35 +345,6 @@ def select(
     results = tuple(fit(model, data, **_of_candidate(number, keywords)) for number, model in enumerate(candidates))
     first = results[0]
     return Selection(results, criterion, margin, 0.0 if first._absolute_sigma else rounding_everywhere(first._problem))
-
-
-def _solved(
-    problem: FitProblem,
-    choice: EngineChoice,
-    work_of: Callable[[EngineChoice], Work],
-    schedule: Schedule,
-    otherwise: Callable[[str], EngineChoice],
-    **keywords: Any,
-) -> tuple[EngineChoice, Work, Maps]:
-    """Solve the problem; where the caller's own model gives other values at solutions, with the caller's fitter."""
-    work = work_of(choice)
-    try:
-        return choice, work, solve(problem, choice, work, schedule, **keywords)
-    except OwnModelDisagrees as error:
-        choice = otherwise(str(error))
-    if schedule.checkpoint is not None:
-        raise CheckpointError(
-            f"{choice.reason}: the fits in {schedule.checkpoint} are not those of the model. Remove it, and fit with "
-            "engine='reference'"
-        )
-    warnings.warn(
-        f"{choice.reason}: the model's code takes a way that was not seen when it was compiled. All fits are made "
-        "again with the astropy fitter",
-        FitWarning,
-        stacklevel=3,
-    )
-    work = work_of(choice)
-    return choice, work, solve(problem, choice, work, schedule, **keywords)
 
 
 def _of_candidate(number: int, keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,39 @@ __all__ = [
     "LoadError",
     "UnreadableFile",
     "WorkersLost",
+    "WrongArgument",
+    "WrongArgumentType",
 ]
+
+
+class _OfArgument(Exception):
+    """An argument that is not what it should be.
+
+    Attributes
+    ----------
+    argument : its name
+    expected, got : what it should be, in words, and what it is
+    remedy : what to do, where that is more than to give what is expected
+    """
+
+    def __init__(self, argument: str, expected: str, got: object, remedy: str = "") -> None:
+        self.argument, self.expected, self.got, self.remedy = argument, expected, got, remedy
+        super().__init__(argument, expected, got, remedy)
+
+    def __str__(self) -> str:
+        return self.told(self.argument)
+
+    def told(self, name: str) -> str:
+        """The sentence, with the name that the argument has where it was given."""
+        return f"{name} should be {self.expected}, got {self.got!r}{f': {self.remedy}' if self.remedy else ''}"
+
+
+class WrongArgument(_OfArgument, ValueError):
+    """The value of an argument is not one that it can have."""
+
+
+class WrongArgumentType(_OfArgument, TypeError):
+    """An argument is not of a kind that it can be."""
 
 
 class FitWarning(UserWarning):

@@ -206,11 +206,11 @@ def test_images() -> None:
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
-        ({"guess": "moments"}, "guess should be None, 'auto' or 'also'"),
+        ({"guess": "moments"}, "guess should be one of also, auto, None"),
         ({"starts": 0}, "starts should be a positive whole number"),
         ({"starts": 2.5}, "starts should be a positive whole number"),
         ({"starts": 2, "seed": -1}, "seed should be a whole number"),
-        ({"refine": True}, "refine should be None or 'neighbours'"),
+        ({"refine": True}, "refine should be one of neighbours, None"),
     ],
 )
 def test_bad_arguments(keywords: dict[str, Any], words: str) -> None:

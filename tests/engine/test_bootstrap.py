@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest, poisson
 
 import ndfit
-from ndfit.engine.bootstrap import Bootstrap, parse_bootstrap
+from ndfit.engine.bootstrap import Bootstrap, bootstrap_of
+from ndfit.options import Errors
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status
 
 X = np.linspace(-5.0, 5.0, 60)
@@ -193,7 +194,7 @@ def test_counts_are_poisson_s_also_where_few_are_expected() -> None:
 
 def test_what_is_drawn_follows_from_what_is_known() -> None:
     def kind(loss: str, known: bool) -> str:
-        drawing = parse_bootstrap(10, None, 0, (0,), loss, known)
+        drawing = bootstrap_of(Errors(bootstrap=10), 0, (0,), loss, known)
         assert isinstance(drawing, Bootstrap)
         return drawing.kind
 
@@ -201,7 +202,7 @@ def test_what_is_drawn_follows_from_what_is_known() -> None:
     assert kind("linear", False) == "residual"
     assert kind("cash", False) == "parametric"
     assert kind("huber", True) == "residual"
-    assert parse_bootstrap(0, None, 0, (0,), "linear", True) is None
+    assert bootstrap_of(Errors(), 0, (0,), "linear", True) is None
 
 
 @pytest.mark.parametrize(
@@ -217,4 +218,4 @@ def test_what_is_drawn_follows_from_what_is_known() -> None:
 )
 def test_what_cannot_be_drawn_is_refused(count: Any, resample: Any, loss: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        parse_bootstrap(count, resample, 0, (0,), loss, True)
+        bootstrap_of(Errors(True, count, resample), 0, (0,), loss, True)

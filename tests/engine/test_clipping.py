@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for, engine_for
 
 import ndfit
-from ndfit.engine.clipping import Clip, clip_of, parse_clip
+from ndfit.engine.clipping import Clip, clip_beyond, clip_of
+from ndfit.options import Objective
 from ndfit.problem.types import SolveOptions, Status
 
 X = np.linspace(-5.0, 5.0, 60)
@@ -108,12 +109,12 @@ def test_refinement_judges_all_samples_and_clips_afterwards() -> None:
 @pytest.mark.parametrize("clip", [0.0, -3, True, "3", np.inf])
 def test_clip_has_to_be_a_positive_number(clip: Any) -> None:
     with pytest.raises(ValueError, match="clip should be a positive number of standard deviations"):
-        parse_clip(clip, TRFLSQFitter(), 3)
+        Objective(clip=clip)
 
 
 def test_outliers_are_removed_once() -> None:
     with pytest.raises(ValueError, match="give either it or clip"):
-        parse_clip(3.0, FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip), 3)
+        clip_beyond(3.0, FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip), 3)
 
 
 def test_other_fitters_remove_nothing() -> None:
@@ -139,6 +140,7 @@ def test_keywords_of_sigma_clip_that_change_its_result_only() -> None:
     assert clip == Clip({"sigma": 2.5, "grow": 1}, 4, weighted=False, n_free=3)
     with pytest.raises(ValueError, match="the keyword 'masked' of sigma_clip"):
         clip_of(FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, masked=False), 3)
-    assert parse_clip(None, TRFLSQFitter(), 3) is None
-    assert parse_clip(0.5, TRFLSQFitter(), 3) == Clip({"sigma": 0.5, "maxiters": 1}, n_free=3)
-    assert parse_clip(np.float64(4.0), TRFLSQFitter(), 3) == Clip({"sigma": 4.0, "maxiters": 1}, n_free=3)
+    assert clip_beyond(None, TRFLSQFitter(), 3) is None
+    assert clip_beyond(0.5, TRFLSQFitter(), 3) == Clip({"sigma": 0.5, "maxiters": 1}, n_free=3)
+    limit = Objective(clip=np.float64(4.0)).clip
+    assert clip_beyond(limit, TRFLSQFitter(), 3) == Clip({"sigma": 4.0, "maxiters": 1}, n_free=3)

@@ -12,7 +12,8 @@ from scipy.optimize import least_squares
 from scipy.special import xlogy
 from tests.engine.problems import FloatArray, block_for, engine_for
 
-from ndfit.engine.loss import CASH, Loss, huber_factor, parse_loss
+from ndfit.engine.loss import Loss, huber_factor, loss_of
+from ndfit.options import CASH, Objective
 from ndfit.problem.types import Block, SolveOptions, Status
 
 X = np.linspace(-5.0, 5.0, 60)
@@ -213,12 +214,13 @@ def test_a_model_that_is_negative_at_the_start_has_a_status() -> None:
     ],
 )
 def test_what_contradicts_itself_is_refused(arguments: dict[str, Any], message: str) -> None:
-    given = {"loss": "linear", "f_scale": 1.0, "statistic": "chi2", "weighted": False, "absolute_sigma": None}
+    arguments = dict(arguments)
+    weighted = arguments.pop("weighted", False)
     with pytest.raises(ValueError, match=message):
-        parse_loss(**given | arguments)
+        loss_of(Objective(**arguments), weighted)
 
 
 def test_what_is_asked_for() -> None:
-    assert parse_loss("linear", 1.0, "chi2", weighted=True, absolute_sigma=False) == Loss("linear", 1.0)
-    assert parse_loss("huber", np.float32(0.5), "chi2", weighted=True, absolute_sigma=None) == Loss("huber", 0.5)
-    assert parse_loss("linear", 3, "cash", weighted=False, absolute_sigma=None) == Loss("cash", 1.0)
+    assert loss_of(Objective(absolute_sigma=False), weighted=True) == Loss("linear", 1.0)
+    assert loss_of(Objective("huber", np.float32(0.5)), weighted=True) == Loss("huber", 0.5)
+    assert loss_of(Objective(f_scale=3, statistic="cash"), weighted=False) == Loss("cash", 1.0)

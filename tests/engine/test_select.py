@@ -24,6 +24,7 @@ import ndfit
 from ndfit.engine.fitters import parse_fitter
 from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.select import WantedInfo, select_engine, solve_options
+from ndfit.options import Execution
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import EngineChoice, SolveOptions
 
@@ -122,7 +123,7 @@ def test_reference_engine_with_its_reason(arguments: dict[str, Any], reason: str
 def test_reference_engine_when_asked_for() -> None:
     assert choose(engine="reference")[0].reason == "asked for"
     with pytest.raises(ValueError, match="engine should be one of auto, compiled, reference"):
-        choose(engine="gpu")
+        Execution(engine="gpu")
 
 
 def test_reason_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 
 from ndfit.arrays import FloatArray
-from ndfit.engine.starting import _ANGLE, _CENTRE, _WIDTH, Starting, parse_refine, parse_starting
+from ndfit.engine.starting import _ANGLE, _CENTRE, _WIDTH, Starting, starting_of
+from ndfit.options import Starts
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import Block, EngineChoice, Status
 
@@ -101,7 +102,7 @@ def problem_of(model: Any) -> Any:
 
 
 def parsed(model: Any, guess: Any = None, starts: Any = 1, seed: Any = 0) -> Starting:
-    return parse_starting(problem_of(model), EngineChoice(None, ""), guess, starts, seed)  # type: ignore[arg-type]
+    return starting_of(Starts(guess, None, starts, seed), problem_of(model), EngineChoice(None, ""))  # type: ignore[arg-type]
 
 
 def test_roles_are_those_of_the_lines() -> None:
@@ -130,8 +131,8 @@ def test_what_may_be_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"guess": "automatic"}, "guess should be None, 'auto' or 'also'"),
-        ({"guess": True}, "guess should be None, 'auto' or 'also'"),
+        ({"guess": "automatic"}, "guess should be one of also, auto, None"),
+        ({"guess": True}, "guess should be one of also, auto, None"),
         ({"starts": 0}, "starts should be a positive whole number"),
         ({"starts": 2**32}, "starts should be a positive whole number"),
         ({"starts": 2.0}, "starts should be a positive whole number"),
@@ -153,7 +154,6 @@ def test_a_model_that_cannot_be_guessed_for_is_refused_where_a_guess_is_asked_fo
 
 
 def test_refinement_is_by_neighbours_or_not_at_all() -> None:
-    assert parse_refine("neighbours")
-    assert not parse_refine(None)
-    with pytest.raises(ValueError, match="refine should be None or 'neighbours', got True"):
-        parse_refine(True)
+    assert Starts(refine="neighbours").refine == "neighbours"
+    with pytest.raises(ValueError, match="refine should be one of neighbours, None, got True"):
+        Starts(refine=True)  # type: ignore[arg-type]

@@ -495,7 +495,7 @@ def identities() -> str:
         problem = normalize(model=make()[0], data=DATA, fitting_axes=0)
         choice = select_engine(problem, call, "reference", ())
         work = Work.of(problem, choice.engine, solve_options(choice, call, ()))
-        found[name] = identity_of(problem, work, False)
+        found[name] = identity_of(problem, work, {})
     return json.dumps(found)
 
 

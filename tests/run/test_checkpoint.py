@@ -189,7 +189,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "fitter": ({"engine": "reference"}, {"engine": "reference", "fitter": LevMarLSQFitter()}, "solving.fitter was"),
     "starts": ({}, {"starts": 2}, "solving.starting.count was 1 and is 2"),
     "clip": ({}, {"clip": 3.0}, "solving.clip was null"),
-    "refine": ({}, {"refine": "neighbours"}, "solving.refine was false and is true"),
+    "refine": ({}, {"refine": "neighbours"}, 'solving.asked.refine was null and is "neighbours"'),
     "weights": ({}, {"weights": np.ones(40)}, "data.weights was null"),
     "unit": ({}, {"data_unit": ""}, "data.unit was null"),
     "dtype": ({}, {"data": cube().astype(np.float32)}, 'data.dtype was "float64" and is "float32"'),
@@ -638,7 +638,7 @@ def test_an_engine_of_somebody_else_has_an_identity() -> None:
     for step in (1.0, 2.0):
         engine = copy.copy(choice.engine)
         engine.name, engine.step = "mine", step
-        found.append(identity_of(problem, replace(work, engine=engine), False))
+        found.append(identity_of(problem, replace(work, engine=engine), {}))
     assert found[0]["versions"].keys() >= {"ndfit", "llvmlite", "astropy", "scipy"}
     assert "solving.fitter" in differences(*found)
 

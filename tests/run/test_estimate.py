@@ -10,11 +10,11 @@ import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Gaussian1D
 
-from ndfit.engine.bootstrap import parse_bootstrap
+from ndfit.engine.bootstrap import bootstrap_of
 from ndfit.engine.compiled import CompiledEngine
 from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.loss import SQUARE
 from ndfit.engine.select import select_engine, solve_options
+from ndfit.options import SQUARE, Errors
 from ndfit.problem.normalize import normalize
 from ndfit.run import estimate
 from ndfit.run.work import Work
@@ -62,7 +62,7 @@ def test_the_first_fit_of_a_process_does_not_count(monkeypatch: pytest.MonkeyPat
 
 def test_the_fits_of_a_bootstrap_are_counted_and_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     problem, work = asked("compiled")
-    drawing = replace(work, bootstrap=parse_bootstrap(9, "residual", 0, (0, 1, 2), SQUARE, False))
+    drawing = replace(work, bootstrap=bootstrap_of(Errors(True, 9, "residual"), 0, (0, 1, 2), SQUARE, False))
     made: list[Any] = []
 
     def time(work: Any, *_: Any) -> float:

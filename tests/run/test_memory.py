@@ -10,18 +10,18 @@ import pytest
 from astropy.modeling.models import Gaussian1D
 
 import ndfit
-from ndfit.run.memory import parse_memory
+from ndfit.options import Execution
 
 
 @pytest.mark.parametrize(("limit", "size"), [("512 MB", 512_000_000), ("1 GiB", 2**30), (1000, 1000)])
 def test_limits(limit: Any, size: int) -> None:
-    assert parse_memory(limit) == size
+    assert Execution(memory_limit=limit).memory_limit == size
 
 
 @pytest.mark.parametrize("limit", [0, -5, True, "much", None, "0 MB"])
 def test_what_is_no_limit(limit: Any) -> None:
     with pytest.raises(ValueError, match="memory_limit should be a number of bytes, or text such as '512 MB'"):
-        parse_memory(limit)
+        Execution(memory_limit=limit)
 
 
 @pytest.mark.parametrize("keywords", [{}, {"uncertainty": 0.5}, {"clip": 4.0}, {"loss": "huber"}], ids=str)

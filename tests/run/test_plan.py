@@ -9,6 +9,7 @@ from astropy.modeling.models import Gaussian1D
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ndfit.options import Execution
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FitProblem
 from ndfit.run.plan import plan_regions
@@ -72,4 +73,4 @@ def test_chunks_are_multiples_of_those_of_a_dask_array() -> None:
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "many"])
 def test_limit_of_a_chunk_is_a_positive_whole_number(limit: object) -> None:
     with pytest.raises(ValueError, match="chunk_n_max should be a positive whole number"):
-        plan_regions(problem_of((4,)), n_most=1, n_workers=1, chunk_n_max=limit)  # type: ignore[arg-type]
+        Execution(chunk_n_max=limit)  # type: ignore[arg-type]

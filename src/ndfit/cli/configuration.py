@@ -21,8 +21,8 @@ from click.core import ParameterSource
 from ndfit.atomic import refuse_existing, replacing
 from ndfit.cli.errors import BadInput, suggestion
 from ndfit.cli.words import reason
-from ndfit.engine.starting import ALSO
 from ndfit.kinds import no_file
+from ndfit.options import ALSO
 from ndfit.run.checkpoint import OPTIONS, is_unused
 from ndfit.untrusted import shortened
 

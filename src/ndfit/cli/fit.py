@@ -38,7 +38,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
     job = prepare_job(settings)
     if save_config is not None:
         save(save_config, context, settings.overwrite)
-    keep_beside(settings.keywords["checkpoint"], context)
+    keep_beside(settings.keywords.get("checkpoint"), context)
     if not settings.quiet:
         say(job.headline)
         tell(job.notes)
@@ -57,7 +57,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
 
 
 def _what_is_left(settings: Settings) -> str:
-    folder = settings.keywords["checkpoint"]
+    folder = settings.keywords.get("checkpoint")
     if folder is None:
         return "nothing is written; with --checkpoint FOLDER, a run goes on where it stopped."
     return f"what is done is in {folder}; `ndfit resume {folder}`, or the same line again, goes on from there."

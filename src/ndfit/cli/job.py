@@ -27,8 +27,8 @@ from ndfit.cli.source import Source, open_source
 from ndfit.cli.terminal import say
 from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
-from ndfit.engine.starting import ALSO
 from ndfit.errors import AllFitsFailed, FitWarning, LoadError, WorkersLost
+from ndfit.options import ALSO
 from ndfit.problem.axes import Axes
 from ndfit.run.workers import using_workers
 

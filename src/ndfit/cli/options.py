@@ -5,21 +5,46 @@ Flows in: a function. Flows out: the same with the options declared, for click.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from pathlib import Path as FilePath
 from typing import Any
 
 import click
 
 from ndfit.cli.configuration import load_into
+from ndfit.cli.words import word_of
 from ndfit.cli.world import CONVENTIONS
-from ndfit.engine.select import ENGINES
+from ndfit.options import Choice, Errors, Execution, Objective, Path, Starts, Whole, options_of
 
 __all__ = ["fit_options"]
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = click.Path(path_type=FilePath, dir_okay=False)
 
-_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+Row = tuple[str, dict[str, Any]]
+
+
+def _of_group(group: Any) -> Iterator[Row]:
+    """Those of `ndfit.fit` that are on the command line, each by its own description."""
+    for each, option in options_of(group):
+        if option.on_command_line:
+            shown = {"show_default": word_of(each.default)} if each.default is not None else {}
+            yield f"--{each.name.replace('_', '-')}", {"type": _type_of(option.check), "help": option.about, **shown}
+
+
+def _type_of(check: Any) -> Any:
+    """What click checks and shows of an option."""
+    match check:
+        case Choice(words):
+            return click.Choice([word_of(word) for word in words])
+        case Whole(least=least):
+            return click.IntRange(least)
+        case Path():
+            return click.Path(path_type=FilePath, file_okay=False)
+        case _:
+            return float
+
+
+_OPTIONS: tuple[Row, ...] = (
     ("--model", {"required": True, "help": "Model, such as 'Gaussian1D + Const1D'."}),
     ("--hdu", {"help": "Array to fit: EXTNAME or number of an image; HDU/COLUMN of a table; path of an HDF5 dataset."}),
     ("--axes", {"help": "Axes to fit along, as numpy counts them: 0, or -1,-2; by default the spectral axis."}),
@@ -51,73 +76,13 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--bounds", {"multiple": True, "help": "Bounds: mean=3:6km/s, amplitude=0:."}),
     ("--fixed", {"multiple": True, "help": "Parameter to keep: theta, or theta=30deg."}),
     ("--tied", {"multiple": True, "help": "Tie: stddev_1=stddev_0, mean_1='mean_0 + 20km/s'."}),
-    (
-        "--guess",
-        {
-            "type": click.Choice(["also", "auto", "none"]),
-            "help": "Estimate starting values at each position: also, beside those given, and keep the better fit "
-            "(the default); auto, in their place; none, not at all.",
-        },
-    ),
-    (
-        "--refine",
-        {
-            "type": click.Choice(["neighbours", "none"]),
-            "default": "none",
-            "show_default": True,
-            "help": "Fit again from the neighbours' solutions what stands out.",
-        },
-    ),
-    ("--starts", {"type": click.IntRange(1), "default": 1, "show_default": True, "help": "Starting points to try."}),
-    ("--seed", {"type": click.IntRange(0), "default": 0, "show_default": True, "help": "Of all random numbers."}),
-    (
-        "--loss",
-        {
-            "type": click.Choice(["linear", "huber", "soft_l1", "cauchy", "arctan"]),
-            "default": "linear",
-            "show_default": True,
-            "help": "What a squared residual counts.",
-        },
-    ),
-    (
-        "--f-scale",
-        {
-            "type": float,
-            "default": 1.0,
-            "show_default": True,
-            "help": "Weighted residual from which on the loss counts less than the square.",
-        },
-    ),
-    (
-        "--statistic",
-        {
-            "type": click.Choice(["chi2", "cash"]),
-            "default": "chi2",
-            "show_default": True,
-            "help": "cash takes the data for counts and maximises their Poisson likelihood.",
-        },
-    ),
-    ("--clip", {"type": float, "help": "Leave out samples further off than this many standard deviations."}),
-    (
-        "--bootstrap",
-        {
-            "type": click.IntRange(0),
-            "default": 0,
-            "show_default": True,
-            "help": "Fits of drawn data at each position, from which the errors come.",
-        },
-    ),
+    *_of_group(Starts),
+    *_of_group(Objective),
+    *_of_group(Errors),
     ("--scale-errors", {"is_flag": True, "help": "Scale errors by the root of the reduced chi-square."}),
     ("--max-evaluations", {"type": click.IntRange(1), "help": "Of the model, at each position."}),
-    ("--engine", {"type": click.Choice(ENGINES), "default": "auto", "show_default": True, "help": "See ndfit models."}),
+    *_of_group(Execution),
     ("--workers", {"type": click.IntRange(1), "help": "Threads or processes; by default one a core."}),
-    (
-        "--checkpoint",
-        {
-            "type": click.Path(path_type=Path, file_okay=False),
-            "help": "Folder that keeps what is done: `ndfit resume FOLDER` goes on from there.",
-        },
-    ),
     ("--out", {"type": _FILE, "help": "FITS file of the results."}),
     ("--report", {"type": _FILE, "help": "Page of the results, HTML."}),
     ("--plot", {"type": _FILE, "help": "Picture of the maps of the free parameters: PNG, PDF or SVG."}),

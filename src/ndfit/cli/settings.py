@@ -5,20 +5,22 @@ Flows in: values of the options. Flows out: Settings, frozen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ndfit.cli.noise import NoiseOptions
 from ndfit.cli.parameters import Constraints
+from ndfit.cli.words import value_of
 from ndfit.cli.world import WorldOptions
+from ndfit.options import GROUPS, options_of
 
 __all__ = ["Settings"]
 
 
-# Options that `ndfit.fit` takes as they are, under the same name.
-_KEYWORDS = ("starts", "seed", "loss", "f_scale", "statistic", "clip", "bootstrap", "engine", "checkpoint")
+# Given beside other keywords, by what is known of the model.
+_APART = "guess"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Settings:
     Attributes
     ----------
     guess_as_before : the options are those of a file that does not say how to guess
-    keywords : of `ndfit.fit`
+    keywords : of `ndfit.fit`, those that are given
     """
 
     cube: Path
@@ -60,8 +62,7 @@ class Settings:
         """Settings from the options as the command line has read them."""
         own = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
         limit = values["max_evaluations"]
-        keywords = {name: values[name] for name in _KEYWORDS} | {
-            "refine": None if values["refine"] == "none" else values["refine"],
+        keywords = dict(_given(values)) | {
             "absolute_sigma": False if values["scale_errors"] else None,
             "fitter_kwargs": {} if limit is None else {"maxiter": limit},
         }
@@ -81,3 +82,11 @@ class Settings:
             keywords=keywords,
             constraints=Constraints(values["start"], values["fixed"], values["tied"], values["bounds"]),
         )
+
+
+def _given(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Options of `ndfit.fit` that are given, under the same name."""
+    for group in GROUPS:
+        for each, option in options_of(group):
+            if option.on_command_line and each.name != _APART and values[each.name] is not None:
+                yield each.name, value_of(values[each.name])

@@ -6,27 +6,48 @@ Flows in: messages that name arguments of `ndfit.fit`. Flows out: the same with 
 from __future__ import annotations
 
 import os
+import re
+from functools import cache
+from typing import Any
 
-__all__ = ["in_words_of_the_command", "reason", "sentence"]
+from ndfit.errors import WrongArgument, WrongArgumentType
+from ndfit.options import GROUPS, options_of
 
-_WORDS = (
+__all__ = ["in_words_of_the_command", "reason", "sentence", "value_of", "word_of"]
+
+# Arguments that are no options, and what says the same on the command line.
+_OTHERS = (
     ("fitter_kwargs={'maxiter': ...}", "--max-evaluations"),
     (". diagnostics() of the result says where, and why", "."),
     ("see the message: diagnostics='error' keeps the traceback of each position", "see the table MESSAGES of the file"),
-    ("guess='auto'", "--guess auto"),
-    ("starts=n", "--starts n"),
-    ("engine='auto'", "--engine auto"),
-    ("engine='compiled'", "--engine compiled"),
     ("pass data_unit", "give --data-unit"),
-    ("statistic='chi2'", "--statistic chi2"),
 )
+_NONE = "none"
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Arguments of `ndfit.fit` that are options, and these."""
+    told = (row for group in GROUPS for row in options_of(group))
+    return {each.name: f"--{each.name.replace('_', '-')}" for each, option in told if option.on_command_line}
+
+
+def word_of(value: Any) -> str:
+    """How a value of an argument is written on the command line."""
+    return _NONE if value is None else str(value)
+
+
+def value_of(word: Any) -> Any:
+    """The value that a word of the command line stands for."""
+    return None if word == _NONE else word
 
 
 def in_words_of_the_command(text: str) -> str:
-    """Name options where arguments are named."""
-    for argument, option in _WORDS:
+    """Name options where arguments are named: ``guess='auto'`` is ``--guess auto``."""
+    for argument, option in _OTHERS:
         text = text.replace(argument, option)
-    return text
+    pattern = rf"\b({'|'.join(_names())})='?([\w.]+)'?"
+    return re.sub(pattern, lambda found: f"{_names()[found[1]]} {found[2]}", text)
 
 
 def reason(error: Exception) -> str:
@@ -38,6 +59,10 @@ def reason(error: Exception) -> str:
 
 def sentence(error: Exception) -> str:
     """An error as a sentence."""
-    text = in_words_of_the_command(reason(error)).rstrip(".")
+    if isinstance(error, WrongArgument | WrongArgumentType):
+        text = error.told(_names().get(error.argument, error.argument))
+    else:
+        text = reason(error)
+    text = in_words_of_the_command(text).rstrip(".")
     names_a_file = os.path.exists(text.partition(" ")[0])  # pathlib raises where it is too long for a name
     return f"{text}." if names_a_file else f"{text[:1].upper()}{text[1:]}."

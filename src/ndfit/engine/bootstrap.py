@@ -26,11 +26,10 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.engine import draws
 from ndfit.engine.draws import uniform
-from ndfit.engine.loss import CASH, SQUARE
-from ndfit.problem.arguments import check_choice
+from ndfit.options import CASH, SQUARE, Errors
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, usable
 
-__all__ = ["Bootstrap", "parse_bootstrap"]
+__all__ = ["Bootstrap", "bootstrap_of"]
 
 PARAMETRIC, RESIDUAL = "parametric", "residual"
 # Apart from the numbers that starting points are drawn by.
@@ -190,8 +189,8 @@ class _Spread:
             return np.where(count > 1.0, spread / (count - 1.0), np.nan)
 
 
-def parse_bootstrap(count: Any, resample: Any, seed: int, free: tuple[int, ...], loss: str, known: bool) -> Any:
-    """Check what the caller wants to be drawn; None for nothing.
+def bootstrap_of(errors: Errors, seed: int, free: tuple[int, ...], loss: str, known: bool) -> Bootstrap | None:
+    """What is drawn; None for nothing.
 
     Parameters
     ----------
@@ -200,16 +199,14 @@ def parse_bootstrap(count: Any, resample: Any, seed: int, free: tuple[int, ...],
     Raises
     ------
     ValueError
-        A count that is no whole number of two or more, or a way to draw that is not known or not possible.
+        A way to draw that is not possible.
     """
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0 or count == 1:
-        raise ValueError(f"bootstrap should be the number of fits a position, 0 or at least 2, got {count!r}")
-    check_choice(resample, "resample", (None, PARAMETRIC, RESIDUAL))
+    resample = errors.resample
     if loss == CASH and resample == RESIDUAL:
         raise ValueError(f"counts have no residuals to draw from: with statistic='cash' use resample='{PARAMETRIC}'")
     if loss not in (SQUARE, CASH) and resample == PARAMETRIC:
         raise ValueError(f"the errors that loss='{loss}' allows for are not normal: use resample='{RESIDUAL}'")
-    if count == 0:
+    if errors.bootstrap == 0:
         return None
     suited = PARAMETRIC if loss == CASH or (known and loss == SQUARE) else RESIDUAL
-    return Bootstrap(int(count), int(seed), resample or suited, free, known)
+    return Bootstrap(errors.bootstrap, seed, resample or suited, free, known)

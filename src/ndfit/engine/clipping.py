@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ndfit.engine.trials import take_rows
 from ndfit.problem.types import Block, BlockResult, Engine, SolveOptions, Status, usable
 
-__all__ = ["Clip", "clip_of", "parse_clip"]
+__all__ = ["Clip", "clip_beyond", "clip_of"]
 
 # Of `sigma_clip`, those that do not change what its result is.
 _KEYWORDS = frozenset({"sigma", "sigma_lower", "sigma_upper", "maxiters", "cenfunc", "stdfunc", "grow"})
@@ -108,18 +108,16 @@ def clip_of(fitter: Any, n_free: int) -> Clip | None:
     return Clip(dict(fitter.outlier_kwargs), fitter.niter, weighted=False, n_free=n_free)
 
 
-def parse_clip(clip: Any, fitter: Any, n_free: int) -> Clip | None:
-    """Check how far the caller lets residuals be.
+def clip_beyond(limit: float | None, fitter: Any, n_free: int) -> Clip | None:
+    """How samples are left out that are further off than so many standard deviations; None for all of them.
 
     Raises
     ------
     ValueError
-        Something else than a positive number or None, or a fitter that removes outliers itself.
+        The fitter removes outliers itself.
     """
-    if clip is None:
+    if limit is None:
         return None
-    if isinstance(clip, bool) or not isinstance(clip, (int, float, np.number)) or not 0.0 < clip < np.inf:
-        raise ValueError(f"clip should be a positive number of standard deviations, or None, got {clip!r}")
     if isinstance(fitter, FittingWithOutlierRemoval):
         raise ValueError("FittingWithOutlierRemoval removes outliers itself: give either it or clip")
-    return Clip({"sigma": float(clip), "maxiters": 1}, n_free=n_free)
+    return Clip({"sigma": limit, "maxiters": 1}, n_free=n_free)

@@ -32,11 +32,12 @@ from ndfit.engine.kernel.workspace import (
     job_table,
     view_table,
 )
-from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
+from ndfit.engine.loss import Loss, huber_factor
 from ndfit.engine.natural import natural_scales, with_least_widths
 from ndfit.engine.points import model_values
 from ndfit.engine.second_look import settle
 from ndfit.engine.some_fits import Fits, Model
+from ndfit.options import CASH, SQUARE
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, converged, usable
 
 if TYPE_CHECKING:

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.engine.certificate import noise_variance
 from ndfit.engine.guess.tile import median
-from ndfit.engine.loss import CASH
 from ndfit.engine.rows import coords_of
 from ndfit.engine.trials import take_rows
+from ndfit.options import CASH
 from ndfit.problem.types import Block, BlockResult, Engine, Flag, SolveOptions, Status, converged, usable
 
 __all__ = ["ALIKE", "caller_or_guess"]

@@ -24,6 +24,7 @@ from ndfit.engine.left_open import LeftOpen, look_closer
 from ndfit.engine.loss import SQUARE
 from ndfit.engine.outlying import mostly_outliers
 from ndfit.engine.rows import bounds_of
+from ndfit.options import SQUARE
 from ndfit.problem.types import Block, BlockResult, Engine, Flag, SolveOptions, usable
 
 __all__ = ["finish"]

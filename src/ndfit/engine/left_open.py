@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.engine.loss import CASH, SQUARE, Loss, huber_factor
+from ndfit.engine.loss import Loss, huber_factor
 from ndfit.engine.rows import coords_of
+from ndfit.options import CASH, SQUARE
 from ndfit.problem.types import Block, BlockResult, Engine, SolveOptions
 
 __all__ = ["LeftOpen", "look_closer"]

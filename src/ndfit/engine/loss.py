@@ -25,19 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.problem.arguments import check_choice
+from ndfit.options import CASH, SQUARE, Objective
 
-__all__ = ["CASH", "SQUARE", "Loss", "costs", "huber_factor", "parse_loss", "weights_and_residual"]
-
-SQUARE, CASH = "linear", "cash"
-
-STATISTICS = ("chi2", CASH)
+__all__ = ["Loss", "costs", "huber_factor", "loss_of", "weights_and_residual"]
 
 
 @dataclass(frozen=True)
@@ -127,31 +122,27 @@ def huber_factor(loss: Loss, residual: FloatArray, used: NDArray[np.bool_], n_fr
     return np.where((n_used > n_free) & (mean > 0.0), factor, np.nan)
 
 
-def parse_loss(loss: Any, f_scale: Any, statistic: Any, *, weighted: bool, absolute_sigma: Any) -> Loss:
-    """Check what the caller wants to be minimised.
+def loss_of(objective: Objective, weighted: bool) -> Loss:
+    """The loss that is minimised.
 
     Parameters
     ----------
     weighted : weights or uncertainties are given
-    absolute_sigma : as given
 
     Raises
     ------
     ValueError
-        A name that is not known, a scale that is no positive number, or arguments that contradict each other.
+        Options that contradict each other.
     """
-    check_choice(loss, "loss", (SQUARE, *_PSI))
-    check_choice(statistic, "statistic", STATISTICS)
-    if isinstance(f_scale, bool) or not isinstance(f_scale, (int, float, np.number)) or not 0.0 < f_scale < np.inf:
-        raise ValueError(f"f_scale should be a positive number, got {f_scale!r}; it is in units of weighted residuals")
-    chosen = Loss(loss, float(f_scale)) if statistic != CASH else Loss(CASH)
-    if statistic == CASH and loss != SQUARE:
-        raise ValueError(f"statistic='cash' is a loss of its own and cannot be combined with loss={loss!r}")
-    if statistic == CASH and weighted:
+    counts = objective.statistic == CASH
+    chosen = Loss(CASH) if counts else Loss(objective.loss, objective.f_scale)
+    if counts and objective.loss != SQUARE:
+        raise ValueError(f"statistic='cash' is a loss of its own and cannot be combined with loss={objective.loss!r}")
+    if counts and weighted:
         raise ValueError(
             "statistic='cash' takes counts, whose errors follow from the model: leave out the weights and uncertainties"
         )
-    if chosen.name != SQUARE and absolute_sigma is not None:
+    if chosen.name != SQUARE and objective.absolute_sigma is not None:
         raise ValueError(
             "absolute_sigma is for least squares: other losses determine the size of the errors themselves"
         )

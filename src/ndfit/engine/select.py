@@ -26,20 +26,18 @@ from ndfit.engine.availability import why_not_compiled
 from ndfit.engine.clipping import Clip, clip_of
 from ndfit.engine.fitters import FitterCall, innermost
 from ndfit.engine.linear import LinearEngine
-from ndfit.engine.loss import SQUARE, Loss
+from ndfit.engine.loss import Loss
 from ndfit.engine.reference import ReferenceEngine
 from ndfit.engine.stepwise import stepwise_parameters
 from ndfit.graph.design import linear_model
 from ndfit.graph.reasons import NotCompilable
 from ndfit.graph.trace import trace
 from ndfit.graph.verify import verify
-from ndfit.problem.arguments import check_choice
+from ndfit.options import SQUARE
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import EngineChoice, FitProblem, SolveOptions
 
-__all__ = ["ENGINES", "METHODS", "WantedInfo", "clip_beside", "select_engine", "select_reference", "solve_options"]
-
-ENGINES = ("auto", "compiled", "reference")
+__all__ = ["METHODS", "WantedInfo", "clip_beside", "select_engine", "select_reference", "solve_options"]
 
 _MAX_EVALUATIONS = 1000
 _LEAST_SQUARES = SolveOptions(ftol=1e-8, xtol=1e-7, gtol=1e-8, max_nfev=_MAX_EVALUATIONS)
@@ -81,16 +79,15 @@ def select_engine(
 
     Parameters
     ----------
-    engine : one of ENGINES
+    engine : as in `ndfit.options.Execution`
     wanted : entries of each fit's report that are to be kept
     loss : what is minimised; astropy's fitters know the square alone
 
     Raises
     ------
     ValueError
-        `engine` is not one of ENGINES, or the problem needs the compiled engine and cannot be compiled.
+        The problem needs the compiled engine and cannot be compiled.
     """
-    check_choice(engine, "engine", ENGINES)
     choice = _choose(problem, call, engine, wanted, loss)
     _log.info("engine %s: %s", choice.engine.name, choice.reason)
     return choice

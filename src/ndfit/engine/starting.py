@@ -38,15 +38,11 @@ from ndfit.engine.guess.profiles import PROFILES
 from ndfit.engine.guess.terms import Term, depends_on_start, parse_terms
 from ndfit.engine.signs import update_ties
 from ndfit.engine.trials import best_of, better, from_start
+from ndfit.options import ALSO, Starts
 from ndfit.problem.constraints import check_starts
 from ndfit.problem.types import Block, BlockResult, Engine, EngineChoice, FitProblem, SolveOptions
 
-__all__ = ["ALSO", "Starting", "parse_refine", "parse_starting"]
-
-ALSO = "also"
-"""The value of `guess` that is the default of `ndfit.fit`."""
-
-GUESSES = (None, "auto", ALSO)
+__all__ = ["Starting", "starting_of"]
 
 _CENTRE, _WIDTH, _ANGLE, _OTHER = range(4)
 _OCTAVES = 2.0
@@ -169,16 +165,10 @@ def _span(axis: FloatArray, block: Block) -> Span:
     return np.broadcast_to(low.min(axis=-1), whole), np.broadcast_to(high.max(axis=-1), whole)
 
 
-def parse_starting(
-    problem: FitProblem,
-    choice: EngineChoice,
-    guess: Any,
-    starts: Any,
-    seed: Any,
-    robust: bool = False,
-    clip: Clip | None = None,
+def starting_of(
+    wanted: Starts, problem: FitProblem, choice: EngineChoice, robust: bool = False, clip: Clip | None = None
 ) -> Starting:
-    """Check what the caller wants of starting values.
+    """Where the fits of a problem start.
 
     Parameters
     ----------
@@ -188,41 +178,17 @@ def parse_starting(
     Raises
     ------
     ValueError
-        An argument that is none of those known, a model that cannot be guessed for, or no starting value.
+        A model that cannot be guessed for, or no starting value.
     """
-    if guess not in GUESSES:
-        raise ValueError(f"guess should be None, 'auto' or 'also', got {guess!r}")
-    if not _is_whole(starts) or not 1 <= starts < 2**32:
-        raise ValueError(f"starts should be a positive whole number of starting points, got {starts!r}")
-    if not _is_whole(seed) or not 0 <= seed < 2**64:
-        raise ValueError(f"seed should be a whole number from 0 to 2^64 - 1, got {seed!r}")
-    params = problem.params
+    guess, params = wanted.guess, problem.params
     terms = _terms(problem.model, required=guess == "auto")
     outliers = robust or clip is not None
-    wanted = guess == "auto" or (guess == ALSO and depends_on_start(terms, params.free))
-    guesser = Guess(terms, params.free, _tied_by(problem, choice), outliers) if wanted else None
+    guessed = guess == "auto" or (guess == ALSO and depends_on_start(terms, params.free))
+    guesser = Guess(terms, params.free, _tied_by(problem, choice), outliers) if guessed else None
     if guesser is None:
         check_starts(params)
-    return Starting(
-        guesser, int(starts), int(seed), params.free, _roles(terms), guess == ALSO, None if clip is None else clip.limit
-    )
-
-
-def parse_refine(refine: Any) -> bool:
-    """Whether to refine.
-
-    Raises
-    ------
-    ValueError
-        Something else than None or 'neighbours'.
-    """
-    if refine not in (None, "neighbours"):
-        raise ValueError(f"refine should be None or 'neighbours', got {refine!r}")
-    return refine is not None
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    limit = None if clip is None else clip.limit
+    return Starting(guesser, wanted.starts, wanted.seed, params.free, _roles(terms), guess == ALSO, limit)
 
 
 def _terms(model: Any, required: bool) -> tuple[Term, ...]:

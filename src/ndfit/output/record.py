@@ -44,7 +44,6 @@ from ndfit.problem.types import FitProblem
 __all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "is_hashed", "record_of", "source_of"]
 
 LAYOUT = 2
-_ELSEWHERE = ("model", "data", "data_unit", "fitting_axes", "bounds", "progress", "checkpoint")
 _PACKAGES = ("ndfit", "astropy", "numpy", "llvmlite")
 _SLAB = 2**24
 _HASHED = 2**30  # bytes; a second or two
@@ -73,7 +72,7 @@ class Call:
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Call:
         """The call made now with these arguments."""
-        options = {name: described(value) for name, value in arguments.items() if name not in _ELSEWHERE}
+        options = {name: described(value) for name, value in arguments.items()}
         return cls(options, _versions(), datetime.now(UTC).isoformat(timespec="seconds"))
 
     @classmethod

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_choice", "check_flag", "check_mapping", "check_number", "check_path", "check_whole"]
+from ndfit.errors import WrongArgument, WrongArgumentType
+
+__all__ = ["check_choice", "check_flag", "check_mapping", "check_number", "check_path", "check_size", "check_whole"]
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -24,7 +26,7 @@ def check_flag(value: Any, name: str) -> bool:
     TypeError
     """
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} should be True or False, got {value!r}")
+        raise WrongArgumentType(name, "True or False", value)
     return bool(value)
 
 
@@ -36,12 +38,14 @@ def check_choice(value: Any, name: str, choices: Sequence[Any]) -> Any:
     ValueError
     """
     if not (value is None or isinstance(value, str)) or value not in choices:
-        raise ValueError(f"{name} should be one of {', '.join(map(str, choices))}, got {value!r}")
+        raise WrongArgument(name, f"one of {', '.join(map(str, choices))}", value)
     return value
 
 
-def check_number(value: Any, name: str, what: str, least: float = 0.0, most: float = np.inf) -> float:
-    """A finite number in a range, ends included.
+def check_number(
+    value: Any, name: str, what: str, least: float = 0.0, most: float = np.inf, above: float = -np.inf
+) -> float:
+    """A finite number in a range, ends included but for `above`.
 
     Parameters
     ----------
@@ -52,22 +56,47 @@ def check_number(value: Any, name: str, what: str, least: float = 0.0, most: flo
     ValueError
     """
     is_number = isinstance(value, (Real, np.number)) and not isinstance(value, (bool, np.bool_))
-    if not (is_number and isfinite(float(value)) and least <= float(value) <= most):
-        raise ValueError(f"{name} should be {what}, got {value!r}")
+    if not (is_number and isfinite(float(value)) and least <= float(value) <= most and float(value) > above):
+        raise WrongArgument(name, what, value)
     return float(value)
 
 
-def check_whole(value: Any, name: str, what: str, least: int = 1) -> int:
+def check_whole(
+    value: Any, name: str, what: str, least: int = 1, most: int = 2**63 - 1, never: Sequence[int] = ()
+) -> int:
     """A whole number, of whatever type: 1e3 is one.
+
+    Parameters
+    ----------
+    never : numbers in the range that are not meant
 
     Raises
     ------
     ValueError
     """
-    number = check_number(value, name, what, least)
-    if not number.is_integer():
-        raise ValueError(f"{name} should be {what}, got {value!r}")
-    return int(value) if isinstance(value, Integral) else int(number)
+    number = check_number(value, name, what, least=-np.inf)
+    whole = int(value) if isinstance(value, Integral) else int(number)
+    if whole != value or not least <= whole <= most or whole in never:
+        raise WrongArgument(name, what, value)
+    return whole
+
+
+def check_size(value: Any, name: str) -> int:
+    """Bytes, from a number of them or text such as '512 MB'.
+
+    Raises
+    ------
+    ValueError
+    """
+    from dask.utils import parse_bytes
+
+    try:
+        size = 0 if isinstance(value, bool) else int(parse_bytes(value))
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        size = 0
+    if size < 1:
+        raise WrongArgument(name, "a number of bytes, or text such as '512 MB'", value)
+    return size
 
 
 def check_mapping(value: Any, name: str, what: str) -> dict[str, Any]:
@@ -80,7 +109,7 @@ def check_mapping(value: Any, name: str, what: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise TypeError(f"{name} should be {what}, got {value!r}")
+        raise WrongArgumentType(name, what, value)
     return dict(value)
 
 
@@ -96,4 +125,4 @@ def check_path(value: Any, name: str) -> Path | None:
     try:
         return Path(value)
     except TypeError:
-        raise TypeError(f"{name} should be a path, got {value!r}") from None
+        raise WrongArgumentType(name, "a path", value) from None

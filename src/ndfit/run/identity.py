@@ -9,8 +9,8 @@ two of them.
                    model's arguments and of people's own classes and functions; and `values`, what model and ties
                    compute at a few points (`ndfit.run.probes`), which need be the same to rounding only
     parameters     start, bounds, fixed, tied of each; maps by their digest
-    solving        engine, tolerances, fitter, starting points, clipping, bootstrap, refinement; all of an engine that
-                   is none of the package's
+    solving        the options that decide the answer, and what came of them: engine, tolerances, fitter, starting
+                   points, clipping, bootstrap; all of an engine that is none of the package's
     versions       of the packages that decide the last bit
 
 Neither a renamed function nor a comment makes another run. Another kind of processor makes none either, but may give
@@ -43,8 +43,13 @@ _VALUES = "model.values"
 _MOST_TOLD = 4
 
 
-def identity_of(problem: FitProblem, work: Work, refine: bool) -> dict[str, Any]:
-    """The identity of a run; see the module's docstring."""
+def identity_of(problem: FitProblem, work: Work, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity of a run; see the module's docstring.
+
+    Parameters
+    ----------
+    asked : options that decide the answer, by name
+    """
     identity = {
         "data": _data(problem),
         "fitting_axes": list(problem.axes.fitting),
@@ -58,7 +63,7 @@ def identity_of(problem: FitProblem, work: Work, refine: bool) -> dict[str, Any]
             "starting": fingerprint(work.starting),
             "clip": fingerprint(work.clip),
             "bootstrap": fingerprint(work.bootstrap),
-            "refine": refine,
+            "asked": {name: fingerprint(value) for name, value in sorted(asked.items())},
         },
         "versions": {name: _version(name) for name in _PACKAGES.get(work.engine.name, _EVERY)} | {"python": _python()},
     }

@@ -8,16 +8,12 @@ same time, as measured; `tests/run/test_memory.py` holds the sum to what the sys
 
 from __future__ import annotations
 
-from typing import Any
-
-from dask.utils import parse_bytes
-
 from ndfit.engine.guess.tile import TILE_NUMBERS
-from ndfit.engine.loss import SQUARE
+from ndfit.options import SQUARE
 from ndfit.problem.types import FitProblem
 from ndfit.run.work import Work
 
-__all__ = ["bytes_per_fit", "fits_within", "parse_memory"]
+__all__ = ["bytes_per_fit", "fits_within"]
 
 _DOUBLE = 8
 # The data as doubles, and again with what is left out replaced; which samples are wanted, finite, valid.
@@ -66,20 +62,3 @@ def fits_within(memory: int, problem: FitProblem, work: Work) -> int:
     guess = int(_DOUBLE * n_samples * (_GUESS + _GUESS_OF_PARAMETER * n_params))
     few = memory // (a_fit + guess)
     return few if few < tile else max(tile, (memory - guess * tile) // a_fit)
-
-
-def parse_memory(limit: Any) -> int:
-    """Bytes.
-
-    Raises
-    ------
-    ValueError
-        Something else than a positive number of bytes, or such a number with a unit.
-    """
-    try:
-        size = 0 if isinstance(limit, bool) else int(parse_bytes(limit))
-    except (ValueError, TypeError, AttributeError, OverflowError):
-        size = 0
-    if size < 1:
-        raise ValueError(f"memory_limit should be a number of bytes, or text such as '512 MB', got {limit!r}")
-    return size

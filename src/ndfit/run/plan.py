@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import Any
 
-from ndfit.problem.arguments import check_whole
 from ndfit.problem.arrange import Region
 from ndfit.problem.axes import Axes
 from ndfit.problem.types import FitProblem
@@ -56,10 +55,6 @@ def plan_regions(
     chunk_n_max : the caller's limit of fits in one chunk
     guided : the last chunks are smaller; workers that are given chunks before they are free gain nothing by it
 
-    Raises
-    ------
-    ValueError
-        `chunk_n_max` is not a positive whole number.
     """
     axes = problem.axes
     chunks = getattr(problem.samples.data, "chunks", None)
@@ -80,8 +75,7 @@ def plan_regions(
 def _limits(axes: Axes, n_most: int, n_workers: int, chunk_n_max: int | None) -> tuple[int, int]:
     """Fits that a chunk should hold, and those that it may hold."""
     if chunk_n_max is not None:
-        most = check_whole(chunk_n_max, "chunk_n_max", "a positive whole number of fits")
-        return most, most
+        return chunk_n_max, chunk_n_max
     if n_workers == 1:
         return n_most, n_most
     share = axes.n_fits / n_workers

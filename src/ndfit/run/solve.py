@@ -7,17 +7,16 @@ position, in the parameters that are reported.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ndfit.errors import FitWarning
+from ndfit.options import Execution
 from ndfit.output.maps import Maps
-from ndfit.problem.arguments import check_path
 from ndfit.problem.arrange import Region
 from ndfit.problem.block import inputs_of
 from ndfit.problem.types import BlockResult, EngineChoice, FitProblem
@@ -25,7 +24,7 @@ from ndfit.run.checkpoint import open_checkpoint
 from ndfit.run.estimate import expected_seconds, seconds_per_fit
 from ndfit.run.identity import identity_of
 from ndfit.run.last_word import check_with_own_model
-from ndfit.run.memory import fits_within, parse_memory
+from ndfit.run.memory import fits_within
 from ndfit.run.plan import Plan, plan_regions
 from ndfit.run.progress import Progress
 from ndfit.run.refine import from_solutions, refine_from_neighbours
@@ -33,9 +32,7 @@ from ndfit.run.stages import FITS, Afresh, Resuming, Stages
 from ndfit.run.work import Work
 from ndfit.run.workers import Workers, resolve_workers
 
-__all__ = ["Schedule", "solve"]
-
-MEMORY_LIMIT = "512 MB"
+__all__ = ["solve"]
 
 # Of fits on one core; starting threads takes about as long.
 SECONDS_WORTH_THREADS = 2e-3
@@ -47,29 +44,15 @@ SECONDS_PER_CHUNK = 0.5
 BYTES_PER_MESSAGE = 8 * 2**20
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How the caller wants the work spread; see `ndfit.parallel_fit_dask` and `ndfit.fit` for most of them.
-
-    `warn_if_slow`: say so where the fallback on the reference engine will take long.
-    """
-
-    scheduler: Any = None
-    chunk_n_max: int | None = None
-    preserve_native_chunks: bool = False
-    progress: bool | None = None
-    warn_if_slow: bool = True
-    checkpoint: Any = None
-    memory_limit: Any = MEMORY_LIMIT
-
-
 def solve(
     problem: FitProblem,
     choice: EngineChoice,
     work: Work,
-    schedule: Schedule,
+    execution: Execution,
     *,
+    native: bool = False,
     refine: bool = False,
+    asked: Mapping[str, Any] | None = None,
     keep_info: bool = False,
     on_region: Callable[[Region, BlockResult], None] | None = None,
 ) -> Maps:
@@ -78,7 +61,9 @@ def solve(
     Parameters
     ----------
     work : how
+    native : keep the chunks of the data
     refine : fit again, from their neighbours' solutions, the positions that stand out
+    asked : options that decide the answer, by name, for the identity of a checkpoint
     keep_info : keep what the caller's fitter reports of each fit
     on_region : called in this thread with each region's results
 
@@ -87,26 +72,26 @@ def solve(
     OwnModelDisagrees
         At some solution the engine's model is not the caller's.
     """
-    workers = resolve_workers(schedule.scheduler, choice.engine, problem.axes.n_fits * work.starting.fits)
+    workers = resolve_workers(execution.scheduler, choice.engine, problem.axes.n_fits * work.starting.fits)
     seconds = _seconds_per_fit(choice, work, problem)
-    if schedule.warn_if_slow:
+    if execution.engine == "auto":
         _warn_if_slow(choice, problem, workers, seconds)
     plan = plan_regions(
         problem,
-        n_most=_most_fits(work, problem, workers, seconds, parse_memory(schedule.memory_limit)),
+        n_most=_most_fits(work, problem, workers, seconds, execution.memory_limit),
         n_workers=workers.count if _is_worth_threads(work, problem, workers) else 1,
-        native=schedule.preserve_native_chunks,
-        chunk_n_max=schedule.chunk_n_max,
+        native=native,
+        chunk_n_max=execution.chunk_n_max,
         guided=not workers.is_cluster,
     )
-    folder = check_path(schedule.checkpoint, "checkpoint")
+    folder = execution.checkpoint
     if folder is None:
-        maps = _run(problem, work, plan, Afresh(workers), schedule, refine, keep_info, on_region)
+        maps = _run(problem, work, plan, Afresh(workers), execution, refine, keep_info, on_region)
     else:
-        identity = identity_of(problem, work, refine)
+        identity = identity_of(problem, work, asked or {})
         with open_checkpoint(folder, identity, plan) as checkpoint:
             stages = Resuming(workers, checkpoint)
-            maps = _run(problem, work, checkpoint.plan, stages, schedule, refine, keep_info, on_region)
+            maps = _run(problem, work, checkpoint.plan, stages, execution, refine, keep_info, on_region)
     if choice.difference is not None:
         check_with_own_model(problem, choice.difference, maps)
     return maps.transformed(problem.transform)
@@ -117,7 +102,7 @@ def _run(
     work: Work,
     plan: Plan,
     stages: Stages,
-    schedule: Schedule,
+    execution: Execution,
     refine: bool,
     keep_info: bool,
     on_region: Callable[[Region, BlockResult], None] | None,
@@ -127,7 +112,7 @@ def _run(
     first = work.bare if refine else work
     regions = plan.regions
     with (
-        Progress(problem.axes.n_fits, schedule.progress) as bar,
+        Progress(problem.axes.n_fits, execution.progress) as bar,
         closing(stages(FITS, first, partial(inputs_of, problem), regions)) as solved,
     ):
         for region, result in solved:

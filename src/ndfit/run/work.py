@@ -24,6 +24,7 @@ from ndfit.engine.signs import Canonical
 from ndfit.engine.starting import Starting
 from ndfit.engine.trials import Watched, best_of
 from ndfit.once import LOADING
+from ndfit.options import SQUARE
 from ndfit.problem.block import Inputs, make_block
 from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FitProblem, ParamTable, SolveOptions, Status
 from ndfit.run.sample_digest import sample_digests
