@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.modeling import Fittable1DModel, Parameter
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ndfit.arrays import FloatArray
 
 __all__ = ["Shapes", "TemplateModel", "templates"]
-
-FloatArray = NDArray[np.float64]
 
 
 def templates(

@@ -15,7 +15,18 @@ import ndfit
 PAGES = pages()
 
 # A fence that is neither run nor known to be no code is a mistake: nobody would see it rot.
-RUN_OR_NO_CODE = ("python", "sh", "text", "toml", "{include}", "{toctree}", "{eval-rst}", "{statuses}", "{flags}", "{options}")
+RUN_OR_NO_CODE = (
+    "python",
+    "sh",
+    "text",
+    "toml",
+    "{include}",
+    "{toctree}",
+    "{eval-rst}",
+    "{statuses}",
+    "{flags}",
+    "{options}",
+)
 
 
 @pytest.mark.parametrize("name", PAGES)

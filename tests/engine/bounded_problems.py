@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
-from ndfit.problem.types import Block, FloatArray, Status
+from ndfit.arrays import FloatArray
+from ndfit.problem.types import Block, Status
 
 __all__ = ["Matrix", "Problem", "best_cost", "draw", "slopes_inwards"]
 

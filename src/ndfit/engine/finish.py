@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.engine.flags import Answers, FlagRules, flags_of_lines, flags_of_parameters
 from ndfit.engine.left_open import LeftOpen, look_closer
-from ndfit.engine.loss import SQUARE
 from ndfit.engine.outlying import mostly_outliers
 from ndfit.engine.rows import bounds_of
 from ndfit.options import SQUARE

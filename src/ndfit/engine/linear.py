@@ -18,11 +18,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.availability import why_not_compiled
 from ndfit.engine.certificate import edm_of, noise_variance, status_with_certificate
 from ndfit.engine.linear_design import DesignModel
 from ndfit.engine.linear_direct import Solution, covariance_of, solve_directly
-from ndfit.problem.types import Block, BlockResult, FloatArray, SolveOptions, Status
+from ndfit.problem.types import Block, BlockResult, SolveOptions, Status
 
 __all__ = ["LinearEngine"]
 

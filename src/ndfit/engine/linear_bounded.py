@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["best_within"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ndfit.problem.types import FloatArray
+from ndfit.arrays import FloatArray
 
 __all__ = ["DesignModel"]
 

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.linear_bounded import best_within
 from ndfit.engine.linear_design import DesignModel
 from ndfit.engine.rows import bounds_of, coords_of
-from ndfit.problem.types import Block, FloatArray, Status
+from ndfit.problem.types import Block, Status
 
 __all__ = ["Solution", "covariance_of", "solve_directly"]
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.kernel.linear import (
     CODE,
     COST,
@@ -32,7 +33,7 @@ from ndfit.engine.kernel.workspace import Job, Structure, View, Workspace, view_
 from ndfit.engine.linear_design import DesignModel
 from ndfit.engine.linear_direct import Solution
 from ndfit.engine.rows import bounds_of, coords_of
-from ndfit.problem.types import Block, FloatArray, Status
+from ndfit.problem.types import Block, Status
 
 __all__ = ["LEAST_FOR_COVARIANCE", "LEAST_FOR_SOLUTIONS", "solve_in_lanes"]
 

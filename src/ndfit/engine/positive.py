@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.own_values import own_values
-from ndfit.problem.types import FloatArray, ParamTable
+from ndfit.problem.types import ParamTable
 
 __all__ = ["positive_parameters"]
 

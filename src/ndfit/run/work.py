@@ -18,7 +18,6 @@ from ndfit.engine.clipping import Clip
 from ndfit.engine.finish import finish
 from ndfit.engine.flags import FlagRules
 from ndfit.engine.graduated import better_by_way_of_a_convex_loss, options_of_all_fits
-from ndfit.engine.loss import SQUARE
 from ndfit.engine.model_rules import rules_of
 from ndfit.engine.signs import Canonical
 from ndfit.engine.starting import Starting

@@ -25,6 +25,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.arrays import FloatArray
 from ndfit.engine.guess.background import BASES, fit_background, fit_beside
 from ndfit.engine.guess.curves import Sought, best_curve
 from ndfit.engine.guess.groups import Group, Setting, groups_of
