@@ -482,9 +482,9 @@ def test_a_parameter_that_runs_away_is_no_success() -> None:
             fit_info=True,
         )
     info = fitter.fit_info[()]
-    assert info.status == Status.STALLED
+    assert info.status in (Status.STALLED, Status.EVALUATION_LIMIT)
     assert not info.success
-    assert "no step lowers the cost" in info.message
+    assert info.edm > 0.01
 
 
 def test_steps_to_where_the_model_is_not_finite_are_refused() -> None:

@@ -37,6 +37,7 @@ from ndfit.engine.natural import natural_scales, with_least_widths
 from ndfit.engine.points import model_values
 from ndfit.engine.second_look import settle
 from ndfit.engine.some_fits import Fits, Model
+from ndfit.engine.start_sizes import with_start_sizes
 from ndfit.options import CASH, SQUARE
 from ndfit.problem.types import Block, BlockResult, SolveOptions, Status, converged, usable
 
@@ -116,6 +117,7 @@ class CompiledEngine:
         """Solve a block. Parameters are NaN where the status is not usable."""
         outcome = np.full((block.n_fits, OUTCOME_COLUMNS + self.model.n_params), np.nan)
         outcome[:, 0], outcome[:, 1] = _status_of_counts(block, options), 0.0
+        block = with_start_sizes(self.model, block)
         call = _Call.of(self.model, block, outcome, loss=options.loss, absolute=self._known_noise(options))
         call.solve(options)
         self._settle(outcome, block, options)
