@@ -15,7 +15,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 from ndfit.engine.fitters import innermost, parse_fitter
 from ndfit.engine.loss import Loss
 from ndfit.engine.model_rules import with_even_parameters
-from ndfit.engine.select import clip_beside, select_engine, select_reference, solve_options
+from ndfit.engine.select import clip_beside, select_engine, select_own_model, solve_options
 from ndfit.fitting import Description, fit_described, solved, tell_of
 from ndfit.options import MEMORY_LIMIT, Data, Errors, Execution, Objective, Starts
 from ndfit.output.diagnostics import parse_diagnostics
@@ -166,7 +166,7 @@ def parallel_fit_dask(
         choice,
         work_of,
         execution,
-        partial(select_reference, problem, call, execution.engine, wanted, Loss()),
+        partial(select_own_model, problem, call, execution.engine, wanted, Loss()),
         native=native,
         keep_info=keep_info,
         on_region=None if folders is None else partial(folders.write, look_up=partial(look_up_position, problem)),

@@ -16,7 +16,7 @@ from ndfit.engine.clipping import clip_beyond
 from ndfit.engine.fitters import FitterCall, parse_fitter
 from ndfit.engine.loss import Loss, loss_of
 from ndfit.engine.model_rules import with_even_parameters
-from ndfit.engine.select import clip_beside, select_engine, select_reference, solve_options
+from ndfit.engine.select import clip_beside, select_engine, select_own_model, solve_options
 from ndfit.engine.starting import starting_of
 from ndfit.errors import CheckpointError, FitWarning
 from ndfit.options import SQUARE, Data, Errors, Execution, Objective, Starts, deciding, recorded
@@ -95,7 +95,7 @@ def fit_described(description: Description) -> FitResult:
         choice,
         work_of,
         execution,
-        partial(select_reference, problem, call, execution.engine, (), loss),
+        partial(select_own_model, problem, call, execution.engine, (), loss),
         refine=description.starts.refine is not None,
         asked=deciding(objective, description.starts, description.errors),
     )

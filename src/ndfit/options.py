@@ -27,6 +27,7 @@ __all__ = [
     "Errors",
     "Execution",
     "Flag",
+    "Name",
     "Number",
     "Objective",
     "Option",
@@ -57,6 +58,16 @@ class Choice:
 
     def __call__(self, value: Any, name: str) -> Any:
         return check_choice(value, name, self.words)
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name in a table that those who use it have."""
+
+    def __call__(self, value: Any, name: str) -> str:
+        if not isinstance(value, str):
+            raise WrongArgument(name, "a name", value)
+        return value
 
 
 @dataclass(frozen=True)
@@ -279,9 +290,7 @@ class Execution(_Group):
 
     engine: str = field(
         default="auto",
-        metadata=_told(
-            "See ndfit models.", Choice(("auto", "compiled", "reference")), on_command_line=True, decides=False
-        ),
+        metadata=_told("See ndfit models.", Name(), on_command_line=True, decides=False),
     )
     scheduler: Any = field(default=None, metadata=_told("Threads, processes or a cluster.", decides=False))
     chunk_n_max: int | None = field(

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import ndfit
 from ndfit.arrays import FloatArray
 from ndfit.engine import select
+from ndfit.engine.registry import EngineRow, Request
 from ndfit.problem.types import Block, BlockResult, EngineChoice, SolveOptions, Status
 
 X = np.arange(30.0)
@@ -32,7 +33,14 @@ class SimplexEngine:
     chunk_size: int = 100
     releases_gil: bool = False
     pointwise: bool = False
+    calls_fitter: bool = False
     seconds_per_fit: float = 1e-2
+    packages: tuple[str, ...] = ("ndfit", "scipy", "numpy")
+    set_tied: None = None
+    dimensions: None = None
+
+    def fingerprint(self) -> dict[str, Any]:
+        return {"computes": self.model, "tolerance": self.tolerance}
 
     def make_ready(self, options: SolveOptions) -> None:
         import scipy.optimize  # noqa: F401
@@ -67,10 +75,11 @@ class SimplexEngine:
 @pytest.fixture
 def use_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
     def use(**fields: Any) -> None:
-        def choose(problem: Any, *_: Any) -> EngineChoice:
+        def build(request: Request) -> EngineChoice:
+            problem = request.problem
             return EngineChoice(SimplexEngine(problem.model, problem.params.free, **fields), "for this test")
 
-        monkeypatch.setattr(select, "_choose", choose)
+        monkeypatch.setattr(select, "ENGINES", (EngineRow("simplex", True, build), *select.ENGINES))
 
     return use
 

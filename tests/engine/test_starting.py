@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,9 @@ def problem_of(model: Any) -> Any:
 
 
 def parsed(model: Any, guess: Any = None, starts: Any = 1, seed: Any = 0) -> Starting:
-    return starting_of(Starts(guess, None, starts, seed), problem_of(model), EngineChoice(None, ""))  # type: ignore[arg-type]
+    return starting_of(
+        Starts(guess, None, starts, seed), problem_of(model), EngineChoice(SimpleNamespace(set_tied=None), "")
+    )  # type: ignore[arg-type]
 
 
 def test_roles_are_those_of_the_lines() -> None:

@@ -63,6 +63,7 @@ class Distance:
     """An engine whose fits end where they start, at the cost of the start itself."""
 
     name, chunk_size, releases_gil, pointwise, seconds_per_fit = "distance", 1, True, True, 0.0
+    calls_fitter, packages, set_tied, dimensions = False, (), None, None
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []

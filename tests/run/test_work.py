@@ -36,6 +36,7 @@ class Stops:
     """An engine that ends where it starts: the first fit converged, the others at the limit of evaluations."""
 
     name, chunk_size, releases_gil, pointwise, seconds_per_fit = "stops", 1, True, False, 0.0
+    calls_fitter, packages, set_tied, dimensions = False, (), None, None
 
     def make_ready(self, options: SolveOptions) -> None:
         pass

@@ -14,7 +14,8 @@ import click
 from ndfit.cli.configuration import load_into
 from ndfit.cli.words import word_of
 from ndfit.cli.world import CONVENTIONS
-from ndfit.options import Choice, Errors, Execution, Objective, Path, Starts, Whole, options_of
+from ndfit.engine.select import engine_names
+from ndfit.options import Choice, Errors, Execution, Name, Objective, Path, Starts, Whole, options_of
 
 __all__ = ["fit_options"]
 
@@ -36,6 +37,8 @@ def _type_of(check: Any) -> Any:
     match check:
         case Choice(words):
             return click.Choice([word_of(word) for word in words])
+        case Name():
+            return click.Choice(engine_names())
         case Whole(least=least):
             return click.IntRange(least)
         case Path():

@@ -6,8 +6,9 @@ it needs compiled is compiled, or loaded from the cache, when it is made ready o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -102,7 +103,21 @@ class CompiledEngine:
     chunk_size: ClassVar[int] = 50_000
     releases_gil: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
+    calls_fitter: ClassVar[bool] = False
     seconds_per_fit: ClassVar[float] = 3e-6
+    packages: ClassVar[tuple[str, ...]] = ("ndfit", "llvmlite", "numpy")
+
+    @property
+    def set_tied(self) -> Callable[[FloatArray], None]:
+        return self.model.set_tied
+
+    @property
+    def dimensions(self) -> Any:
+        return self.model.dimensions
+
+    def fingerprint(self) -> dict[str, Any]:
+        """A compiled model is plain data, all of it in its representation."""
+        return {"computes": sha256(repr(self.model).encode()).hexdigest()}
 
     def make_ready(self, options: SolveOptions) -> None:
         """Compile or load what blocks need, with and without weights."""

@@ -11,9 +11,10 @@ one (`linear_direct.py`). So is everything where nothing can be compiled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from hashlib import sha256
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,21 @@ class LinearEngine:
     chunk_size: ClassVar[int] = 50_000
     releases_gil: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
+    calls_fitter: ClassVar[bool] = False
     seconds_per_fit: ClassVar[float] = 3e-6
+    packages: ClassVar[tuple[str, ...]] = ("ndfit", "llvmlite", "numpy")
+
+    @property
+    def set_tied(self) -> Callable[[FloatArray], None]:
+        return self.model.set_tied
+
+    @property
+    def dimensions(self) -> Any:
+        return None
+
+    def fingerprint(self) -> dict[str, Any]:
+        """A compiled model is plain data, all of it in its representation."""
+        return {"computes": sha256(repr(self.model).encode()).hexdigest()}
 
     def make_ready(self, options: SolveOptions) -> None:
         """Compile or load what blocks need."""

@@ -65,8 +65,7 @@ def _find(problem: FitProblem, engine: Engine, sample: tuple[FloatArray, ...]) -
     model, params = problem.model, problem.params
     params = replace(params, even=even_parameters(problem, engine, sample))
     symmetries = symmetries_of(model, params.free, sample)
-    known = getattr(getattr(engine, "model", None), "dimensions", None)
-    return ModelRules(params.even, symmetries, flag_rules(model, params, symmetries, sample, known))
+    return ModelRules(params.even, symmetries, flag_rules(model, params, symmetries, sample, engine.dimensions))
 
 
 def _key(problem: FitProblem, sample: tuple[FloatArray, ...]) -> tuple[Hashable, ...]:

@@ -55,7 +55,11 @@ class ReferenceEngine:
     chunk_size = 500
     releases_gil = False
     pointwise = False
+    calls_fitter = True
     seconds_per_fit = 2e-3
+    packages = ("ndfit", "astropy", "scipy", "numpy")
+    set_tied = None
+    dimensions = None
 
     def __init__(
         self,
@@ -73,6 +77,9 @@ class ReferenceEngine:
         self.free, self.absolute_sigma, self.keep_info = free, absolute_sigma, keep_info
         self.bounds_by_map, self.stepwise = bounds_by_map, stepwise
         self.fitting_shape = fitting_shape
+
+    def fingerprint(self) -> dict[str, Any]:
+        return {"computes": self.model, "fitter": self.fitter, "fitter_kwargs": self.fitter_kwargs}
 
     def make_ready(self, options: SolveOptions) -> None:
         import scipy.optimize  # noqa: F401 -- which astropy's fitters import when they are called

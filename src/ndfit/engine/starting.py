@@ -204,8 +204,7 @@ def _tied_by(problem: FitProblem, choice: EngineChoice) -> SetTied | None:
     """How tied parameters follow: all fits at once where the model is compiled, else one by one."""
     if not any(problem.params.tied):
         return None
-    all_at_once: SetTied | None = getattr(getattr(choice.engine, "model", None), "set_tied", None)
-    return all_at_once or partial(update_ties, params=problem.params, model=problem.model)
+    return choice.engine.set_tied or partial(update_ties, params=problem.params, model=problem.model)
 
 
 def _roles(terms: tuple[Term, ...]) -> dict[int, tuple[int, int]]:

@@ -543,7 +543,11 @@ class Engine(Protocol):
     releases_gil : threads run at once
     pointwise : it computes the model sample by sample, from a description of its own, ties included; else by the
         model's own code. Those that are equal, and have the same hash, have the same description
+    calls_fitter : it calls the caller's fitter, which then reports of each fit, and leaves outliers out, by itself
     seconds_per_fit : order of magnitude, for planning
+    packages : that decide the last bits of its answers
+    set_tied : sets the columns of tied parameters of a table (N, P); None where they are to be called one by one
+    dimensions : what each parameter is counted in, see `ndfit.graph.dimensions`; None where nothing is known
     """
 
     @property
@@ -555,7 +559,18 @@ class Engine(Protocol):
     @property
     def pointwise(self) -> bool: ...
     @property
+    def calls_fitter(self) -> bool: ...
+    @property
     def seconds_per_fit(self) -> float: ...
+    @property
+    def packages(self) -> tuple[str, ...]: ...
+    @property
+    def set_tied(self) -> Callable[[FloatArray], None] | None: ...
+    @property
+    def dimensions(self) -> Any: ...
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """What decides its answers beside the problem and the options, by name, for the identity of a checkpoint."""
 
     def make_ready(self, options: SolveOptions) -> None:
         """Import, compile or load what solving with these options takes, in this thread; several may at once."""

@@ -5,12 +5,13 @@ two of them.
 
     data           shape, dtype and unit of the data; dtype and shape of weights, mask and coordinates
     fitting_axes   of the data
-    model          expression; a digest of the code: of the traced graph where the model is compiled, else of the
-                   model's arguments and of people's own classes and functions; and `values`, what model and ties
-                   compute at a few points (`ndfit.run.probes`), which need be the same to rounding only
+    model          expression; and `values`, what model and ties compute at a few points (`ndfit.run.probes`), which
+                   need be the same to rounding only
     parameters     start, bounds, fixed, tied of each; maps by their digest
-    solving        the options that decide the answer, and what came of them: engine, tolerances, fitter, starting
-                   points, clipping, bootstrap; all of an engine that is none of the package's
+    solving        the options that decide the answer, and what came of them: engine, tolerances, starting points,
+                   clipping, bootstrap; and what else decides the engine's answers: a digest of the traced graph where
+                   the model is compiled, else of the model's arguments and of people's own classes and functions, and
+                   of the fitter
     versions       of the packages that decide the last bit
 
 Neither a renamed function nor a comment makes another run. Another kind of processor makes none either, but may give
@@ -22,23 +23,19 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from ndfit.output.model_record import describe, expression
-from ndfit.problem.types import Engine, FitProblem
+from ndfit.problem.types import FitProblem
 from ndfit.run.fingerprint import fingerprint
 from ndfit.run.probes import computed_values, same_values
 from ndfit.run.work import Work
 
 __all__ = ["differences", "identity_of", "processor"]
 
-_COMPILED = ("ndfit", "llvmlite", "numpy")
-_PACKAGES = {"compiled": _COMPILED, "linear": _COMPILED, "reference": ("ndfit", "astropy", "scipy", "numpy")}
-_EVERY = tuple(sorted({name for names in _PACKAGES.values() for name in names}))
 _VALUES = "model.values"
 _MOST_TOLD = 4
 
@@ -53,19 +50,19 @@ def identity_of(problem: FitProblem, work: Work, asked: Mapping[str, Any]) -> di
     identity = {
         "data": _data(problem),
         "fitting_axes": list(problem.axes.fitting),
-        "model": _model(problem, work.engine),
+        "model": _model(problem),
         "parameters": _parameters(problem),
         "solving": {
             "engine": work.engine.name,
             "options": fingerprint(work.options),
-            "fitter": _fitter(work.engine),
+            "decides": {name: fingerprint(value) for name, value in sorted(work.engine.fingerprint().items())},
             "filter_non_finite": work.filter_non_finite,
             "starting": fingerprint(work.starting),
             "clip": fingerprint(work.clip),
             "bootstrap": fingerprint(work.bootstrap),
             "asked": {name: fingerprint(value) for name, value in sorted(asked.items())},
         },
-        "versions": {name: _version(name) for name in _PACKAGES.get(work.engine.name, _EVERY)} | {"python": _python()},
+        "versions": {name: _version(name) for name in work.engine.packages} | {"python": _python()},
     }
     return dict(json.loads(json.dumps(identity, allow_nan=False)))
 
@@ -125,22 +122,9 @@ def _layout(array: Any) -> str | None:
     return None if array is None else f"{array.dtype} {list(array.shape)}"
 
 
-def _model(problem: FitProblem, engine: Engine) -> dict[str, Any]:
+def _model(problem: FitProblem) -> dict[str, Any]:
     tree = describe(problem.original)
-    return {"expression": expression(tree), "computes": _code(problem, engine), "values": computed_values(problem)}
-
-
-def _code(problem: FitProblem, engine: Engine) -> Any:
-    """A compiled model is plain data, all of it in its representation."""
-    if engine.name in ("compiled", "linear"):
-        return sha256(repr(engine.model).encode()).hexdigest()  # type: ignore[attr-defined]
-    return fingerprint(problem.model)
-
-
-def _fitter(engine: Engine) -> Any:
-    if engine.name not in _PACKAGES:
-        return fingerprint(engine)
-    return fingerprint([getattr(engine, name, None) for name in ("fitter", "fitter_kwargs")])
+    return {"expression": expression(tree), "values": computed_values(problem)}
 
 
 def _parameters(problem: FitProblem) -> dict[str, Any]:
