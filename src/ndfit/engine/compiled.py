@@ -172,7 +172,9 @@ class CompiledEngine:
             # Where the noise is known from the cost alone, it is less now.
             variance = self._noise_variance(outcome, block, options, rows)
             rows = rows[outcome[rows, 3] <= CONVERGED_EDM * variance]
-            outcome[rows, 0] = Status.SETTLED
+            # Without an evaluation left for a search, nothing tells that there is nothing lower beside it.
+            searched = outcome[rows, 1] < options.max_nfev
+            outcome[rows, 0] = np.where(searched, Status.SETTLED, Status.EVALUATION_LIMIT)
             self._search_beside_while_lower(outcome, block, options, rows)
 
     def _search_beside_while_lower(
