@@ -51,6 +51,8 @@ __all__ = ["CompiledEngine", "ModelCode"]
 # How often a fit that stalled is looked at again, and by how many variances of the noise a fit from beside it has to be
 # lower to be kept.
 _LOOKS, _LOWER = 5, 1e-3
+# Evaluations of a search beside: one that leads lower shows it soon.
+_MOST_BESIDE = 100
 # Of samples, for searches beside.
 _NUMBERS_AT_ONCE = 2**22
 _ALL = slice(None)
@@ -220,7 +222,10 @@ class CompiledEngine:
         again = replace(block.take(np.tile(rows, len(starts))), start=starts.reshape(-1, n_params))
         found = np.full((again.n_fits, OUTCOME_COLUMNS + n_params), np.nan)
         found[:, 0], found[:, 1] = Status.READY, 0.0
-        _Call.of(self.model, again, found, loss=options.loss, absolute=self._known_noise(options)).solve(options)
+        few = replace(options, max_nfev=min(options.max_nfev, _MOST_BESIDE))
+        _Call.of(self.model, again, found, loss=options.loss, absolute=self._known_noise(options)).solve(few)
+        # What has not ended goes on from there, if it is lower.
+        found[found[:, 0] == Status.EVALUATION_LIMIT, 0] = Status.STALLED
         return found.reshape(len(starts), len(rows), -1)
 
     def _fits(self, block: Block, options: SolveOptions) -> Fits:
