@@ -1,6 +1,7 @@
-"""`python -m benchmarks.readme [--take results.json]`: the README's table and docs/benchmarks.md from the summary.
+"""`python -m benchmarks.readme [--take results.json]`: the tables of README and first page, and docs/benchmarks.md.
 
-Flows in: benchmarks/summary.json, results of a run that were taken over. Flows out: both documents.
+Flows in: benchmarks/summary.json, results of a run that were taken over. Flows out: README.md, docs/index.md and
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -68,12 +69,13 @@ def between_markers(text: str, table: str) -> str:
 @click.command()
 @click.option("--take", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Results to take over.")
 def main(take: Path | None) -> None:
-    """Write the README's table and docs/benchmarks.md."""
+    """Write the tables of README.md and docs/index.md, and docs/benchmarks.md."""
     if take is not None:
         shutil.copyfile(take, SUMMARY)
     results = read_json(SUMMARY)
-    readme = ROOT / "README.md"
-    readme.write_text(between_markers(readme.read_text(encoding="utf-8"), readme_table(results)), encoding="utf-8")
+    for path, link in ((ROOT / "README.md", "docs/benchmarks.md"), (ROOT / "docs" / "index.md", "benchmarks.md")):
+        text = between_markers(path.read_text(encoding="utf-8"), readme_table(results, link))
+        path.write_text(text, encoding="utf-8")
     (ROOT / "docs" / "benchmarks.md").write_text(page(full_report(results)), encoding="utf-8")
 
 

@@ -50,14 +50,14 @@ def full_report(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def readme_table(results: Results) -> str:
+def readme_table(results: Results, link: str = "docs/benchmarks.md") -> str:
     """The short version: how many times longer others take for the whole call, and what ndfit's own calls take."""
     parts = [_beside_others(results)]
     if calls := list(_own_calls(results)):
         parts.append(_table(("whole call of ndfit", "seconds"), calls))
     parts.append(
         f"Measured on {results['machine']}: times longer than ndfit, the median of "
-        f"{results['repeats']} repeats and the range. How, and what else: [docs/benchmarks.md](docs/benchmarks.md)."
+        f"{results['repeats']} repeats and the range. How, and what else: [{link}]({link})."
     )
     return "\n\n".join(parts)
 

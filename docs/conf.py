@@ -28,4 +28,5 @@ numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
 html_title = f"ndfit {version}"
 html_theme_options = {"navigation_with_keys": False, "show_nav_level": 2}
+html_sidebars = {"index": []}  # the first page is in no section
 html_show_sourcelink = False

@@ -113,7 +113,8 @@ def test_documents_are_written_from_the_summary(
     results: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "docs").mkdir()
-    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    for name in ("README.md", "docs/index.md"):
+        (tmp_path / name).write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     write_json(results, tmp_path / "run.json")
     monkeypatch.setattr(readme, "ROOT", tmp_path)
     monkeypatch.setattr(readme, "SUMMARY", tmp_path / "summary.json")
@@ -122,6 +123,8 @@ def test_documents_are_written_from_the_summary(
     text = (tmp_path / "README.md").read_text()
     assert text == f"before\n{BEGIN}\n{readme_table(results)}\n{END}\nafter\n"
     assert "| many spectra: fit, guess=None | 1 (1 to 1) |" in text
+    first_page = (tmp_path / "docs" / "index.md").read_text()
+    assert first_page == text.replace("docs/benchmarks.md", "benchmarks.md")
     assert (tmp_path / "docs" / "benchmarks.md").read_text().startswith("# Benchmarks")
 
 

@@ -14,6 +14,8 @@ import ndfit
 
 PAGES = pages()
 
+TOCTREE = re.compile(r"^```\{toctree\}\n(?::.*\n)*\n?((?:.+\n)*?)```", re.MULTILINE)
+
 # A fence that is neither run nor known to be no code is a mistake: nobody would see it rot.
 RUN_OR_NO_CODE = (
     "python",
@@ -48,6 +50,21 @@ def test_blocks_are_run_or_are_no_code(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(ndfit.__all__) - {"__version__"}))
 def test_public_names_are_in_the_reference(name: str) -> None:
     assert re.search(rf"^\.\. \w+:: ndfit\.{name}\b", PAGES["api"].read_text(), re.MULTILINE)
+
+
+def below(name: str) -> set[str]:
+    """Pages that the navigation shows under a page."""
+    return {entry for tree in TOCTREE.findall((DOCS / f"{name}.md").read_text()) for entry in tree.split()}
+
+
+def test_every_page_is_two_clicks_from_the_first() -> None:
+    sections = below("index")
+    assert 3 <= len(sections) <= 5  # the theme's bar shows five, and hides others behind "More"
+    within = {name: below(name) for name in sections}
+    assert all(within.values())
+    reached = {"index", *sections}.union(*within.values())
+    assert reached == {path.stem for path in DOCS.glob("*.md")}
+    assert sum(map(len, within.values())) == len(set().union(*within.values()))
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.rglob("*.png")), ids=lambda path: path.stem)
