@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from benchmarks.readme import BEGIN, END
 from matplotlib import pyplot as plt
 from tools.pages import DOCS, pages, run_page
 
@@ -50,6 +51,11 @@ def test_blocks_are_run_or_are_no_code(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(ndfit.__all__) - {"__version__"}))
 def test_public_names_are_in_the_reference(name: str) -> None:
     assert re.search(rf"^\.\. \w+:: ndfit\.{name}\b", PAGES["api"].read_text(), re.MULTILINE)
+
+
+def test_the_first_page_has_the_speed_of_the_readme() -> None:
+    tables = [PAGES[name].read_text().split(BEGIN)[1].split(END)[0] for name in ("README", "index")]
+    assert tables[0].replace("docs/benchmarks.md", "benchmarks.md") == tables[1]
 
 
 def below(name: str) -> set[str]:
