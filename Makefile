@@ -14,7 +14,7 @@ OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/compiler tests/engine/test
   tests/parity/test_returned_model.py tests/problem \
   tests/output/test_result.py tests/output/test_fits.py tests/graph/test_trace.py
 
-.PHONY: demo test test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist clean
+.PHONY: demo test test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist release-check clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
@@ -59,6 +59,10 @@ bench-smoke: $(VENV)/.installed-test
 # The wheel and the source archive.
 dist: $(VENV)/.installed-test
 	$(BIN)/python -m hatchling build --directory dist
+
+# Whether version, citation and changelog agree with the tag in GITHUB_REF_NAME; no environment is needed.
+release-check:
+	$(PYTHON) tools/release.py
 
 clean:
 	rm -rf $(VENV) $(OLDEST) $(DEVELOPMENT) $(OUT) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
