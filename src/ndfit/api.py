@@ -68,11 +68,11 @@ def parallel_fit_dask(
     Parameters
     ----------
     model : astropy.modeling.Model
-        With as many inputs as there are fitting axes. Its parameters are the starting values: numbers, or maps that
-        broadcast to the iterating shape. fixed, tied and bounds hold at every position.
+        A model with as many inputs as there are fitting axes. Its parameters are the starting values: numbers, or maps
+        that broadcast to the iterating shape. fixed, tied and bounds hold at every position.
     fitter : astropy.modeling.fitting.Fitter
-        Or any object called in the same way. If it was made with `calc_uncertainties=True`, standard errors are on the
-        `std` of the returned model's parameters.
+        A fitter, or any object that is called in the same way. If it was made with `calc_uncertainties=True`, standard
+        errors are on the `std` of the returned model's parameters.
     data : numpy.ndarray, numpy.ma.MaskedArray, astropy.units.Quantity, dask.array.Array or astropy.nddata.NDData
         Real numbers of any dtype and byte order. Of NDData, the wcs, mask, unit and uncertainty are used.
     data_unit : astropy.units.Unit or str, optional
@@ -97,7 +97,7 @@ def parallel_fit_dask(
     scheduler : None, 'synchronous', 'threads', 'processes', 'default', or what dask accepts
         'default' is whatever dask would use now, an active distributed client included. None lets ndfit choose.
     fitter_kwargs : dict, optional
-        Keywords of each fit, such as `maxiter`, `acc`, `filter_non_finite`.
+        Keywords for each fit, such as `maxiter`, `acc`, `filter_non_finite`.
     preserve_native_chunks : bool
         Keep the chunks of the dask array.
     equivalencies : dict, optional
@@ -220,33 +220,35 @@ def fit(
     model, data, fitting_axes, world, data_unit, mask, bounds, equivalencies, engine, scheduler, chunk_n_max, progress
         As in `parallel_fit_dask`.
     uncertainty : array, astropy.units.Quantity or astropy.nddata.NDUncertainty, optional
-        Of the samples; a bare array or Quantity holds standard deviations. Shapes as for weights.
+        Uncertainty of the samples; an array or Quantity holds standard deviations. Shapes as for weights.
     weights : array, optional
-        1/sigma, in place of `uncertainty`.
+        1/sigma, instead of `uncertainty`.
     fitter : astropy.modeling.fitting.Fitter, optional
         Least squares with bounds (`TRFLSQFitter`) by default.
     fitter_kwargs : dict, optional
-        Keywords of each fit, such as `maxiter` and `acc`.
+        Keywords for each fit, such as `maxiter` and `acc`.
     loss : 'linear', 'huber', 'soft_l1', 'cauchy' or 'arctan'
-        What a squared residual counts, as in `scipy.optimize.least_squares`.
+        Loss function, as in `scipy.optimize.least_squares`.
     f_scale : float
-        Weighted residual from which on `loss` counts less than the square: in standard deviations where uncertainties
-        are given, else in the unit of the data.
+        Residual at which the loss departs from the square (scipy's `f_scale`), in standard deviations if uncertainties
+        are given, else in data units.
     statistic : 'chi2' or 'cash'
-        'cash' takes the data for counts and maximises their Poisson likelihood. Uncertainties have no place in it.
+        'cash' takes the data for counts and maximises their Poisson likelihood. It cannot be combined with
+        uncertainties.
     clip : float, optional
-        Leave out samples whose weighted residual is further than this many standard deviations of all of them from
-        their median, and fit again, until no more are, ten times at most.
+        Sigma-clip the weighted residuals: samples more than `clip` standard deviations from the median residual are
+        excluded and the fit is repeated, at most ten times.
     covariance : bool
         Compute the covariance, from which standard errors come.
     absolute_sigma : bool, optional
         Take uncertainties as they are; False scales the covariance by the reduced chi-square, as
         `scipy.optimize.curve_fit` does. By default True where uncertainties or weights are given.
     bootstrap : int
-        Fits of drawn data at each position, from which the covariance comes; 0 for the covariance at the solution.
+        Number of fits of drawn data at each position, from which the covariance is computed. With 0 it is that of the
+        linearised model at the solution.
     resample : None, 'parametric' or 'residual'
-        How data are drawn: from the fitted model and the errors' distribution, the default where their size is known;
-        or from the position's own residuals, the default elsewhere.
+        How data are drawn: from the fitted model and the distribution of the errors, the default where their size is
+        known; or from the residuals of the position, the default elsewhere.
     guess : 'also', 'auto' or None
         Starting values estimated from each position's own samples, for sums of line profiles and backgrounds. 'also'
         starts from the model's values and, where the model can be guessed, from the guess, and keeps the better fit:
@@ -255,16 +257,18 @@ def fit(
         'auto' starts from the guess alone; None from the model's values alone, as astropy does. See the
         documentation's page on starting values.
     starts : int
-        Starting points to try at each position, of which the best fit is kept: the first is the guess, or the model's
-        values, or both; the others are drawn between finite bounds or around the guess, or the model's values where
-        nothing is guessed.
+        Number of starting points at each position, of which the best fit is kept. The first is the guess, or the
+        model's values, or both; the others are drawn between finite bounds or around the guess, or around the model's
+        values where nothing is guessed.
     seed : int
-        Of those draws and of the bootstrap's, which depend on it and on the position alone.
+        Seed of the random starts and of the bootstrap. Draws depend on the seed and the position only.
     refine : None or 'neighbours'
-        Fit again, from the solutions of their neighbours, the positions whose cost stands out, until nothing improves.
+        Positions whose cost stands out are fitted again, from the solutions of their neighbours, until nothing
+        improves.
     checkpoint : path, optional
-        Folder in which regions are kept as they are done. The same call goes on where an earlier one stopped, and ends
-        with the same bits; it reads all data once more, to see that they are the same. The folder stays.
+        Folder in which finished regions are kept. The same call resumes where an earlier one stopped; its result is
+        identical, bit for bit, to that of an uninterrupted run. It reads all data once more to see that they are the
+        same. The folder is not removed.
     memory_limit : int or str
         Bytes that the fits in work may take, all workers together, beside the results and the data that are in memory
         already; '2 GB' and the like. Data that are mapped from a file or lazy are loaded a chunk at a time.
@@ -315,11 +319,11 @@ def select(
     data, **keywords
         As in `fit`, for every candidate; each has a folder of its own in `checkpoint`.
     criterion : 'bic' or 'aic'
-        What is least for the best model: Schwarz's criterion, which finds the right one as samples grow in number, or
-        Akaike's, which takes a more complicated one more readily.
+        The criterion that is lowest for the best model: Schwarz's, which finds the right model as the number of samples
+        grows, or Akaike's, which prefers more complicated models more often.
     margin : float
         How much lower the criterion of a model with more free parameters has to be for it to be chosen. 6 is strong
-        evidence; 0 takes the least criterion as it is, and finds lines in noise.
+        evidence; with 0 the lowest criterion decides, and lines are found in noise.
 
     Returns
     -------
