@@ -85,3 +85,10 @@ def test_a_tag_that_is_no_version(ready: Path, capsys: Any) -> None:
     assert "'latest' is no tag of a version" in problems("latest", ready)[0]
     assert main("latest") == 1
     assert "no tag" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "changelog.d/README.md"])
+def test_links_lead_to_files(name: str) -> None:
+    path = ROOT / name
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+        assert (path.parent / target).exists(), target
