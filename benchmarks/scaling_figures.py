@@ -25,7 +25,7 @@ from astropy.modeling.models import Const1D, Gaussian1D
 
 import ndfit
 from benchmarks.scaling_memory import write_cube
-from ndfit.engine import compiled
+from ndfit.engines.compiled import compiled_engine as compiled
 from ndfit.run.workers import using_workers
 
 __all__ = ["cluster", "cores", "file", "overhead"]

@@ -44,7 +44,7 @@ def test_the_wheel_is_pure_and_holds_every_file_of_the_package(wheel: Path) -> N
     source = {path for path in (SOURCE / "ndfit").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert held == {path.relative_to(SOURCE).as_posix() for path in source}
     assert "ndfit/py.typed" in held
-    assert any(name.startswith("ndfit/output/report/") and not name.endswith(".py") for name in held)
+    assert any(name.startswith("ndfit/report/") and not name.endswith(".py") for name in held)
 
 
 def test_the_wheel_works_without_its_source(wheel: Path, tmp_path: Path) -> None:

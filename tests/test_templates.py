@@ -18,8 +18,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import nnls
 
 import ndfit
-from ndfit.graph.trace import trace
-from ndfit.output.model_record import CannotRebuild
+from ndfit.io.model_record import CannotRebuild
+from ndfit.model.trace.tracing import trace
 
 X = np.linspace(2.0, 9.0, 80)
 RNG = np.random.default_rng(11)

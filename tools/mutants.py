@@ -229,7 +229,7 @@ def rule_mutants(name: str, text: str) -> Iterator[Mutant]:
     """For the module `graph/<name>.py`: each row of its table broken in turn, none for a module without a table."""
     # The tables are read, not imported: the package that runs is that of the tests.
     if name == "ops":
-        from ndfit.graph.ops import OPS
+        from ndfit.model.ops import OPS
 
         for row in OPS.values():
             parts = [("numpy", 0)]
@@ -238,12 +238,12 @@ def rule_mutants(name: str, text: str) -> Iterator[Mutant]:
                 what = f"{row.name}: {field}" + (f" {index}" if field == "partials" else "")
                 yield Mutant("rule", "", 0, what, text + _BROKEN_OPS.format(name=row.name, field=field, index=index))
     if name == "functions":
-        from ndfit.graph.functions import UFUNCS
+        from ndfit.model.trace.node_functions import UFUNCS
 
         for key in UFUNCS:
             yield Mutant("rule", "", 0, key, text + _BROKEN_UFUNC.format(name=key))
     if name == "array_functions":
-        from ndfit.graph.array_functions import FUNCTIONS
+        from ndfit.model.trace.array_functions import FUNCTIONS
 
         for function in FUNCTIONS:
             yield Mutant("rule", "", 0, function.__name__, text + _BROKEN_FUNCTION.format(name=function.__name__))

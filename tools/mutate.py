@@ -1,7 +1,7 @@
 """Break the package in one place after another, and see which test notices.
 
     python tools/mutate.py map                                   once: which test runs which line, and how long it takes
-    python tools/mutate.py run problem/units.py engine/loss.py   break these files
+    python tools/mutate.py run problem/units.py engines/loss.py   break these files
     python tools/mutate.py run --each 2 'engine/kernel/*'        break two places in each function of these
     python tools/mutate.py run '*' --again mutants.jsonl --out again.jsonl    break again what survived
 
@@ -59,24 +59,24 @@ ONLY: dict[str, tuple[str, ...]] = {
     "compiler/memory.py": ("tests/compiler/test_language.py",),
     "compiler/values.py": ("tests/compiler/test_language.py",),
     "compiler/target.py": ("tests/compiler/test_targets.py", "tests/compiler/test_functions.py"),
-    "engine/draws.py": ("tests/engine/test_draws.py",),
-    "engine/kernel/draws.py": ("tests/engine/test_draws.py",),
-    "engine/kernel/losses.py": ("tests/engine/test_loss.py",),
-    "engine/kernel/accumulate.py": ("tests/engine/test_accumulate.py",),
+    "pipeline/draws.py": ("tests/engine/test_draws.py",),
+    "engines/compiled/kernel/fill_draws.py": ("tests/engine/test_draws.py",),
+    "engines/compiled/kernel/losses.py": ("tests/engine/test_loss.py",),
+    "engines/compiled/kernel/accumulate.py": ("tests/engine/test_accumulate.py",),
     "engine/kernel/*": ("tests/engine/test_kernel.py", "tests/engine/test_compiled.py", "tests/engine/test_loss.py"),
 }
 TESTS: dict[str, tuple[str, ...]] = {
     **ONLY,
-    "engine/fit_status.py": ("tests/engine/test_reference.py",),
-    "engine/guess/estimate.py": ("tests/engine/test_guess.py",),
-    "engine/report.py": ("tests/engine/test_scaling.py",),
+    "engines/reference/fit_status.py": ("tests/engine/test_reference.py",),
+    "pipeline/guess/estimate.py": ("tests/engine/test_guess.py",),
+    "engines/reference/fitter_report.py": ("tests/engine/test_scaling.py",),
     "problem/evenness.py": ("tests/problem/test_constraints.py",),
     "problem/ties.py": ("tests/problem/test_units.py",),
-    "graph/constants.py": ("tests/graph/test_model_code.py",),
-    "graph/array_functions.py": ("tests/graph/test_functions.py",),
+    "model/constants.py": ("tests/graph/test_model_code.py",),
+    "model/trace/array_functions.py": ("tests/graph/test_functions.py",),
     "graph/rules_*.py": ("tests/graph/test_trace.py",),
-    "graph/separate.py": ("tests/graph/test_model_code.py",),
-    "graph/simplify.py": ("tests/graph/test_builder.py",),
+    "model/separate.py": ("tests/graph/test_model_code.py",),
+    "model/simplify.py": ("tests/graph/test_builder.py",),
 }
 """File, or pattern -> its own tests, where the module of the same name does not hold them; for ONLY all there are."""
 

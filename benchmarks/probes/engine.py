@@ -25,8 +25,8 @@ from ndfit.compiler.memory import load as load_lanes
 from ndfit.compiler.memory import pointer, shift, store, width
 from ndfit.compiler.target import host
 from ndfit.compiler.values import Int
-from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.select import select_engine, solve_options
+from ndfit.engines.fitters import parse_fitter
+from ndfit.engines.select import select_engine, solve_options
 from ndfit.problem.block import inputs_of, make_block
 from ndfit.problem.normalize import normalize
 from ndfit.run.load import load as load_samples

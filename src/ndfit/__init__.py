@@ -13,12 +13,12 @@ from ndfit.once import LOADING
 if TYPE_CHECKING:
     from ndfit.api import fit, parallel_fit_dask, select
     from ndfit.errors import AllFitsFailed, ChangedInputError, CheckpointError, FitWarning, LoadError, UnreadableFile
-    from ndfit.output.flags import decode_flags, disqualified
-    from ndfit.output.result import FitResult
-    from ndfit.output.selection import Selection
-    from ndfit.problem.types import FLAGS, STATUS, Flag
+    from ndfit.fit_result import FitResult
+    from ndfit.model.template_models import templates
     from ndfit.reading.read import read
-    from ndfit.template_models import templates
+    from ndfit.result.flag_names import decode_flags, disqualified
+    from ndfit.selection import Selection
+    from ndfit.status import FLAGS, STATUS, Flag
 
 __all__ = [
     "FLAGS",
@@ -48,21 +48,21 @@ _HOME = {
     "AllFitsFailed": "ndfit.errors",
     "ChangedInputError": "ndfit.errors",
     "CheckpointError": "ndfit.errors",
-    "FLAGS": "ndfit.problem.types",
-    "STATUS": "ndfit.problem.types",
-    "FitResult": "ndfit.output.result",
+    "FLAGS": "ndfit.status",
+    "STATUS": "ndfit.status",
+    "FitResult": "ndfit.fit_result",
     "FitWarning": "ndfit.errors",
-    "Flag": "ndfit.problem.types",
+    "Flag": "ndfit.status",
     "LoadError": "ndfit.errors",
-    "Selection": "ndfit.output.selection",
+    "Selection": "ndfit.selection",
     "UnreadableFile": "ndfit.errors",
-    "decode_flags": "ndfit.output.flags",
-    "disqualified": "ndfit.output.flags",
+    "decode_flags": "ndfit.result.flag_names",
+    "disqualified": "ndfit.result.flag_names",
     "fit": "ndfit.api",
     "parallel_fit_dask": "ndfit.api",
     "read": "ndfit.reading.read",
     "select": "ndfit.api",
-    "templates": "ndfit.template_models",
+    "templates": "ndfit.model.template_models",
 }
 
 

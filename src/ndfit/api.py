@@ -12,27 +12,28 @@ from typing import Any
 
 from astropy.modeling.fitting import TRFLSQFitter
 
-from ndfit.engine.fitters import innermost, parse_fitter
-from ndfit.engine.loss import Loss
-from ndfit.engine.model_rules import with_even_parameters
-from ndfit.engine.select import clip_beside, select_engine, select_own_model, solve_options
+from ndfit.engines.base import EngineChoice
+from ndfit.engines.fitters import innermost, parse_fitter
+from ndfit.engines.loss import Loss
+from ndfit.engines.select import select_engine, select_own_model, solve_options
+from ndfit.fit_result import FitResult
 from ndfit.fitting import Description, fit_described, solved, tell_of
 from ndfit.options import MEMORY_LIMIT, Data, Errors, Execution, Objective, Starts
-from ndfit.output.diagnostics import parse_diagnostics
-from ndfit.output.errors import error_maps
-from ndfit.output.fit_info import gather_fit_info
-from ndfit.output.model import fitted_model
-from ndfit.output.result import FitResult
-from ndfit.output.selection import CRITERIA, Selection
-from ndfit.output.summary import IN_FOLDERS
+from ndfit.pipeline.clipping import clip_beside
+from ndfit.pipeline.model_rules import with_even_parameters
 from ndfit.problem.arguments import check_choice, check_flag, check_number, check_path
 from ndfit.problem.constraints import check_starts
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import EngineChoice
+from ndfit.result.diagnostics import parse_diagnostics
+from ndfit.result.fit_info import gather_fit_info
+from ndfit.result.fitted_model import fitted_model
+from ndfit.result.standard_errors import error_maps
+from ndfit.result.summary import IN_FOLDERS
+from ndfit.run.chi_square_rounding import rounding_everywhere
 from ndfit.run.inspect import look_up_position
 from ndfit.run.notices import warn_of_bounds
-from ndfit.run.rounding import rounding_everywhere
 from ndfit.run.work import Work
+from ndfit.selection import CRITERIA, Selection
 
 __all__ = ["fit", "parallel_fit_dask", "select"]
 
@@ -157,7 +158,7 @@ def parallel_fit_dask(
 
     def work_of(choice: EngineChoice) -> Work:
         options = replace(solve_options(choice, call, wanted), absolute_sigma=problem.absolute_sigma)
-        clip = clip_beside(choice, call, len(problem.params.free))
+        clip = clip_beside(choice, call.fitter, len(problem.params.free))
         return Work.of(problem, choice.engine, options, clip=clip)
 
     warn_of_bounds(problem)

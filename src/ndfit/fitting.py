@@ -11,23 +11,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from ndfit.engine.bootstrap import bootstrap_of
-from ndfit.engine.clipping import clip_beyond
-from ndfit.engine.fitters import FitterCall, parse_fitter
-from ndfit.engine.loss import Loss, loss_of
-from ndfit.engine.model_rules import with_even_parameters
-from ndfit.engine.select import clip_beside, select_engine, select_own_model, solve_options
-from ndfit.engine.starting import starting_of
+from ndfit.engines.base import EngineChoice
+from ndfit.engines.fitters import FitterCall, parse_fitter
+from ndfit.engines.loss import Loss, loss_of
+from ndfit.engines.select import select_engine, select_own_model, solve_options
 from ndfit.errors import CheckpointError, FitWarning
+from ndfit.fit_result import FitResult
+from ndfit.io.record import Call
 from ndfit.options import SQUARE, Data, Errors, Execution, Objective, Starts, deciding, recorded
-from ndfit.output.errors import tied_uncertainties
-from ndfit.output.maps import Maps
-from ndfit.output.record import Call
-from ndfit.output.result import FitResult
-from ndfit.output.summary import IN_THE_RESULT, report_failures
+from ndfit.pipeline.bootstrap import bootstrap_of
+from ndfit.pipeline.clipping import clip_beside, clip_beyond
+from ndfit.pipeline.model_rules import with_even_parameters
+from ndfit.pipeline.starting import starting_of
 from ndfit.problem.normalize import normalize
 from ndfit.problem.opening import weights_of
-from ndfit.problem.types import EngineChoice, FitProblem
+from ndfit.problem.types import FitProblem
+from ndfit.result.maps import Maps
+from ndfit.result.standard_errors import tied_uncertainties
+from ndfit.result.summary import IN_THE_RESULT, report_failures
 from ndfit.run.evaluate import check_samples_everywhere, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, used_everywhere
 from ndfit.run.last_word import OwnModelDisagrees
@@ -112,7 +113,7 @@ def _work_of(
 
     def work_of(choice: EngineChoice) -> Work:
         options = solve_options(choice, call, (), loss)
-        clipping = clip_beyond(objective.clip, call.fitter, len(free)) or clip_beside(choice, call, len(free))
+        clipping = clip_beyond(objective.clip, call.fitter, len(free)) or clip_beside(choice, call.fitter, len(free))
         return Work.of(
             problem,
             choice.engine,
@@ -127,7 +128,7 @@ def _work_of(
 
 
 def tell_of(problem: FitProblem, maps: Maps, see: str) -> None:
-    """Warn of what is wrong with a whole run; see `ndfit.output.summary.report_failures`."""
+    """Warn of what is wrong with a whole run; see `ndfit.result.summary.report_failures`."""
     samples = problem.samples
     warn_of_invalid(maps)
     report_failures(

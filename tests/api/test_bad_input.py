@@ -15,7 +15,7 @@ from astropy.wcs import WCS
 
 import ndfit
 from ndfit import parallel_fit_dask
-from ndfit.problem.types import Status
+from ndfit.status import Status
 
 X = np.linspace(0, 10, 30)
 DATA = np.exp(-0.5 * (X[:, np.newaxis, np.newaxis] - 5.0) ** 2) * np.ones((1, 3, 4))

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from astropy import units as u
 
-from ndfit.cli.arithmetic import inlined, parse_arithmetic, tie_of
-from ndfit.cli.errors import BadInput, PointedError
+from ndfit.cli.bad_input import BadInput, PointedError
+from ndfit.cli.tie_arithmetic import inlined, parse_arithmetic, tie_of
 
 NAMES = ("mean_0", "stddev_0", "slope", "m")
 VALUES = {"mean_0": 4.0, "stddev_0": 0.5, "slope": 3.0, "m": 2.0}

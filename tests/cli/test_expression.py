@@ -12,7 +12,7 @@ from astropy.modeling import models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndfit.cli.errors import PointedError
+from ndfit.cli.bad_input import PointedError
 from ndfit.cli.expression import parse_expression
 from ndfit.cli.quantities import Amount
 

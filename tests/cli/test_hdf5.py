@@ -17,8 +17,8 @@ from astropy.table import Table
 from tests.cli.cubes import fails, fitted, ndfit
 
 import ndfit as package
-from ndfit.cli.layers import open_layer
-from ndfit.hdf5 import find_dataset
+from ndfit.cli.file_arrays import open_layer
+from ndfit.io.hdf5 import find_dataset
 
 POSITIONS, N = (3, 4), 30
 WAVELENGTH = 192.2 + 0.02 * np.arange(N)

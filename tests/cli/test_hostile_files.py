@@ -24,7 +24,7 @@ from astropy.table import Table
 from tests.cli.cubes import HEADER, fails, line_cube, ndfit, write_cube
 
 import ndfit as package
-from ndfit.headers import fault_of_file
+from ndfit.io.headers import fault_of_file
 
 MODEL = ("--model", "Gaussian1D")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from astropy import units as u
 
-from ndfit.cli.errors import BadInput, PointedError
+from ndfit.cli.bad_input import BadInput, PointedError
 from ndfit.cli.quantities import Amount, parse_amount, parse_range
 
 KMS = u.km / u.s

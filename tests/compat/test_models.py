@@ -12,7 +12,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import BlackBody, Chebyshev2D, Const1D, Gaussian1D, Linear1D
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit._compat import models
+from ndfit._compat import astropy_models as models
 
 X = np.linspace(0.0, 9.0, 10)
 

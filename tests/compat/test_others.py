@@ -7,9 +7,9 @@ import numpy as np
 from astropy.wcs import WCS
 from astropy.wcs.wcsapi import SlicedLowLevelWCS
 
-from ndfit._compat.arrays import is_masked
-from ndfit._compat.processes import is_starting
-from ndfit._compat.wcs import cut_from
+from ndfit._compat.dask_arrays import is_masked
+from ndfit._compat.sliced_wcs import cut_from
+from ndfit._compat.starting_processes import is_starting
 
 
 def test_what_a_wcs_was_cut_from() -> None:

@@ -18,7 +18,7 @@ from ndfit.compiler.memory import load as load_lanes
 from ndfit.compiler.memory import pointer, shift, store, width
 from ndfit.compiler.target import Target, host
 from ndfit.compiler.values import Int, choose
-from ndfit.graph.ops import OPS, Op
+from ndfit.model.ops import OPS, Op
 
 Array = NDArray[np.float64]
 Tables = tuple[Sequence[float], ...]

@@ -21,11 +21,11 @@ from tests.compiler.arrays import (
     tables_of,
 )
 
-import ndfit.graph.special as reference
+import ndfit.model.special as reference
 from ndfit.compiler.functions import OPERATORS
 from ndfit.compiler.machine_code import assembly, text_of
 from ndfit.compiler.target import Target, host
-from ndfit.graph.ops import OPS, Op
+from ndfit.model.ops import OPS, Op
 
 COUNT = 2_000
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e-310, -1e-310, 1e300, -1e300, np.inf, -np.inf, np.nan]

@@ -16,8 +16,8 @@ from tests.engine.problems import in_code
 
 from ndfit.compiler.machine_code import Function, assembly, text_of
 from ndfit.compiler.target import TARGETS, Target
-from ndfit.engine.kernel.accumulate import model_functions
-from ndfit.engine.kernel.driver import SOLVE
+from ndfit.engines.compiled.kernel.accumulate import model_functions
+from ndfit.engines.compiled.kernel.driver import SOLVE
 
 GPUS = {name: target for name, target in TARGETS.items() if name.startswith("nvptx")}
 

@@ -18,9 +18,9 @@ from ndfit.compiler.functions import OPERATORS
 from ndfit.compiler.machine_code import Function, assembly, text_of
 from ndfit.compiler.target import TARGETS, Target, host, named
 from ndfit.compiler.values import declared
-from ndfit.engine.kernel.accumulate import model_functions
-from ndfit.engine.kernel.driver import SOLVE
-from ndfit.engine.kernel.linear import SOLVERS
+from ndfit.engines.compiled.kernel.accumulate import model_functions
+from ndfit.engines.compiled.kernel.driver import SOLVE
+from ndfit.engines.compiled.kernel.linear_driver import SOLVERS
 
 LINE = models.Gaussian1D(1.0, 0.0, 1.0)
 MODELS = {

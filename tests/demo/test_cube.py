@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.io import fits
 
 from ndfit.demo.cube import read_cube
-from ndfit.images import ImageError
+from ndfit.io.images import ImageError
 
 SKY = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg", "CDELT1": -0.1, "CDELT2": 0.1}
 VELOCITY = {"CTYPE3": "VRAD", "CUNIT3": "km/s", "CDELT3": 2.0, "CRPIX3": 1.0, "CRVAL3": 10.0}

@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.modeling.models import Gaussian1D
 
 from ndfit.demo.cube import Cube
-from ndfit.demo.maps import write_maps
+from ndfit.demo.demo_maps import write_maps
 
 
 @pytest.mark.parametrize("unit", [u.K, u.one, u.DN / u.s, u.electron, 1e-20 * u.erg / u.s, 0.3 * u.K])

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from ndfit.arrays import FloatArray
-from ndfit.problem.types import Block, Status
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 __all__ = ["Matrix", "Problem", "best_cost", "draw", "slopes_inwards"]
 
@@ -30,7 +31,7 @@ class Matrix:
         return tuple(range(self.matrix.shape[1]))
 
     def design(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
-        """As `ndfit.engine.linear_design.DesignModel` has it; coordinates may be those of each fit."""
+        """As `ndfit.engines.linear.linear_design.DesignModel` has it; coordinates may be those of each fit."""
         rows = np.broadcast_to(np.asarray(coords[0]).astype(int), (len(parameters), self.matrix.shape[0]))
         return np.full(rows.shape, self.offset), self.matrix[rows]
 

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import OptimizeResult, least_squares
 
-from ndfit.engine.compiled import CompiledEngine
-from ndfit.engine.kernel.accumulate import ModelInCode
-from ndfit.engine.kernel.workspace import Structure
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.model_code import generate
-from ndfit.graph.trace import trace
-from ndfit.problem.types import Block, Status
+from ndfit.engines.compiled.compiled_engine import CompiledEngine
+from ndfit.engines.compiled.kernel.accumulate import ModelInCode
+from ndfit.engines.compiled.kernel.workspace import Structure
+from ndfit.model.interpret import evaluate
+from ndfit.model.model_code import generate
+from ndfit.model.trace.tracing import trace
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 FloatArray = NDArray[np.float64]
 

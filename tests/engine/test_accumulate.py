@@ -18,13 +18,13 @@ from ndfit.compiler.machine_code import Function
 from ndfit.compiler.memory import LANES, load, store, width
 from ndfit.compiler.target import Target, host
 from ndfit.compiler.values import Int, Pointer
-from ndfit.engine.kernel import accumulate
-from ndfit.engine.kernel.accumulate import ModelInCode, compiled_model, model_functions
-from ndfit.engine.kernel.workspace import Field, allocate, samples_of_tile
-from ndfit.graph.derive import differentiate
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.separate import separate
-from ndfit.graph.trace import trace
+from ndfit.engines.compiled.kernel import accumulate
+from ndfit.engines.compiled.kernel.accumulate import ModelInCode, compiled_model, model_functions
+from ndfit.engines.compiled.kernel.workspace import Field, allocate, samples_of_tile
+from ndfit.model.derive import differentiate
+from ndfit.model.interpret import evaluate
+from ndfit.model.separate import separate
+from ndfit.model.trace.tracing import trace
 
 GAUSSIAN = models.Gaussian1D(1.0, 0.0, 1.0)
 GAUSSIANS = GAUSSIAN + models.Gaussian1D(2.0, 3.0, 0.5) + models.Linear1D(0.1, 1.0)

@@ -11,9 +11,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest, poisson
 
 import ndfit
-from ndfit.engine.bootstrap import Bootstrap, bootstrap_of
+from ndfit.engines.base import BlockResult, SolveOptions
 from ndfit.options import Errors
-from ndfit.problem.types import Block, BlockResult, SolveOptions, Status
+from ndfit.pipeline.bootstrap import Bootstrap, bootstrap_of
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 X = np.linspace(-5.0, 5.0, 60)
 

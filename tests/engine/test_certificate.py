@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit.engine.certificate import CONVERGED_EDM, edm_of, noise_variance, status_with_certificate
-from ndfit.problem.types import Status
+from ndfit.engines.certificate import CONVERGED_EDM, edm_of, noise_variance, status_with_certificate
+from ndfit.status import Status
 
 EPS = np.finfo(float).eps
 

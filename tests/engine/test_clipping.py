@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for, engine_for
 
 import ndfit
-from ndfit.engine.clipping import Clip, clip_beyond, clip_of
+from ndfit.engines.base import EngineChoice, SolveOptions
 from ndfit.options import Objective
-from ndfit.problem.types import SolveOptions, Status
+from ndfit.pipeline.clipping import Clip, clip_beside, clip_beyond
+from ndfit.status import Status
 
 X = np.linspace(-5.0, 5.0, 60)
+COMPILED: Any = EngineChoice(SimpleNamespace(calls_fitter=False), "")  # type: ignore[arg-type]
 OPTIONS = SolveOptions(ftol=1e-8, gtol=1e-8, covariance=True)
 
 
@@ -118,7 +121,7 @@ def test_outliers_are_removed_once() -> None:
 
 
 def test_other_fitters_remove_nothing() -> None:
-    assert clip_of(TRFLSQFitter(), 3) is None
+    assert clip_beside(COMPILED, TRFLSQFitter(), 3) is None
 
 
 def test_rounds_end_at_their_number() -> None:
@@ -136,10 +139,10 @@ def test_rounds_end_at_their_number() -> None:
 
 
 def test_keywords_of_sigma_clip_that_change_its_result_only() -> None:
-    clip = clip_of(FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, niter=4, sigma=2.5, grow=1), 3)
+    clip = clip_beside(COMPILED, FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, niter=4, sigma=2.5, grow=1), 3)
     assert clip == Clip({"sigma": 2.5, "grow": 1}, 4, weighted=False, n_free=3)
     with pytest.raises(ValueError, match="the keyword 'masked' of sigma_clip"):
-        clip_of(FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, masked=False), 3)
+        clip_beside(COMPILED, FittingWithOutlierRemoval(TRFLSQFitter(), sigma_clip, masked=False), 3)
     assert clip_beyond(None, TRFLSQFitter(), 3) is None
     assert clip_beyond(0.5, TRFLSQFitter(), 3) == Clip({"sigma": 0.5, "maxiters": 1}, n_free=3)
     limit = Objective(clip=np.float64(4.0)).clip

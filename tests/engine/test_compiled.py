@@ -12,9 +12,11 @@ import pytest
 from astropy.modeling import custom_model, models
 from tests.engine.problems import block_for, engine_for, take, with_scipy
 
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.trace import trace
-from ndfit.problem.types import Block, SolveOptions, Status
+from ndfit.engines.base import SolveOptions
+from ndfit.model.interpret import evaluate
+from ndfit.model.trace.tracing import trace
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 X = np.linspace(-10.0, 10.0, 53)
 OPTIONS = SolveOptions(ftol=1e-8, gtol=1e-8)

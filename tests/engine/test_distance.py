@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import lsq_linear
 
-from ndfit.engine.distance import Distance, distance_to_minimum
+from ndfit.engines.distance import Distance, distance_to_minimum
 
 
 def fall_of(found: Distance) -> float:

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from tests.children import python
 
-from ndfit.engine.draws import fill_at_once, philox, uniform
+from ndfit.pipeline.draws import fill_at_once, philox, uniform
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_numbers_are_uniform() -> None:
 
 def test_what_another_process_compiled_runs(tmp_path: Path) -> None:
     """The second compiles nothing."""
-    script = "import numpy as np; from ndfit.engine.draws import uniform; print(uniform(1, np.arange(3), 0, 2).sum())"
+    script = "import numpy as np; from ndfit.pipeline.draws import uniform; print(uniform(1, np.arange(3), 0, 2).sum())"
     found, kept = [], []
     for _ in range(2):
         found.append(float(python("-c", script, variables={"NDFIT_CACHE_DIR": str(tmp_path)}).stdout))

@@ -11,8 +11,10 @@ from astropy.modeling.models import Const1D, Gaussian1D
 from numpy.testing import assert_array_equal
 from tests.engine.problems import block_for, engine_for
 
-from ndfit.engine.either import caller_or_guess
-from ndfit.problem.types import Block, BlockResult, Flag, SolveOptions, Status
+from ndfit.engines.base import BlockResult, SolveOptions
+from ndfit.pipeline.either import caller_or_guess
+from ndfit.problem.types import Block
+from ndfit.status import Flag, Status
 
 X = np.linspace(0.0, 10.0, 50)
 OPTIONS = SolveOptions(absolute_sigma=True)

@@ -9,9 +9,9 @@ import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Drude1D, Gaussian1D, Lorentz1D, Moffat1D, Sine1D, custom_model
 
-from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.model_rules import with_even_parameters
-from ndfit.engine.select import select_engine
+from ndfit.engines.fitters import parse_fitter
+from ndfit.engines.select import select_engine
+from ndfit.pipeline.model_rules import with_even_parameters
 from ndfit.problem.normalize import normalize
 
 

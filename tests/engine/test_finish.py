@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ndfit.engine.finish import _held_at_bounds, finish
-from ndfit.engine.flags import FlagRules
-from ndfit.problem.types import Block, BlockResult, Flag, ParamTable, SolveOptions, Status
+from ndfit.engines.base import BlockResult, SolveOptions
+from ndfit.pipeline.finish import _held_at_bounds, finish
+from ndfit.pipeline.flags import FlagRules
+from ndfit.problem.types import Block, ParamTable
+from ndfit.status import Flag, Status
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e200])

@@ -28,13 +28,14 @@ from astropy.modeling.models import (
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ndfit
-from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.flags import Answers, flags_of_parameters
-from ndfit.engine.model_rules import rules_of
-from ndfit.engine.select import select_engine
+from ndfit.engines.fitters import parse_fitter
+from ndfit.engines.select import select_engine
 from ndfit.errors import FitWarning
+from ndfit.pipeline.flags import Answers, flags_of_parameters
+from ndfit.pipeline.model_rules import rules_of
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import Block, Flag
+from ndfit.problem.types import Block
+from ndfit.status import Flag
 
 ENGINES = pytest.mark.parametrize("engine", ["auto", "reference"])
 # Lines between the samples, and widths at zero, are hard to end at; that is not what is looked at here.

@@ -9,8 +9,9 @@ from numpy.testing import assert_array_equal
 from tests.engine.problems import block_for, engine_for
 
 import ndfit
-from ndfit.engine.graduated import better_by_way_of_a_convex_loss, options_of_all_fits
-from ndfit.problem.types import SolveOptions, Status
+from ndfit.engines.base import SolveOptions
+from ndfit.pipeline.graduated import better_by_way_of_a_convex_loss, options_of_all_fits
+from ndfit.status import Status
 
 X = np.linspace(-5.0, 5.0, 60)
 RNG = np.random.default_rng(12)

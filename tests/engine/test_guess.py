@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for, bounds_of, engine_for, free_of
 
 import ndfit
-from ndfit.engine.guess.estimate import Guess
-from ndfit.engine.guess.terms import parse_terms
+from ndfit.pipeline.guess.guess import Guess
+from ndfit.pipeline.guess.terms import parse_terms
 from ndfit.problem.types import Block
 
 X = np.linspace(0.5, 100.5, 201)

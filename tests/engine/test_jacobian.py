@@ -9,7 +9,7 @@ import pytest
 from astropy.modeling.models import Box1D, Const1D, Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit.engine.jacobian import covariance_of, jacobian_at, with_free
+from ndfit.engines.reference.jacobian import covariance_of, jacobian_at, with_free
 
 X = np.linspace(-3.0, 3.0, 25)
 

@@ -15,8 +15,8 @@ from ndfit.compiler.machine_code import Function
 from ndfit.compiler.memory import LANES, groups, pointer, shift, store, width
 from ndfit.compiler.target import Target, host
 from ndfit.compiler.values import Int, Pointer
-from ndfit.engine.kernel.algebra import factorise, substitute
-from ndfit.engine.kernel.memory import entry
+from ndfit.engines.compiled.kernel.addresses import entry
+from ndfit.engines.compiled.kernel.algebra import factorise, substitute
 
 FOR_EACH = pytest.mark.parametrize(
     "target", [*map(host, WIDTHS), PLAIN], ids=[*(f"width {each}" for each in WIDTHS), "plain processor"]

@@ -10,10 +10,11 @@ import pytest
 from astropy.modeling import models
 from tests.engine.problems import block_for, free_of, take
 
-from ndfit.engine.linear import LinearEngine
-from ndfit.graph.design import linear_model
-from ndfit.graph.trace import trace
-from ndfit.problem.types import SolveOptions, Status
+from ndfit.engines.base import SolveOptions
+from ndfit.engines.linear.linear_engine import LinearEngine
+from ndfit.model.design import linear_model
+from ndfit.model.trace.tracing import trace
+from ndfit.status import Status
 
 X = np.linspace(-1.0, 2.0, 30)
 OPTIONS = SolveOptions(covariance=True)

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from tests.engine.bounded_problems import Matrix, Problem, best_cost, draw, slopes_inwards
 from tests.engine.problems import take
 
-from ndfit.engine import linear
-from ndfit.engine.linear import LinearEngine
-from ndfit.engine.linear_bounded import best_within
-from ndfit.problem.types import Block, SolveOptions, Status
+from ndfit.engines.base import SolveOptions
+from ndfit.engines.linear import linear_engine as linear
+from ndfit.engines.linear.linear_bounded import best_within
+from ndfit.engines.linear.linear_engine import LinearEngine
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 OPTIONS = SolveOptions(covariance=True)
 FIELDS = ("parameters", "cost", "covariance", "status", "edm")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from astropy.modeling import custom_model, models
 
-from ndfit.engine.linearity import linear_columns
-from ndfit.graph.catalogue import example, fittable_classes
-from ndfit.graph.derive import depends, differentiate
-from ndfit.graph.ir import Node
-from ndfit.graph.reasons import NotCompilable
-from ndfit.graph.trace import trace
+from ndfit.engines.linearity import linear_columns
+from ndfit.model.catalogue import example, fittable_classes
+from ndfit.model.derive import depends, differentiate
+from ndfit.model.ir import Node
+from ndfit.model.reasons import NotCompilable
+from ndfit.model.trace.tracing import trace
 
 X = np.linspace(0.0, 9.0, 16)
 

@@ -12,9 +12,11 @@ from scipy.optimize import least_squares
 from scipy.special import xlogy
 from tests.engine.problems import FloatArray, block_for, engine_for
 
-from ndfit.engine.loss import Loss, huber_factor, loss_of
+from ndfit.engines.base import SolveOptions
+from ndfit.engines.loss import Loss, huber_factor, loss_of
 from ndfit.options import CASH, Objective
-from ndfit.problem.types import Block, SolveOptions, Status
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 X = np.linspace(-5.0, 5.0, 60)
 ROBUST = ["huber", "soft_l1", "cauchy", "arctan"]

@@ -9,11 +9,11 @@ import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D, Lorentz1D, Voigt1D
 
-from ndfit.engine import model_rules
-from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.model_rules import ModelRules, rules_of
-from ndfit.engine.select import select_engine
+from ndfit.engines.fitters import parse_fitter
+from ndfit.engines.select import select_engine
 from ndfit.once import Latest
+from ndfit.pipeline import model_rules
+from ndfit.pipeline.model_rules import ModelRules, rules_of
 from ndfit.problem.normalize import normalize
 
 

@@ -21,9 +21,9 @@ from tests.shared import shared_path
 
 from ndfit import parallel_fit_dask
 from ndfit.errors import FitWarning
-from ndfit.graph.derive import differentiate
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.trace import trace
+from ndfit.model.derive import differentiate
+from ndfit.model.interpret import evaluate
+from ndfit.model.trace.tracing import trace
 
 FloatArray = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from astropy.modeling.models import Const1D, Gaussian1D, Gaussian2D, Polynomial1
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import least_squares
 
-from ndfit.engine.jacobian import FreeParameters
-from ndfit.engine.objective import Objective
+from ndfit.engines.reference.jacobian import FreeParameters
+from ndfit.engines.reference.objective import Objective
 
 X = np.linspace(-5.0, 5.0, 41)
 LENGTHS = np.array([1.0, 0.5, 0.5])

@@ -14,9 +14,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import ndfit
 from ndfit.arrays import FloatArray
-from ndfit.engine import select
-from ndfit.engine.registry import EngineRow, Request
-from ndfit.problem.types import Block, BlockResult, EngineChoice, SolveOptions, Status
+from ndfit.engines import select
+from ndfit.engines.base import BlockResult, EngineChoice, SolveOptions
+from ndfit.engines.registry import EngineRow, Request
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 X = np.arange(30.0)
 CENTRES = np.linspace(13.0, 17.0, 6)

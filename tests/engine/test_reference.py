@@ -32,11 +32,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for
 
 import ndfit
-from ndfit.engine.fit_status import status_of
-from ndfit.engine.jacobian import covariance_of, jacobian_at
-from ndfit.engine.reference import ReferenceEngine
+from ndfit.engines.base import SolveOptions
+from ndfit.engines.reference.fit_status import status_of
+from ndfit.engines.reference.jacobian import covariance_of, jacobian_at
+from ndfit.engines.reference.reference_engine import ReferenceEngine
 from ndfit.errors import FitWarning
-from ndfit.problem.types import SolveOptions, Status
+from ndfit.status import Status
 
 X = np.linspace(-5.0, 5.0, 41)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit.engine.sampling import mean_step, range_of, spacing_at, spacing_bound
+from ndfit.pipeline.sampling import mean_step, range_of, spacing_at, spacing_bound
 from ndfit.problem.types import Block
 
 RNG = np.random.default_rng(4)

@@ -10,8 +10,8 @@ from astropy.modeling import Fittable1DModel, Parameter
 from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Sine1D, Tabular1D, custom_model
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit.engine.report import scaled_back
-from ndfit.engine.scaling import (
+from ndfit.engines.reference.fitter_report import scaled_back
+from ndfit.engines.reference.scaling import (
     Counting,
     counted_model,
     is_extreme,

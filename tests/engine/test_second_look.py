@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize
 
 import ndfit
-from ndfit.engine import compiled
-from ndfit.engine.beside import NUDGES
-from ndfit.engine.certificate import CONVERGED_EDM
-from ndfit.engine.loss import Loss, costs, weights_and_residual
+from ndfit.engines.certificate import CONVERGED_EDM
+from ndfit.engines.compiled import compiled_engine as compiled
+from ndfit.engines.compiled.beside import NUDGES
+from ndfit.engines.loss import Loss, costs, weights_and_residual
 from ndfit.errors import FitWarning
-from ndfit.problem.types import converged
+from ndfit.status import converged
 
 FloatArray = NDArray[np.float64]
 

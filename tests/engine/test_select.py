@@ -21,12 +21,12 @@ from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Gaussian2D, Line
 from astropy.stats import sigma_clip
 
 import ndfit
-from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.reference import ReferenceEngine
-from ndfit.engine.registry import WantedInfo
-from ndfit.engine.select import select_engine, solve_options
+from ndfit.engines.base import EngineChoice, SolveOptions
+from ndfit.engines.fitters import parse_fitter
+from ndfit.engines.reference.reference_engine import ReferenceEngine
+from ndfit.engines.registry import WantedInfo
+from ndfit.engines.select import select_engine, solve_options
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import EngineChoice, SolveOptions
 
 
 class Branching(Fittable1DModel):

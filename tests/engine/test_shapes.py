@@ -7,7 +7,7 @@ import pytest
 from astropy.modeling import models
 from numpy.testing import assert_allclose
 
-from ndfit.engine.shapes import SHAPES
+from ndfit.pipeline.shapes import SHAPES
 
 PROFILES = [kind for kind, shape in SHAPES.items() if shape.is_profile]
 

@@ -8,9 +8,11 @@ import numpy as np
 from astropy.modeling.models import Gaussian1D, Gaussian2D, Voigt1D
 from numpy.testing import assert_array_equal
 
-from ndfit.engine.signs import Canonical, update_ties
-from ndfit.engine.symmetries import Symmetries, symmetries_of
-from ndfit.problem.types import Block, BlockResult, ParamTable, Status
+from ndfit.engines.base import BlockResult
+from ndfit.pipeline.signs import Canonical, update_ties
+from ndfit.pipeline.symmetries import Symmetries, symmetries_of
+from ndfit.problem.types import Block, ParamTable
+from ndfit.status import Status
 
 
 def table(tied: tuple[bool, ...] = (False, False, False), even: tuple[bool, ...] = (False, False, True)) -> ParamTable:

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for, engine_for
 
 import ndfit
-from ndfit.engine.start_sizes import with_start_sizes
+from ndfit.engines.start_sizes import with_start_sizes
 
 X = np.arange(80.0)
 RNG = np.random.default_rng(0)

@@ -13,10 +13,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 
 from ndfit.arrays import FloatArray
-from ndfit.engine.starting import _ANGLE, _CENTRE, _WIDTH, Starting, starting_of
+from ndfit.engines.base import EngineChoice
 from ndfit.options import Starts
+from ndfit.pipeline.starting import _ANGLE, _CENTRE, _WIDTH, Starting, starting_of
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import Block, EngineChoice, Status
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 N = 400
 X = np.array([5.0, 1.0, 2.0, 3.0, 9.0])

@@ -10,7 +10,7 @@ from astropy.modeling import Model
 from astropy.modeling.models import Box1D, Disk2D, Gaussian1D, Gaussian2D, Moffat2D, Ring2D, custom_model
 from numpy.testing import assert_allclose
 
-from ndfit.engine.stepwise import search_start, stepwise_parameters
+from ndfit.engines.reference.stepwise import search_start, stepwise_parameters
 
 
 @pytest.mark.parametrize(

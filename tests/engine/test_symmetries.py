@@ -10,7 +10,7 @@ from astropy.modeling import custom_model, models
 from numpy.testing import assert_allclose
 
 import ndfit
-from ndfit.engine.symmetries import _SYMMETRIES, Period, Symmetries, Turn, _changed, symmetries_of
+from ndfit.pipeline.symmetries import _SYMMETRIES, Period, Symmetries, Turn, _changed, symmetries_of
 
 ROWS = [(kind, row) for kind, rows in _SYMMETRIES.items() for row in rows]
 

@@ -11,8 +11,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from ndfit.arrays import FloatArray
-from ndfit.engine.trials import best_of, better, take_rows
-from ndfit.problem.types import Block, BlockResult, SolveOptions, Status
+from ndfit.engines.base import BlockResult, SolveOptions
+from ndfit.pipeline.trials import best_of, better, take_rows
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 
 def result_of(cost: Sequence[float], status: Sequence[int] | None = None, number: float = 0.0) -> BlockResult:

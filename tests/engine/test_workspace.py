@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ndfit.engine.kernel.workspace import Structure, Workspace, allocate
+from ndfit.engines.compiled.kernel.workspace import Structure, Workspace, allocate
 
 LINE, PAGE = 64, 4096
 

@@ -14,7 +14,7 @@ import pytest
 from astropy.modeling.models import Gaussian1D
 
 import ndfit
-from ndfit.engine.compiled import CompiledEngine
+from ndfit.engines.compiled.compiled_engine import CompiledEngine
 from ndfit.run.plan import plan_regions
 from ndfit.run.slot import Slot
 

@@ -12,7 +12,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Gaussian1D
 
 import ndfit
-from ndfit.problem.types import Status
+from ndfit.status import Status
 
 BAD = (2, 3)
 

@@ -27,8 +27,8 @@ from astropy.io import fits
 from astropy.modeling.models import Const1D
 
 import ndfit
+from ndfit.cli.bad_input import BadInput
 from ndfit.cli.configuration import save
-from ndfit.cli.errors import BadInput
 from ndfit.cli.fit import fit
 
 FILES = {"fits": "fit.fits", "zarr": "fit.zarr", "report": "fit.html", "config": "fit.toml"}

@@ -18,9 +18,9 @@ from tests.fuzz.judge import Judge, Verdict
 from tests.fuzz.setups import Setup, draw
 
 import ndfit
-from ndfit.engine.certificate import CONVERGED_EDM
+from ndfit.engines.certificate import CONVERGED_EDM
 from ndfit.errors import AllFitsFailed, FitWarning
-from ndfit.problem.types import FLAGS, converged, usable
+from ndfit.status import FLAGS, converged, usable
 
 __all__ = ["WRONG_ERRORS", "Answers", "Outcome", "fitted", "judged", "outcomes_of", "summary", "table"]
 

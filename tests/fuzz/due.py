@@ -1,6 +1,6 @@
 """Which flags an answer should carry by their definitions, found from the set-up and not by ndfit.
 
-Flows in: a set-up, an answer that is a minimum. Flows out: bits of `ndfit.problem.types.Flag`. Where a
+Flows in: a set-up, an answer that is a minimum. Flows out: bits of `ndfit.status.Flag`. Where a
 definition leaves room (how near to a bound is at it), the larger set: this is to find flags that nothing calls for.
 """
 
@@ -14,7 +14,7 @@ from tests.fuzz.judge import Verdict
 from tests.fuzz.recipes import PLACES
 from tests.fuzz.setups import Setup
 
-from ndfit.problem.types import Flag
+from ndfit.status import Flag
 
 __all__ = ["SINGULAR_BELOW", "due"]
 

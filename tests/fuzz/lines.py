@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import ndfit
 from ndfit.errors import FitWarning
-from ndfit.problem.types import FLAGS, converged
+from ndfit.status import FLAGS, converged
 
 __all__ = ["SCENES", "Scene", "Shares", "faint_lines_missed", "shares_of"]
 

@@ -8,7 +8,7 @@ from tests.fuzz.__main__ import main
 from tests.fuzz.campaign import Outcome, fitted, judged, summary, table
 from tests.fuzz.setups import draw
 
-from ndfit.problem.types import Flag
+from ndfit.status import Flag
 
 RIGHT = Outcome(1, 0, True, True, True, 2, 0, 0, 10, 0.0, False, True, 0.0, {"model": "Gaussian1D"})
 EVERY = [

@@ -12,8 +12,8 @@ from tests.fuzz.judge import Judge
 from tests.fuzz.recipes import RECIPES
 from tests.fuzz.setups import Setup, draw
 
-from ndfit.graph.catalogue import fittable_classes
-from ndfit.problem.types import Flag
+from ndfit.model.catalogue import fittable_classes
+from ndfit.status import Flag
 
 NOT_COMPILED = {"Spline1D"}
 

@@ -14,10 +14,10 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import custom_model, models
 
-from ndfit.graph.builder import LEAVES
-from ndfit.graph.catalogue import example, fittable_classes
-from ndfit.graph.ir import ModelGraph, Node
-from ndfit.graph.ops import OPS
+from ndfit.model.catalogue import example, fittable_classes
+from ndfit.model.ir import ModelGraph, Node
+from ndfit.model.ops import OPS
+from ndfit.model.trace.builder import LEAVES
 
 OFFSETS, WEIGHTS = (-2.0, -1.3, -0.6, 0.0, 0.8, 1.7), (0.1, 0.2, 0.25, 0.2, 0.15, 0.1)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndfit.graph.builder import GraphBuilder
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.ir import ModelGraph, Node
+from ndfit.model.interpret import evaluate
+from ndfit.model.ir import ModelGraph, Node
+from ndfit.model.trace.builder import GraphBuilder
 
 X = np.array([-2.5, -0.7, 0.3, 1.9])
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from astropy.modeling import models
 
-from ndfit.graph.catalogue import catalogue, example, page
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.trace import trace
+from ndfit.model.catalogue import catalogue, example, page
+from ndfit.model.interpret import evaluate
+from ndfit.model.trace.tracing import trace
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "which-models-compile.md"
 ROWS = catalogue()

@@ -8,13 +8,13 @@ from astropy.modeling import custom_model, models
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ndfit.graph.builder import GraphBuilder
-from ndfit.graph.derive import depends, differentiate, input_free, linear_parameters
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.ir import ModelGraph, Node
-from ndfit.graph.ops import OPS
-from ndfit.graph.reasons import NotDifferentiable
-from ndfit.graph.trace import trace
+from ndfit.model.derive import depends, differentiate, input_free, linear_parameters
+from ndfit.model.interpret import evaluate
+from ndfit.model.ir import ModelGraph, Node
+from ndfit.model.ops import OPS
+from ndfit.model.reasons import NotDifferentiable
+from ndfit.model.trace.builder import GraphBuilder
+from ndfit.model.trace.tracing import trace
 
 X = np.array([0.4, 0.9, 1.3, 2.1])
 SMOOTH = [

@@ -11,11 +11,11 @@ import pytest
 from astropy import units as u
 from scipy import special
 
-from ndfit.graph.array_functions import FUNCTIONS
-from ndfit.graph.functions import UFUNCS
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.reasons import Untraceable
-from ndfit.graph.symbol import Tape
+from ndfit.model.interpret import evaluate
+from ndfit.model.reasons import Untraceable
+from ndfit.model.trace.array_functions import FUNCTIONS
+from ndfit.model.trace.node_functions import UFUNCS
+from ndfit.model.trace.symbol import Tape
 
 X = np.array([-2.5, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, np.nan, np.inf])
 Y = np.array([1.0, -1.0, 2.0, 0.5, np.nan, 1.0, 0.7, 1.0, 2.0])

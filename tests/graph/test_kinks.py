@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from astropy.modeling import models
 
-from ndfit.graph.kinks import has_kinks
-from ndfit.graph.trace import trace
+from ndfit.model.kinks import has_kinks
+from ndfit.model.trace.tracing import trace
 
 TABLE = models.Tabular1D(np.arange(4.0), np.array([0.0, 2.0, 1.0, 0.0]), bounds_error=False, fill_value=0.0)
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from astropy.modeling import custom_model, models
 
-from ndfit.graph.constants import SLOT, without_constants
-from ndfit.graph.model_code import generate
-from ndfit.graph.reasons import NotDifferentiable
-from ndfit.graph.separate import separate
-from ndfit.graph.trace import trace
+from ndfit.model.constants import SLOT, without_constants
+from ndfit.model.model_code import generate
+from ndfit.model.reasons import NotDifferentiable
+from ndfit.model.separate import separate
+from ndfit.model.trace.tracing import trace
 
 GAUSSIANS = models.Gaussian1D(1.0, 0.0, 1.0) + models.Gaussian1D(2.0, 3.0, 0.5) + models.Linear1D(0.1, 1.0)
 ALL = tuple(range(8))

@@ -8,9 +8,9 @@ from scipy import special
 from scipy.special import wofz
 
 from ndfit.compiler.functions import OPERATORS
-from ndfit.graph.builder import GraphBuilder
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.ops import OPS, Op
+from ndfit.model.interpret import evaluate
+from ndfit.model.ops import OPS, Op
+from ndfit.model.trace.builder import GraphBuilder
 
 TABLE = ((0.0, 0.25, 0.5, 1.0), (1.0, 3.0, 2.0, 5.0))
 # Those of ndfit alone are tested in `test_special.py`.

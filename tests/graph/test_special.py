@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import gammainc
 
-from ndfit.graph.special import gammainc_grad_a, interp_slope
+from ndfit.model.special import gammainc_grad_a, interp_slope
 
 
 @pytest.mark.parametrize("a", [0.05, 0.5, 1.0, 3.0, 8.0, 20.0, 60.0])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from astropy.modeling import fix_inputs, models
 
-from ndfit.graph.derive import differentiate
-from ndfit.graph.interpret import evaluate, tied_values
-from ndfit.graph.trace import Untraceable, trace
-from ndfit.graph.verify import verify
+from ndfit.model.derive import differentiate
+from ndfit.model.interpret import evaluate, tied_values
+from ndfit.model.trace.tracing import Untraceable, trace
+from ndfit.model.verify import verify
 
 X = np.linspace(0.0, 9.0, 31)
 

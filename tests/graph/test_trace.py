@@ -12,9 +12,9 @@ from astropy import units as u
 from astropy.modeling import CompoundModel, custom_model, fix_inputs, models
 from scipy import special
 
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.trace import Untraceable, trace
-from ndfit.graph.verify import verify
+from ndfit.model.interpret import evaluate
+from ndfit.model.trace.tracing import Untraceable, trace
+from ndfit.model.verify import verify
 
 LINE = (np.linspace(0.3, 9.0, 41),)
 PLANE = tuple(array.ravel() for array in np.mgrid[0.0:8.0, 0.0:9.0])

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from astropy.modeling import custom_model, models
 
-from ndfit.graph.derive import differentiate
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.ir import ModelGraph
-from ndfit.graph.probes import probes
-from ndfit.graph.trace import trace
-from ndfit.graph.verify import Mismatch, verify
+from ndfit.model.comparison_points import probes
+from ndfit.model.derive import differentiate
+from ndfit.model.interpret import evaluate
+from ndfit.model.ir import ModelGraph
+from ndfit.model.trace.tracing import trace
+from ndfit.model.verify import Mismatch, verify
 
 X = np.linspace(0.3, 9.0, 41)
 

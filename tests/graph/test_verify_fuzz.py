@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from tests.graph.setups import SetUp, set_ups, thick, wrong_in_one_place
 
-from ndfit.graph.derive import differentiate
-from ndfit.graph.interpret import evaluate
-from ndfit.graph.ir import ModelGraph
-from ndfit.graph.reasons import NotCompilable
-from ndfit.graph.rounding import rounding_error
-from ndfit.graph.trace import trace
-from ndfit.graph.verify import Mismatch, verify
+from ndfit.model.derive import differentiate
+from ndfit.model.interpret import evaluate
+from ndfit.model.ir import ModelGraph
+from ndfit.model.reasons import NotCompilable
+from ndfit.model.rounding import rounding_error
+from ndfit.model.trace.tracing import trace
+from ndfit.model.verify import Mismatch, verify
 
 FEW, MANY = range(2), range(1000, 1020)
 

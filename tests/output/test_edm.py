@@ -14,8 +14,9 @@ from numpy.testing import assert_array_equal
 from tests.output.pages import Page
 
 import ndfit
-from ndfit.engine.compiled import CompiledEngine
-from ndfit.problem.types import Block, BlockResult, SolveOptions
+from ndfit.engines.base import BlockResult, SolveOptions
+from ndfit.engines.compiled.compiled_engine import CompiledEngine
+from ndfit.problem.types import Block
 
 X = np.arange(20.0)
 DATA = np.exp(-0.5 * ((X - np.array([8.0, 9.0, 10.0, 11.0])[:, None]) / 1.5) ** 2)

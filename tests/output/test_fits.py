@@ -17,8 +17,8 @@ from astropy.wcs import WCS, DistortionLookupTable
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ndfit
-from ndfit.output.fits_wcs import wcs_cards
-from ndfit.problem.types import FLAGS, STATUS, Status
+from ndfit.io.fits_wcs import wcs_cards
+from ndfit.status import FLAGS, STATUS, Status
 
 SHAPE = (12, 3, 4)
 CHANNELS = np.arange(SHAPE[0])
@@ -120,7 +120,7 @@ def test_a_failure_leaves_nothing_behind(result: ndfit.FitResult, tmp_path: Path
     def fail(*_: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("ndfit.output.fits._append_cube", fail)
+    monkeypatch.setattr("ndfit.io.fits._append_cube", fail)
     with pytest.raises(OSError, match="disk full"):
         result.to_fits(tmp_path / "fit.fits", cubes=["model"])
     assert list(tmp_path.iterdir()) == []

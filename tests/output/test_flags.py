@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import ndfit
-from ndfit.problem.types import FLAGS, Flag
+from ndfit.status import FLAGS, Flag
 
 
 def test_every_combination_is_decoded() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Gaussian1D
 
-from ndfit.output.maps import Maps
+from ndfit.engines.base import BlockResult
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import BlockResult, Status
+from ndfit.result.maps import Maps
+from ndfit.status import Status
 
 FIRST, SECOND = (slice(0, 2),), (slice(2, 5),)
 

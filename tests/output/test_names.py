@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ndfit.output.names import free_name
+from ndfit.io.stored_names import free_name
 
 
 @pytest.mark.parametrize("name", ["amplitude_0", "theta", "Größe", "auxiliary", "com10", "console", "a b", "x.1"])

@@ -16,10 +16,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.output.results import EMPTY, GONE, HIT, SIGMA, fit_along, fit_cube, fit_images
 
 import ndfit
-from ndfit.output.pictures.figure import new_figure
-from ndfit.output.pictures.maps import draw_map
-from ndfit.output.pictures.scale import scale_of, scale_of_errors
-from ndfit.output.terms import terms_of
+from ndfit.plotting.figure import new_figure
+from ndfit.plotting.map_pictures import draw_map
+from ndfit.plotting.scale import scale_of, scale_of_errors
+from ndfit.result.model_terms import terms_of
 
 matplotlib = pytest.importorskip("matplotlib")
 

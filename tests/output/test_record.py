@@ -16,12 +16,12 @@ from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D, Gaussian2D
 
 import ndfit
-from ndfit.graph.catalogue import _EXAMPLES
-from ndfit.output.model_record import CannotRebuild, build, describe, describe_tie, expression, why_not_rebuilt
-from ndfit.output.record import data_checksum
-from ndfit.output.tie_text import ExpressionTie
-from ndfit.output.units_text import bunit, parse_unit, unit_text
-from ndfit.output.values import exact, parse_exact
+from ndfit.io.json_values import exact, parse_exact
+from ndfit.io.model_record import CannotRebuild, build, describe, describe_tie, expression, why_not_rebuilt
+from ndfit.io.record import data_checksum
+from ndfit.io.tie_text import ExpressionTie
+from ndfit.io.units_text import bunit, parse_unit, unit_text
+from ndfit.model.catalogue import _EXAMPLES
 
 FITTABLE = sorted(
     {

@@ -26,10 +26,11 @@ from tests.output.results import (
 )
 
 import ndfit
-from ndfit.output.report import choice, content, samples
-from ndfit.output.report.choice import choose_examples, grid_of
-from ndfit.output.report.histogram import histogram
-from ndfit.output.report.samples import fits_into_page, samples_everywhere, samples_of
+from ndfit.report import choice, content
+from ndfit.report import embedded as samples
+from ndfit.report.choice import choose_examples, grid_of
+from ndfit.report.embedded import fits_into_page, samples_everywhere, samples_of
+from ndfit.report.histogram import histogram
 
 pytest.importorskip("matplotlib")
 

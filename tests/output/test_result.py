@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import xlogy
 
 import ndfit
-from ndfit.problem.types import Flag, Status
+from ndfit.status import Flag, Status
 
 X = np.linspace(-5.0, 5.0, 41)
 MEANS = np.array([[-1.0, 0.0, 0.5], [1.0, 0.3, -0.4]])

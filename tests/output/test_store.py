@@ -21,7 +21,7 @@ from tests.output.test_fits import SHAPE, cube_wcs, fitted
 from tests.problem.test_map_wcs import plane_gwcs
 
 import ndfit
-from ndfit.output import store
+from ndfit.io import store
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from tests.output.test_fits import cube_wcs, fitted
 
 import ndfit
-from ndfit.problem.types import STATUS, Flag, Status
+from ndfit.status import STATUS, Flag, Status
 
 
 @pytest.fixture(scope="module")

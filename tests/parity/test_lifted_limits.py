@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.parity.synthetic import MEANS, X, cube, gaussian, spectra, start
 
 from ndfit.errors import FitWarning
-from ndfit.problem.types import Status
+from ndfit.status import Status
 
 
 @pytest.mark.parametrize("fitter_class", [DogBoxLSQFitter, LevMarLSQFitter, TRFLSQFitter])

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.parity.synthetic import MEANS, X, cube, spectra, start
 
 from ndfit.errors import FitWarning
-from ndfit.problem.types import Status
+from ndfit.status import Status
 
 
 def test_point_01_threads_do_not_share_the_fitter(fit):

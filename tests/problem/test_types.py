@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ndfit.problem.axes import Axes
-from ndfit.problem.types import FLAGS, NOTHING_TO_DO, STATUS, Flag, ParamTable, Status, counts_of
+from ndfit.problem.types import ParamTable
+from ndfit.status import FLAGS, NOTHING_TO_DO, STATUS, Flag, Status, counts_of
 
 # Files of results hold these numbers: they never change.
 CODES = {

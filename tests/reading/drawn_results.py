@@ -15,14 +15,15 @@ from astropy.modeling import fix_inputs, models
 from hypothesis import strategies as st
 
 import ndfit
-from ndfit.output.layers import Uncertainties
-from ndfit.output.maps import Maps
-from ndfit.output.record import Call
-from ndfit.output.tie_text import ExpressionTie
+from ndfit.io.record import Call
+from ndfit.io.tie_text import ExpressionTie
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import FLAGS, STATUS, FitProblem
+from ndfit.problem.types import FitProblem
+from ndfit.result.maps import Maps
+from ndfit.result.standard_errors import Uncertainties
 from ndfit.run.evaluate import evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit
+from ndfit.status import FLAGS, STATUS
 
 __all__ = ["M", "result_of", "results"]
 

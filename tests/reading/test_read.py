@@ -21,11 +21,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.reading.drawn_results import M, result_of, results
 
 import ndfit
-from ndfit.output import layers
-from ndfit.output.maps import Maps
-from ndfit.output.model_record import CannotRebuild
-from ndfit.output.tie_text import ExpressionTie
+from ndfit.io import layers
+from ndfit.io.model_record import CannotRebuild
+from ndfit.io.tie_text import ExpressionTie
 from ndfit.problem.normalize import normalize
+from ndfit.result.maps import Maps
 
 FORMATS = ("fits", "zarr")
 X = np.arange(M) * u.km / u.s
@@ -273,7 +273,7 @@ def test_a_store_of_layout_1_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_newer_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ndfit.output.record.LAYOUT", 99)
+    monkeypatch.setattr("ndfit.io.record.LAYOUT", 99)
     path = write(line_result()[0], tmp_path / "fit.fits")
     with pytest.raises(ValueError, match="layout 99, of a newer ndfit"):
         ndfit.read(path)

@@ -29,11 +29,11 @@ from scipy.stats import norm
 from tests.children import python
 
 import ndfit
-from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.select import select_engine, solve_options
+from ndfit.engines.fitters import parse_fitter
+from ndfit.engines.select import select_engine, solve_options
 from ndfit.problem.normalize import normalize
 from ndfit.run.identity import identity_of
-from ndfit.run.probes import computed_values, same_values
+from ndfit.run.probe_points import computed_values, same_values
 from ndfit.run.work import Work
 
 X = np.arange(12.0)

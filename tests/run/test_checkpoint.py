@@ -22,10 +22,10 @@ from numpy.testing import assert_array_equal
 from tests.children import python
 
 import ndfit
-from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.select import select_engine, solve_options
+from ndfit.engines.base import BlockResult
+from ndfit.engines.fitters import parse_fitter
+from ndfit.engines.select import select_engine, solve_options
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import BlockResult
 from ndfit.run import checkpoint, stages
 from ndfit.run.checkpoint import Checkpoint
 from ndfit.run.digest import Signed, digests_of

@@ -10,13 +10,13 @@ import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Gaussian1D
 
-from ndfit.engine.bootstrap import bootstrap_of
-from ndfit.engine.compiled import CompiledEngine
-from ndfit.engine.fitters import parse_fitter
-from ndfit.engine.select import select_engine, solve_options
+from ndfit.engines.compiled.compiled_engine import CompiledEngine
+from ndfit.engines.fitters import parse_fitter
+from ndfit.engines.select import select_engine, solve_options
 from ndfit.options import SQUARE, Errors
+from ndfit.pipeline.bootstrap import bootstrap_of
 from ndfit.problem.normalize import normalize
-from ndfit.run import estimate
+from ndfit.run import expected_time as estimate
 from ndfit.run.work import Work
 
 

@@ -14,8 +14,8 @@ from astropy.modeling import Fittable1DModel, Parameter
 from astropy.modeling.fitting import LevMarLSQFitter, TRFLSQFitter
 from astropy.modeling.models import Gaussian1D, Polynomial1D
 
-from ndfit.engine.clipping import Clip
-from ndfit.output.tie_text import ExpressionTie
+from ndfit.io.tie_text import ExpressionTie
+from ndfit.pipeline.clipping import Clip
 from ndfit.run.fingerprint import fingerprint
 
 FACTOR = 2.0

@@ -12,8 +12,9 @@ from numpy.testing import assert_array_equal
 
 from ndfit.problem.block import inputs_of, make_block
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import Block, Status
+from ndfit.problem.types import Block
 from ndfit.run.load import load
+from ndfit.status import Status
 
 M = 6
 

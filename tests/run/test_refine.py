@@ -10,9 +10,9 @@ from astropy.modeling.models import Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ndfit
-from ndfit.output.maps import Maps
-from ndfit.problem.types import STATUS, Status
+from ndfit.result.maps import Maps
 from ndfit.run.refine import candidates, neighbour_steps, neighbours
+from ndfit.status import STATUS, Status
 
 X = np.arange(60.0)
 FALSE = 5.0  # where a second, weaker line catches the fits that start there

@@ -11,13 +11,15 @@ from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Lorentz1D
 from numpy.testing import assert_array_equal
 
-from ndfit.engine.bootstrap import Bootstrap
-from ndfit.engine.clipping import Clip
-from ndfit.engine.reference import ReferenceEngine
+from ndfit.engines.base import BlockResult, SolveOptions
+from ndfit.engines.reference.reference_engine import ReferenceEngine
+from ndfit.pipeline.bootstrap import Bootstrap
+from ndfit.pipeline.clipping import Clip
 from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.normalize import normalize
-from ndfit.problem.types import Block, BlockResult, Flag, SolveOptions, Status
+from ndfit.problem.types import Block
 from ndfit.run.work import Work, samples_used
+from ndfit.status import Flag, Status
 
 X = np.linspace(-5.0, 5.0, 31)
 LINE = Lorentz1D(4.0, 0.2, 1.5)

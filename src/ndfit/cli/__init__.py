@@ -1,1 +1,4 @@
-"""The command line `ndfit`: words and files in, files and exit codes out."""
+"""The command line.
+
+Comes in: words. Goes out: checked values for `ndfit.fit`, files, and sentences.
+"""

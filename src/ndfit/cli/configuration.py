@@ -19,7 +19,7 @@ import tomli_w
 from click.core import ParameterSource
 
 from ndfit.atomic import refuse_existing, replacing
-from ndfit.cli.errors import BadInput, suggestion
+from ndfit.cli.bad_input import BadInput, suggestion
 from ndfit.cli.words import reason
 from ndfit.kinds import no_file
 from ndfit.options import ALSO

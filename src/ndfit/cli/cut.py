@@ -14,7 +14,7 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
-from ndfit.cli.errors import BadInput, PointedError
+from ndfit.cli.bad_input import BadInput, PointedError
 from ndfit.cli.quantities import Amount, parse_range
 from ndfit.cli.world import World
 from ndfit.problem.axes import Axes

@@ -20,10 +20,10 @@ from typing import Any
 
 from astropy.modeling import Model
 
-from ndfit.cli.errors import PointedError, suggestion
+from ndfit.cli.bad_input import PointedError, suggestion
 from ndfit.cli.quantities import Amount, parse_amount
 from ndfit.cli.scanner import Scanner
-from ndfit.graph.catalogue import fittable_classes
+from ndfit.model.catalogue import fittable_classes
 from ndfit.untrusted import shortened
 
 __all__ = ["Expression", "parse_expression"]

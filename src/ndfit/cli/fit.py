@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
+from ndfit.cli.bad_input import INTERRUPTED
+from ndfit.cli.command_options import fit_options
 from ndfit.cli.configuration import check_output, keep_beside, means_what_it_meant, save
-from ndfit.cli.errors import INTERRUPTED
 from ndfit.cli.job import prepare_job, tell
-from ndfit.cli.options import fit_options
 from ndfit.cli.outputs import check_outputs, write_outputs
 from ndfit.cli.settings import Settings
 from ndfit.cli.terminal import say

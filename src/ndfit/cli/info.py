@@ -15,7 +15,7 @@ import click
 from ndfit.cli.results import open_result
 from ndfit.cli.terminal import say
 from ndfit.cli.words import in_words_of_the_command
-from ndfit.output.units_text import unit_words
+from ndfit.io.units_text import unit_words
 from ndfit.untrusted import printable
 
 __all__ = ["info"]

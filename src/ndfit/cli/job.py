@@ -14,14 +14,14 @@ from typing import Any
 from astropy import units as u
 
 import ndfit
+from ndfit.cli.bad_input import BadInput, FitFailed
 from ndfit.cli.calibration import open_calibration
 from ndfit.cli.cut import cut_out
-from ndfit.cli.errors import BadInput, FitFailed
 from ndfit.cli.expression import parse_expression
-from ndfit.cli.lines import can_guess
+from ndfit.cli.gathered import Samples, gather
+from ndfit.cli.lines_command import can_guess
 from ndfit.cli.parameters import Prepared, parameter_units, prepare
 from ndfit.cli.quantities import parse_unit
-from ndfit.cli.samples import Samples, gather
 from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, open_source
 from ndfit.cli.terminal import say

@@ -1,6 +1,6 @@
 """`ndfit`: the group of commands.
 
-Flows in: the command line. Flows out: what the command does, and its exit code: 0, or those of `ndfit.cli.errors`.
+Flows in: the command line. Flows out: what the command does, and its exit code: 0, or those of `ndfit.cli.bad_input`.
 Commands are imported when they are called for, so that `ndfit --help` is quick.
 """
 
@@ -29,9 +29,9 @@ _COMMANDS = {
     "fit": _Row("ndfit.cli.fit", "fit", "Fit a model at every position of a cube."),
     "resume": _Row("ndfit.cli.resume", "resume", "Go on with a run that was interrupted."),
     "info": _Row("ndfit.cli.info", "info", "Say what is in a file of results."),
-    "report": _Row("ndfit.cli.report", "report", "Make the page of a file of results."),
+    "report": _Row("ndfit.cli.report_command", "report", "Make the page of a file of results."),
     "models": _Row("ndfit.cli.models", "models", "List the models, and which of them compile."),
-    "demo": _Row("ndfit.cli.demo", "demo", "Fit a synthetic cube, and draw it."),
+    "demo": _Row("ndfit.cli.demo_command", "demo", "Fit a synthetic cube, and draw it."),
 }
 
 _EPILOG = """\

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import click
 
-from ndfit.cli.errors import BadInput, suggestion
+from ndfit.cli.bad_input import BadInput, suggestion
 from ndfit.cli.terminal import say
-from ndfit.graph.catalogue import CatalogueRow, fittable_classes, row_of
+from ndfit.model.catalogue import CatalogueRow, fittable_classes, row_of
 
 __all__ = ["models"]
 

@@ -14,9 +14,9 @@ import numpy as np
 from astropy import units as u
 from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertainty
 
+from ndfit.cli.bad_input import BadInput
 from ndfit.cli.calibration import Calibration
 from ndfit.cli.cut import Cut
-from ndfit.cli.errors import BadInput
 from ndfit.cli.quantities import parse_unit
 from ndfit.cli.source import Source, open_plane, placed
 from ndfit.problem.axes import Axes

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ndfit import FitResult
 from ndfit.atomic import replacing
+from ndfit.cli.bad_input import BadInput, FitFailed
 from ndfit.cli.configuration import check_output
-from ndfit.cli.errors import BadInput, FitFailed
 from ndfit.cli.settings import Settings
 from ndfit.cli.words import reason
 

@@ -19,13 +19,13 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
 
-from ndfit._compat.models import parameter_units as units_of_parameters
-from ndfit.cli.arithmetic import inlined, parse_arithmetic, tie_of
-from ndfit.cli.errors import BadInput, PointedError, suggestion
+from ndfit._compat.astropy_models import parameter_units as units_of_parameters
+from ndfit.cli.bad_input import BadInput, PointedError, suggestion
 from ndfit.cli.expression import Expression
-from ndfit.cli.lines import line_defaults
+from ndfit.cli.lines_command import line_defaults
 from ndfit.cli.quantities import Amount, parse_amount, parse_range
-from ndfit.output.tie_text import ExpressionTie
+from ndfit.cli.tie_arithmetic import inlined, parse_arithmetic, tie_of
+from ndfit.io.tie_text import ExpressionTie
 
 __all__ = ["Constraints", "Prepared", "parameter_units", "prepare"]
 

@@ -11,7 +11,7 @@ from math import isnan
 
 from astropy import units as u
 
-from ndfit.cli.errors import BadInput, PointedError
+from ndfit.cli.bad_input import BadInput, PointedError
 from ndfit.cli.scanner import NUMBER
 from ndfit.untrusted import read_unit, shortened
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ndfit
-from ndfit.cli.errors import BadInput
+from ndfit.cli.bad_input import BadInput
 from ndfit.cli.words import sentence
 
 __all__ = ["open_result"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from ndfit.cli.bad_input import BadInput
 from ndfit.cli.configuration import options_beside
-from ndfit.cli.errors import BadInput
 from ndfit.cli.fit import fit
 
 __all__ = ["resume"]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from ndfit.cli.errors import PointedError
+from ndfit.cli.bad_input import PointedError
 
 __all__ = ["NUMBER", "Scanner"]
 

@@ -19,10 +19,10 @@ import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
-from ndfit.cli.errors import BadInput, PointedError
-from ndfit.cli.layers import open_layer, split_reference
+from ndfit.cli.bad_input import BadInput, PointedError
+from ndfit.cli.file_arrays import open_layer, split_reference
 from ndfit.cli.quantities import Amount, parse_amount
-from ndfit.images import mirror, spectral_axis, unit_called, without_axis
+from ndfit.io.images import mirror, spectral_axis, unit_called, without_axis
 from ndfit.problem.axes import Axes
 from ndfit.problem.placing import place
 from ndfit.untrusted import shortened

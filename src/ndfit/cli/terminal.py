@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import click
 
-from ndfit.cli.errors import INTERRUPTED, BadInput, FitFailed
+from ndfit.cli.bad_input import INTERRUPTED, BadInput, FitFailed
 from ndfit.untrusted import printable, shortened
 
 __all__ = ["say", "speaking"]

@@ -18,7 +18,7 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
-from ndfit.cli.errors import BadInput
+from ndfit.cli.bad_input import BadInput
 from ndfit.cli.quantities import Amount, parse_amount, parse_unit
 from ndfit.cli.source import Source, amount_or_plane, open_plane
 from ndfit.problem.axes import Axes

@@ -12,9 +12,9 @@ from typing import Any
 
 from ndfit.compiler.functions import OPERATORS
 from ndfit.compiler.values import Lanes
-from ndfit.graph.constants import SLOT
-from ndfit.graph.derive import input_free
-from ndfit.graph.ir import ModelGraph, Node
+from ndfit.model.constants import SLOT
+from ndfit.model.derive import input_free
+from ndfit.model.ir import ModelGraph, Node
 
 __all__ = ["emit_outputs", "emit_prepared"]
 
@@ -29,7 +29,7 @@ def emit_prepared(graph: ModelGraph, parameter: Callable[[int], Lanes], constant
     ----------
     graph : the model.
     parameter : gives the value of a parameter, by its index.
-    constant : gives that of a slot, see `ndfit.graph.constants`.
+    constant : gives that of a slot, see `ndfit.model.constants`.
     """
     leaves: dict[str, Callable[[Any], Lanes]] = {"param": parameter, SLOT: constant}
     known: dict[int, Any] = {}

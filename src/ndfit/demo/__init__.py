@@ -1,1 +1,4 @@
-"""The demonstration: a spectral cube in, parameter maps and a picture out."""
+"""The demonstration: a cube, its fit, and a page of pictures.
+
+Comes in: nothing, or a cube. Goes out: files in a folder.
+"""

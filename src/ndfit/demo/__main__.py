@@ -16,7 +16,7 @@ from astropy.modeling.fitting import TRFLSQFitter
 
 from ndfit import parallel_fit_dask
 from ndfit.demo.cube import Cube, read_cube
-from ndfit.demo.maps import write_maps
+from ndfit.demo.demo_maps import write_maps
 from ndfit.demo.start import Start, start_from_spectrum, start_of_synthetic
 from ndfit.demo.synthetic import synthetic_cube
 from ndfit.errors import AllFitsFailed, FitWarning, UnreadableFile

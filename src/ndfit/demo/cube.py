@@ -16,7 +16,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from ndfit.images import (
+from ndfit.io.images import (
     ImageError,
     check_image,
     image_hdus,

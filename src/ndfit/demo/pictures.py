@@ -23,9 +23,9 @@ from ndfit.atomic import replacing
 from ndfit.demo.cube import Cube
 from ndfit.demo.examples import Example, evaluate, pick_examples
 from ndfit.demo.start import Start
-from ndfit.output.pictures.labels import label
-from ndfit.output.pictures.maps import draw_map, label_sky
-from ndfit.output.pictures.scale import scale_of
+from ndfit.plotting.labels import label
+from ndfit.plotting.map_pictures import draw_map, label_sky
+from ndfit.plotting.scale import scale_of
 
 __all__ = ["draw"]
 

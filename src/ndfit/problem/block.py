@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.problem.arrange import Region, take_map
 from ndfit.problem.samples import LeftOut, Samples
-from ndfit.problem.types import Block, FitProblem, Status
+from ndfit.problem.types import Block, FitProblem
+from ndfit.status import Status
 
 __all__ = ["Inputs", "inputs_of", "make_block"]
 

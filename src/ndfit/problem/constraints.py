@@ -13,7 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model
 
-from ndfit._compat.models import accept_bare_numbers, let_be_fitted, set_unit, set_values
+from ndfit._compat.astropy_models import accept_bare_numbers, let_be_fitted, set_unit, set_values
 from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.problem.axes import Axes
@@ -161,7 +161,7 @@ def _make_fittable(compound: CompoundModel) -> None:
 def parameter_table(model: Model, bare: Model, plan: UnitPlan, limits: Limits, axes: Axes) -> ParamTable:
     """Starting values and constraints of the caller's model, in the fit's units.
 
-    In which parameters the model is even is told once there is an engine, by `ndfit.engine.evenness`.
+    In which parameters the model is even is told once there is an engine, by `ndfit.pipeline.evenness`.
 
     Raises
     ------

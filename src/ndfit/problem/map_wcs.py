@@ -22,7 +22,7 @@ from astropy.wcs import WCS, InvalidSubimageSpecificationError, WcsError
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS, SlicedLowLevelWCS
 from numpy.typing import NDArray
 
-from ndfit._compat.wcs import cut_from
+from ndfit._compat.sliced_wcs import cut_from
 from ndfit.caught import warnings_put_back
 from ndfit.problem.axes import Axes
 

@@ -14,7 +14,7 @@ import numpy as np
 from astropy.modeling import Model
 from astropy.wcs import WCS
 
-from ndfit._compat.models import has_units as has_units_of
+from ndfit._compat.astropy_models import has_units as has_units_of
 from ndfit.problem.arguments import check_mapping
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.basis import set_linear_basis

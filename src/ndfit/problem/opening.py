@@ -19,7 +19,7 @@ from astropy import units as u
 from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
 from astropy.utils.exceptions import AstropyUserWarning
 
-from ndfit._compat.arrays import is_masked
+from ndfit._compat.dask_arrays import is_masked
 from ndfit.problem.axes import Axes, parse_axes
 from ndfit.problem.containers import open_beside, open_data
 from ndfit.problem.deferred import Deferred, is_lazy

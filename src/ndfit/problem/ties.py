@@ -14,7 +14,7 @@ from astropy import units as u
 from astropy.modeling import Model
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ndfit._compat.models import set_unit
+from ndfit._compat.astropy_models import set_unit
 from ndfit.problem.units import UnitPlan
 
 __all__ = ["UnitTie"]

@@ -17,7 +17,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
 
-from ndfit._compat.models import combined_equivalencies, has_unit_rule, units_from_data
+from ndfit._compat.astropy_models import combined_equivalencies, has_unit_rule, units_from_data
 from ndfit.problem.coords import Coordinate
 
 __all__ = ["UnitPlan", "convert_coordinates", "plan_units"]

@@ -18,18 +18,18 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ndfit.atomic import standing
-from ndfit.engine.reference import ReferenceEngine
+from ndfit.engines.reference.reference_engine import ReferenceEngine
 from ndfit.errors import UnreadableFile
-from ndfit.output.fits import is_fits, read_fits
-from ndfit.output.layers import Contents, maps_of
-from ndfit.output.maps import Maps
-from ndfit.output.record import Call
-from ndfit.output.result import FitResult, OneFit
-from ndfit.output.store import is_zarr, read_zarr
+from ndfit.fit_result import FitResult, OneFit
+from ndfit.io.fits import is_fits, read_fits
+from ndfit.io.layers import Contents, maps_of
+from ndfit.io.record import Call
+from ndfit.io.store import is_zarr, read_zarr
 from ndfit.problem.opening import weights_of
 from ndfit.problem.types import FitProblem
-from ndfit.reading.given import with_data
+from ndfit.reading.given_back import with_data
 from ndfit.reading.rebuild import problem_of
+from ndfit.result.maps import Maps
 from ndfit.run.evaluate import Values, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, used_everywhere
 from ndfit.untrusted import reading

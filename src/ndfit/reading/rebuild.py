@@ -13,14 +13,14 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import Model
 
-from ndfit._compat.models import set_unit, set_values
+from ndfit._compat.astropy_models import set_unit, set_values
 from ndfit.arrays import FloatArray
-from ndfit.output.fits_wcs import NOT_IN_FITS
-from ndfit.output.layers import Contents
-from ndfit.output.model_record import CannotRebuild, LostTie, build
-from ndfit.output.tie_text import ExpressionTie
-from ndfit.output.units_text import parse_unit
-from ndfit.output.values import parse_exact
+from ndfit.io.fits_wcs import NOT_IN_FITS
+from ndfit.io.json_values import parse_exact
+from ndfit.io.layers import Contents
+from ndfit.io.model_record import CannotRebuild, LostTie, build
+from ndfit.io.tie_text import ExpressionTie
+from ndfit.io.units_text import parse_unit
 from ndfit.problem.axes import Axes
 from ndfit.problem.constraints import Limits, bare_model, scalar_model
 from ndfit.problem.samples import Samples

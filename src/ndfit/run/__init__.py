@@ -1,1 +1,4 @@
-"""See docs/architecture.md for what this room holds."""
+"""Where and when regions are solved, and what is kept of a run that is cut off.
+
+Comes in: a FitProblem and a Work. Goes out: maps.
+"""

@@ -32,9 +32,9 @@ from typing import Any
 import numpy as np
 
 from ndfit.atomic import PARTIAL, remove_leftovers, replacing
+from ndfit.engines.base import BlockResult
 from ndfit.errors import CheckpointError, FitWarning
 from ndfit.problem.arrange import Region
-from ndfit.problem.types import BlockResult
 from ndfit.run.digest import Signed
 from ndfit.run.identity import differences, processor
 from ndfit.run.lock import LOCK, held

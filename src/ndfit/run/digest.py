@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ndfit.engines.base import BlockResult
 from ndfit.problem.block import Inputs
-from ndfit.problem.types import BlockResult
 from ndfit.run.work import Work
 
 __all__ = ["SOLUTIONS", "Digests", "Signed", "SigningWork", "digests_of", "digests_of_solutions"]

@@ -20,16 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.engine.rows import coords_of
+from ndfit.engines.base import Engine
+from ndfit.engines.rows import coords_of
 from ndfit.errors import ChangedInputError
-from ndfit.output.maps import Maps
-from ndfit.output.model import reported_model
 from ndfit.problem.arrange import Region, coordinates_at, cut
 from ndfit.problem.axes import Axes
 from ndfit.problem.block import Inputs, inputs_of, make_block
 from ndfit.problem.coords import is_copied
 from ndfit.problem.samples import Samples, in_memory
-from ndfit.problem.types import Engine, FitProblem
+from ndfit.problem.types import FitProblem
+from ndfit.result.fitted_model import reported_model
+from ndfit.result.maps import Maps
 from ndfit.run.plan import plan_regions
 from ndfit.run.sample_digest import sample_digests
 from ndfit.run.tasks import without_arrays

@@ -24,9 +24,9 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model, Parameter
 
-from ndfit._compat.models import OF_EVERY_CLASS, OF_EVERY_MODEL
-from ndfit.output.model_record import describe
-from ndfit.output.values import exact
+from ndfit._compat.astropy_models import OF_EVERY_CLASS, OF_EVERY_MODEL
+from ndfit.io.json_values import exact
+from ndfit.io.model_record import describe
 from ndfit.run.origin import is_read_as_it_is, origin_of
 
 __all__ = ["fingerprint"]

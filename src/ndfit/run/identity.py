@@ -5,8 +5,8 @@ two of them.
 
     data           shape, dtype and unit of the data; dtype and shape of weights, mask and coordinates
     fitting_axes   of the data
-    model          expression; and `values`, what model and ties compute at a few points (`ndfit.run.probes`), which
-                   need be the same to rounding only
+    model          expression; and `values`, what model and ties compute at a few points
+                   (`ndfit.run.probe_points`), which need be the same to rounding only
     parameters     start, bounds, fixed, tied of each; maps by their digest
     solving        the options that decide the answer, and what came of them: engine, tolerances, starting points,
                    clipping, bootstrap; and what else decides the engine's answers: a digest of the traced graph where
@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
-from ndfit.output.model_record import describe, expression
+from ndfit.io.model_record import describe, expression
 from ndfit.problem.types import FitProblem
 from ndfit.run.fingerprint import fingerprint
-from ndfit.run.probes import computed_values, same_values
+from ndfit.run.probe_points import computed_values, same_values
 from ndfit.run.work import Work
 
 __all__ = ["differences", "identity_of", "processor"]

@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.output.diagnostics import PositionData
-from ndfit.output.maps import Maps
-from ndfit.output.model import filled_model
-from ndfit.output.result import OneFit
+from ndfit.engines.base import BlockResult
+from ndfit.fit_result import OneFit
 from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.samples import Samples
-from ndfit.problem.types import STATUS, BlockResult, FitProblem
+from ndfit.problem.types import FitProblem
+from ndfit.result.diagnostics import PositionData
+from ndfit.result.fitted_model import filled_model
+from ndfit.result.maps import Maps
 from ndfit.run.evaluate import Values, check_samples
 from ndfit.run.load import load
 from ndfit.run.plan import plan_regions
 from ndfit.run.work import Work, samples_used
+from ndfit.status import STATUS
 
 __all__ = ["look_up_fit", "look_up_position", "used_everywhere"]
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.output.maps import Maps
 from ndfit.problem.arrange import coordinates_at
 from ndfit.problem.types import FitProblem
+from ndfit.result.maps import Maps
 
 __all__ = ["OwnModelDisagrees", "check_with_own_model"]
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ndfit.engine.components import components_of
-from ndfit.engine.shapes import SHAPES
 from ndfit.errors import FitWarning
-from ndfit.output.maps import Maps
-from ndfit.output.pictures.labels import coordinate_units, spoken
-from ndfit.problem.types import FitProblem, Flag
+from ndfit.pipeline.components import components_of
+from ndfit.pipeline.shapes import SHAPES
+from ndfit.plotting.labels import coordinate_units, spoken
+from ndfit.problem.types import FitProblem
+from ndfit.result.maps import Maps
+from ndfit.status import Flag
 
 __all__ = ["coordinates_told", "warn_of_bounds", "warn_of_invalid", "warn_of_no_effect"]
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
-from ndfit._compat.processes import is_starting
+from ndfit._compat.starting_processes import is_starting
 from ndfit.errors import WorkersLost
 from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs

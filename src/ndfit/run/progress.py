@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.problem.types import failed
+from ndfit.status import failed
 
 __all__ = ["Progress"]
 

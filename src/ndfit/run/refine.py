@@ -25,14 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.engine.either import ALIKE
-from ndfit.output.maps import Maps
+from ndfit.engines.base import BlockResult
+from ndfit.pipeline.either import ALIKE
 from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs, inputs_of
-from ndfit.problem.types import BlockResult, FitProblem, Flag, Status
+from ndfit.problem.types import FitProblem
+from ndfit.result.maps import Maps
 from ndfit.run.stages import Stages
 from ndfit.run.tasks import Cut, Solved
 from ndfit.run.work import Work
+from ndfit.status import Flag, Status
 
 __all__ = ["from_solutions", "refine_from_neighbours"]
 

@@ -14,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from ndfit.engines.base import BlockResult, EngineChoice
 from ndfit.errors import FitWarning
 from ndfit.options import Execution
-from ndfit.output.maps import Maps
 from ndfit.problem.arrange import Region
 from ndfit.problem.block import inputs_of
-from ndfit.problem.types import BlockResult, EngineChoice, FitProblem
+from ndfit.problem.types import FitProblem
+from ndfit.result.maps import Maps
 from ndfit.run.checkpoint import open_checkpoint
-from ndfit.run.estimate import expected_seconds, seconds_per_fit
+from ndfit.run.expected_time import expected_seconds, seconds_per_fit
 from ndfit.run.identity import identity_of
 from ndfit.run.last_word import check_with_own_model
-from ndfit.run.memory import fits_within
+from ndfit.run.memory_use import fits_within
 from ndfit.run.plan import Plan, plan_regions
 from ndfit.run.progress import Progress
 from ndfit.run.refine import from_solutions, refine_from_neighbours

@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Iterable
 from typing import Protocol
 
+from ndfit.engines.base import BlockResult
 from ndfit.errors import CheckpointError, FitWarning
 from ndfit.problem.arrange import Region
-from ndfit.problem.types import BlockResult
 from ndfit.run.checkpoint import Checkpoint
 from ndfit.run.digest import SOLUTIONS, Digests, SigningWork, digests_of, digests_of_solutions
 from ndfit.run.execute import solve_regions

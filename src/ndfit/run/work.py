@@ -13,20 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.engine.bootstrap import Bootstrap
-from ndfit.engine.clipping import Clip
-from ndfit.engine.finish import finish
-from ndfit.engine.flags import FlagRules
-from ndfit.engine.graduated import better_by_way_of_a_convex_loss, options_of_all_fits
-from ndfit.engine.model_rules import rules_of
-from ndfit.engine.signs import Canonical
-from ndfit.engine.starting import Starting
-from ndfit.engine.trials import Watched, best_of
+from ndfit.engines.base import BlockResult, Engine, SolveOptions
 from ndfit.once import LOADING
 from ndfit.options import SQUARE
+from ndfit.pipeline.bootstrap import Bootstrap
+from ndfit.pipeline.clipping import Clip
+from ndfit.pipeline.finish import finish
+from ndfit.pipeline.flags import FlagRules
+from ndfit.pipeline.graduated import better_by_way_of_a_convex_loss, options_of_all_fits
+from ndfit.pipeline.model_rules import rules_of
+from ndfit.pipeline.signs import Canonical
+from ndfit.pipeline.starting import Starting
+from ndfit.pipeline.trials import Watched, best_of
 from ndfit.problem.block import Inputs, make_block
-from ndfit.problem.types import STATUS, Block, BlockResult, Engine, FitProblem, ParamTable, SolveOptions, Status
+from ndfit.problem.types import Block, FitProblem, ParamTable
 from ndfit.run.sample_digest import sample_digests
+from ndfit.status import STATUS, Status
 
 __all__ = ["Work", "samples_used"]
 

@@ -15,7 +15,7 @@ import dask
 from dask.base import get_scheduler
 from dask.system import CPU_COUNT
 
-from ndfit.problem.types import Engine
+from ndfit.engines.base import Engine
 
 __all__ = ["SCHEDULERS", "Workers", "resolve_workers", "using_workers"]
 

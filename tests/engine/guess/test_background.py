@@ -18,8 +18,8 @@ from astropy.modeling.models import (
 )
 from numpy.testing import assert_allclose
 
-from ndfit.engine.guess.background import BASES, fit_background, sum_of
-from ndfit.engine.guess.tile import Tile
+from ndfit.pipeline.guess.background import BASES, fit_background, sum_of
+from ndfit.pipeline.guess.tile import Tile
 
 RNG = np.random.default_rng(2)
 X = np.linspace(-2.0, 6.0, 40)[:, np.newaxis]

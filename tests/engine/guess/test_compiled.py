@@ -16,18 +16,19 @@ from ndfit.compiler.memory import load as lanes_at
 from ndfit.compiler.memory import pointer, store
 from ndfit.compiler.target import host
 from ndfit.compiler.values import Int
-from ndfit.engine.guess import background, left, refit, search
-from ndfit.engine.guess.background import Clipping, fit_background, fit_with_arrays
-from ndfit.engine.guess.estimate import Guess
-from ndfit.engine.guess.left import left_over, left_with_arrays
-from ndfit.engine.guess.lines import LINES
-from ndfit.engine.guess.refit import Found, Refit, orthonormal
-from ndfit.engine.guess.search import Limits, Scales, strongest, strongest_with_arrays
-from ndfit.engine.guess.terms import Term, parse_terms
-from ndfit.engine.guess.tile import Tile
-from ndfit.engine.guess.tile import median as median_of
-from ndfit.engine.kernel.guess.median import median
-from ndfit.problem.types import Block, Status
+from ndfit.pipeline.guess import background, left, refit, search
+from ndfit.pipeline.guess.background import Clipping, fit_background, fit_with_arrays
+from ndfit.pipeline.guess.code.median import median
+from ndfit.pipeline.guess.guess import Guess
+from ndfit.pipeline.guess.left import left_over, left_with_arrays
+from ndfit.pipeline.guess.lines import LINES
+from ndfit.pipeline.guess.refit import Found, Refit, orthonormal
+from ndfit.pipeline.guess.search import Limits, Scales, strongest, strongest_with_arrays
+from ndfit.pipeline.guess.terms import Term, parse_terms
+from ndfit.pipeline.guess.tile import Tile
+from ndfit.pipeline.guess.tile import median as median_of
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 INFINITY = np.inf
 KINDS = ["shared weights", "own weights", "a single sample", "single fit", "descending"]

@@ -19,9 +19,9 @@ from astropy.modeling.models import (
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import block_for, bounds_of, engine_for, free_of
 
-from ndfit.engine.guess.estimate import Guess
-from ndfit.engine.guess.terms import depends_on_start, parse_terms
-from ndfit.problem.types import SolveOptions
+from ndfit.engines.base import SolveOptions
+from ndfit.pipeline.guess.guess import Guess
+from ndfit.pipeline.guess.terms import depends_on_start, parse_terms
 
 X = np.linspace(1.0, 9.0, 90)
 RNG = np.random.default_rng(17)

@@ -9,11 +9,11 @@ from astropy.modeling.models import Const1D, Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.engine.problems import engine_for, free_of
 
-from ndfit.engine.guess.groups import Group, Setting, groups_of
-from ndfit.engine.guess.search import Scales
-from ndfit.engine.guess.split import is_splittable, split, splits
-from ndfit.engine.guess.terms import parse_terms
-from ndfit.engine.guess.tile import Tile
+from ndfit.pipeline.guess.groups import Group, Setting, groups_of
+from ndfit.pipeline.guess.search import Scales
+from ndfit.pipeline.guess.split import is_splittable, split, splits
+from ndfit.pipeline.guess.terms import parse_terms
+from ndfit.pipeline.guess.tile import Tile
 
 
 def setting_of(model: Any) -> Setting:

@@ -11,8 +11,8 @@ from astropy.modeling.models import Const1D, Gaussian1D, Gaussian2D, Lorentz1D
 from numpy.testing import assert_array_equal
 from tests.engine.problems import block_for, engine_for, free_of
 
-from ndfit.engine.guess.order import in_the_callers_order
-from ndfit.engine.guess.terms import parse_terms
+from ndfit.pipeline.guess.order import in_the_callers_order
+from ndfit.pipeline.guess.terms import parse_terms
 
 X = np.linspace(0.0, 100.0, 101)
 

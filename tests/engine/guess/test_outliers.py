@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ndfit.engine.guess.outliers import without_outliers
-from ndfit.engine.guess.tile import Tile
+from ndfit.pipeline.guess.outliers import without_outliers
+from ndfit.pipeline.guess.tile import Tile
 
 RNG = np.random.default_rng(3)
 X = np.arange(60.0)[:, np.newaxis]

@@ -7,7 +7,7 @@ import pytest
 from astropy.modeling.models import Moffat1D
 from numpy.testing import assert_allclose
 
-from ndfit.engine.guess.profiles import PROFILES, WorldPeak, parameters_of
+from ndfit.pipeline.guess.profiles import PROFILES, WorldPeak, parameters_of
 
 CENTRES = np.array([[2.0, -3.0], [5.0, 1.0]])
 MAJOR, MINOR, ANGLES = np.array([3.0, 2.0]), np.array([1.0, 0.5]), np.array([0.4, -1.2])

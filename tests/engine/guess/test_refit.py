@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import least_squares
 
 from ndfit.arrays import FloatArray
-from ndfit.engine.guess.refit import Found, Refit, orthonormal, value_of
-from ndfit.engine.guess.terms import parse_terms
-from ndfit.engine.guess.tile import Tile
+from ndfit.pipeline.guess.refit import Found, Refit, orthonormal, value_of
+from ndfit.pipeline.guess.terms import parse_terms
+from ndfit.pipeline.guess.tile import Tile
 
 RNG = np.random.default_rng(11)
 X = np.linspace(0.0, 60.0, 61)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit.engine.guess.search import Limits, Peak, Scales, in_world, strongest
-from ndfit.engine.guess.tile import Tile
+from ndfit.pipeline.guess.search import Limits, Peak, Scales, in_world, strongest
+from ndfit.pipeline.guess.tile import Tile
 
 N = 64
 PIXELS = np.arange(float(N))[:, np.newaxis]

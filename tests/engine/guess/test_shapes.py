@@ -7,9 +7,9 @@ import pytest
 from astropy.modeling import models
 from numpy.testing import assert_allclose
 
-from ndfit.engine.guess.curves import CURVES
-from ndfit.engine.guess.profiles import PROFILES
-from ndfit.engine.guess.shapes import SHAPES
+from ndfit.pipeline.guess.curves import CURVES
+from ndfit.pipeline.guess.line_shapes import SHAPES
+from ndfit.pipeline.guess.profiles import PROFILES
 
 RNG = np.random.default_rng(7)
 X = np.linspace(3.0, 9.0, 23)

@@ -7,7 +7,7 @@ import pytest
 from astropy.modeling.models import Const1D, Gaussian1D, Linear1D, Polynomial1D, Voigt1D
 from numpy.testing import assert_allclose
 
-from ndfit.engine.guess.terms import parse_terms
+from ndfit.pipeline.guess.terms import parse_terms
 
 
 def test_terms_know_their_parameters_and_their_sign() -> None:

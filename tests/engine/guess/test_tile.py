@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ndfit.engine.guess.tile import TILE_NUMBERS, median, tiles, total
-from ndfit.problem.types import Block, Status
+from ndfit.pipeline.guess.tile import TILE_NUMBERS, median, tiles, total
+from ndfit.problem.types import Block
+from ndfit.status import Status
 
 RNG = np.random.default_rng(1)
 

@@ -10,7 +10,7 @@ from astropy.modeling import FittableModel, models
 from astropy.modeling.fitting import TRFLSQFitter
 
 from ndfit import parallel_fit_dask
-from ndfit.graph.catalogue import example
+from ndfit.model.catalogue import example
 
 COST_OF_ROUNDING = 1e-24  # of the sum of squares
 

@@ -28,8 +28,8 @@ from ndfit.compiler.functions.faddeeva import faddeeva_imag, faddeeva_real
 from ndfit.compiler.functions.gamma import digamma, gammaln
 from ndfit.compiler.functions.incomplete_gamma import gammainc, gammainc_grad_a, gammaincinv
 from ndfit.compiler.functions.logarithm import arccosh, arcsinh, arctanh, log, log1p, log2, log10
+from ndfit.compiler.functions.lookup import interp, interp_slope
 from ndfit.compiler.functions.powers import cbrt, power
-from ndfit.compiler.functions.tables import interp, interp_slope
 from ndfit.compiler.functions.trigonometric import arccos, arcsin, arctan, arctan2, cos, sin, tan
 
 OPERATORS = {

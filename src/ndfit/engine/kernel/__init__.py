@@ -1,1 +1,0 @@
-"""The compiled solver: Levenberg-Marquardt on many fits side by side."""

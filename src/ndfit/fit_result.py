@@ -1,0 +1,487 @@
+"""FitResult: everything a run knows, as maps.
+
+Flows in: FitProblem, Maps, and which engine made them. Flows out: maps with units, statistics, single fits, the fitted
+astropy model, a summary for people.
+
+Statistics, with r the weighted residuals, n the samples used and k the free parameters: chi-square = sum r^2; reduced
+chi-square = chi-square / (n - k). Information criteria (Akaike, IEEE Trans. Autom. Control 19, 716, 1974; Schwarz, Ann.
+Statist. 6, 461, 1978) up to a constant that the data alone decide: with known errors AIC = chi-square + 2 k and
+BIC = chi-square + k ln n; with unknown ones the maximum likelihood over their common size gives n ln(chi-square / n) in
+place of chi-square, and counts that size as a parameter.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.arrays import FloatArray
+from ndfit.errors import ChangedInputError, FitWarning
+from ndfit.io.layers import Contents, layers_of
+from ndfit.io.record import Call, is_hashed, record_of
+from ndfit.problem.types import FitProblem
+from ndfit.result.fitted_model import fitted_model
+from ndfit.result.maps import Maps, sealed
+from ndfit.result.standard_errors import Uncertainties, error_maps
+from ndfit.result.summary import summary_text
+
+__all__ = ["FitResult", "OneFit"]
+
+
+@dataclass(frozen=True)
+class OneFit:
+    """The fit at one position.
+
+    Attributes
+    ----------
+    model : astropy model with the fitted parameters and their units, None where there is no answer
+    world : K arrays of coordinates of the fitting axes' shape, in the units of the fit
+    data, weights : arrays of that shape; weights None where none were given
+    used : boolean, samples that entered the fit
+    fitted : what the model is at the samples, None where there is no answer
+    residual : data minus that, None where there is no answer
+    status : code, see `ndfit.STATUS`
+    flags : bits, see `ndfit.FLAGS`
+    edm : estimated distance to the minimum, see `FitResult.edm`
+    """
+
+    model: Any
+    world: tuple[FloatArray, ...]
+    data: FloatArray
+    weights: FloatArray | None
+    used: NDArray[np.bool_]
+    fitted: FloatArray | None
+    residual: FloatArray | None
+    status: int
+    flags: int
+    edm: float
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """The outcome of `ndfit.fit`. Maps have the shape of the iterating axes, B; NaN where there is no answer.
+
+    Attributes
+    ----------
+    status : int16, see `ndfit.STATUS`
+    flags : uint32, see `ndfit.FLAGS`
+    edm : float64, estimated distance to the minimum
+    nfev : int32, evaluations of the model
+    n_samples : int32, samples used
+    engine, reason : which engine made the fits, and why
+    """
+
+    _problem: FitProblem
+    _maps: Maps
+    engine: str
+    reason: str
+    _absolute_sigma: bool
+    _look_up: Callable[[tuple[int, ...]], OneFit]
+    _evaluate: Callable[..., Any]
+    _call: Call = field(default_factory=Call)
+    _reported: Uncertainties | None = None
+    _check: Callable[[], None] = lambda: None
+    _samples_used: Callable[[], NDArray[np.bool_]] | None = None
+
+    def __post_init__(self) -> None:
+        self._maps.seal()
+
+    @property
+    def param_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in the order of the model."""
+        return self._problem.params.names
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The iterating shape, B."""
+        return self._maps.status.shape
+
+    @property
+    def status(self) -> NDArray[np.int16]:
+        return self._maps.status
+
+    @property
+    def flags(self) -> NDArray[np.uint32]:
+        return self._maps.flags
+
+    @cached_property
+    def parameter_flags(self) -> Mapping[str, NDArray[np.uint32]]:
+        """Name -> map of those flags that are about the parameter: which of them ended at a bound, has no effect.
+
+        Returns
+        -------
+        mapping of str to array of uint32
+            One map of the iterating shape for each free parameter, with the bits of `ndfit.FLAGS`.
+
+        See Also
+        --------
+        flags : all flags of each fit.
+        ndfit.decode_flags : names of flags.
+        """
+        maps = self._maps.parameter_flags
+        if maps is None:
+            maps = np.zeros((len(self.free_names), *self.shape), dtype=np.uint32)
+        return dict(zip(self.free_names, maps, strict=True))
+
+    @property
+    def edm(self) -> FloatArray:
+        """Estimated distance to the minimum: how far above it the cost is, in units of the noise variance.
+
+        g^T (J^T J)^-1 g / 2 at the answer, with J the derivatives of the weighted model by the free parameters that no
+        bound holds, and g = J^T r the gradient (F. James & M. Roos, Comput. Phys. Commun. 10 (1975) 343): by as much
+        the cost, half of chi-square, would fall if the model were linear. A fit is said to have converged only where
+        this is small. NaN where there is no answer, or the data do not determine every parameter.
+
+        Returns
+        -------
+        array of float
+            Of the iterating shape. Without a unit: the noise variance is 1 where the size of the errors is known, and
+            chi-square over the degrees of freedom where it is not, but not less than the rounding of the data; so
+            noise-free data have an `edm` too. With a `loss`, g and J are those of the loss; with
+            ``statistic="cash"`` they are those of the likelihood, whose variance is 1.
+
+        See Also
+        --------
+        status : how each fit ended.
+        covariance : (J^T J)^-1, scaled where the size of the errors is not known.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Gaussian1D
+        >>> import ndfit
+        >>> data = Gaussian1D(2, 9, 1.5)(np.arange(20.0)) + 0.1 * np.random.default_rng(0).normal(size=(3, 20))
+        >>> result = ndfit.fit(Gaussian1D(1, 9, 1), data, fitting_axes=1)
+        >>> result.edm.shape
+        (3,)
+        """
+        return self._maps.edm
+
+    @property
+    def nfev(self) -> NDArray[np.int32]:
+        return self._maps.nfev
+
+    @property
+    def n_samples(self) -> NDArray[np.int32]:
+        return self._maps.n_samples
+
+    @property
+    def wcs(self) -> Any:
+        """Low-level WCS of the maps, None where the data have none that the iterating axes can be told from."""
+        return self._problem.map_wcs
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """What is needed to repeat the run, as JSON values; docs/files.md describes it."""
+        return self._record(self._call)
+
+    def _record(self, call: Call) -> dict[str, Any]:
+        """The record; checksums only of data that are still those that were fitted."""
+        unchanged = True
+        if not call.read:
+            try:
+                self._check_in_memory()
+            except ChangedInputError as error:
+                warnings.warn(f"the record has no checksums: {error}", FitWarning, stacklevel=4)
+                unchanged = False
+        return record_of(self._problem, call, self.engine, self.reason, self._absolute_sigma, unchanged)
+
+    @property
+    def success(self) -> NDArray[np.bool_]:
+        """Positions that converged."""
+        return self._maps.converged
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Any]:
+        """Name -> map, a Quantity where the parameter has a unit; read-only: copy what you want to change."""
+        return self._with_units(dict(zip(self.param_names, self._maps.parameters, strict=True)))
+
+    @cached_property
+    def errors(self) -> Mapping[str, Any]:
+        """Name -> map of standard errors, in the unit of the parameter.
+
+        Zero for fixed parameters; by linear propagation for tied ones; NaN for a parameter that ended at a bound, with
+        which the others are taken to be fixed there.
+        """
+        if self._errors is None:
+            raise ValueError("the fit was made with covariance=False: there are no standard errors")
+        return self._with_units(self._errors)
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Shape `(*B, F, F)`, of the free parameters in the order of the model, in the units of the parameters."""
+        covariance = self._covariance
+        if covariance is None:
+            raise ValueError("the fit was made with covariance=False")
+        return covariance
+
+    @cached_property
+    def _covariance(self) -> FloatArray | None:
+        if self._reported is not None:
+            return sealed(self._reported.covariance)
+        return sealed(self._maps.scaled_covariance(self._absolute_sigma))
+
+    @cached_property
+    def _errors(self) -> Mapping[str, FloatArray] | None:
+        if self._reported is not None:
+            errors = self._reported.errors
+        else:
+            covariance = self._covariance
+            errors = None if covariance is None else error_maps(self._problem, self._maps, covariance)
+        return None if errors is None else {name: sealed(values) for name, values in errors.items()}
+
+    @property
+    def free_names(self) -> tuple[str, ...]:
+        """Names of the free parameters: the rows and columns of the covariance."""
+        return tuple(self.param_names[index] for index in self._problem.params.free)
+
+    @property
+    def varying_names(self) -> tuple[str, ...]:
+        """Names of the parameters that are not fixed."""
+        return tuple(
+            name for name, fixed in zip(self.param_names, self._problem.params.fixed, strict=True) if not fixed
+        )
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether there are standard errors: the fit was made with covariance=True."""
+        return self._errors is not None
+
+    @property
+    def chi_square(self) -> FloatArray:
+        """Sum of the squared weighted residuals, or of their losses; the likelihood ratio of counts where asked for."""
+        return 2.0 * self._maps.cost
+
+    @property
+    def degrees_of_freedom(self) -> NDArray[np.int32]:
+        """Samples used minus free parameters."""
+        return self.n_samples - np.int32(len(self._problem.params.free))
+
+    @property
+    def reduced_chi_square(self) -> FloatArray:
+        """Chi-square over the degrees of freedom; NaN where there are none."""
+        degrees = self.degrees_of_freedom
+        return np.divide(self.chi_square, degrees, out=np.full(self.shape, np.nan), where=degrees > 0)
+
+    @property
+    def aic(self) -> FloatArray:
+        """Akaike's information criterion, see `ndfit.fit_result`."""
+        return self._criterion("aic")
+
+    @property
+    def bic(self) -> FloatArray:
+        """Schwarz's Bayesian information criterion, see `ndfit.fit_result`."""
+        return self._criterion("bic")
+
+    def _criterion(self, name: str, least: FloatArray | float = 0.0) -> FloatArray:
+        """'aic' or 'bic', with chi-square not taken for less than `least`, which rounding alone makes of it."""
+        with np.errstate(divide="ignore"):
+            penalty = 2.0 if name == "aic" else np.log(self.n_samples)
+        return np.asarray(self._deviance(np.maximum(self.chi_square, least)) + self._n_estimated * penalty)
+
+    @property
+    def _n_estimated(self) -> int:
+        return len(self._problem.params.free) + (not self._absolute_sigma)
+
+    def _deviance(self, chi_square: FloatArray) -> FloatArray:
+        if self._absolute_sigma:
+            return chi_square
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.n_samples * np.log(chi_square / self.n_samples), dtype=float)
+
+    @cached_property
+    def model(self) -> Any:
+        """The astropy model with maps for parameters, and standard errors on each parameter's `std`."""
+        return fitted_model(self._problem, self._maps, self._errors)
+
+    def __getitem__(self, position: int | tuple[int, ...]) -> OneFit:
+        """The fit at one position of the maps.
+
+        Raises
+        ------
+        IndexError
+            There is no such position.
+        """
+        index = np.arange(self._maps.status.size).reshape(self.shape)[position]
+        if np.ndim(index):
+            raise IndexError(f"expected one index for each of the {len(self.shape)} axes of {self.shape}")
+        return self._look_up(tuple(int(i) for i in np.unravel_index(int(index), self.shape)))
+
+    def evaluate(self, lazy: bool = False) -> Any:
+        """The fitted model at every sample, in the axes of the data.
+
+        Parameters
+        ----------
+        lazy : return a dask array that is computed chunk by chunk, for data larger than memory
+
+        Returns
+        -------
+        array, or dask array, of the data's shape, in the data's unit; NaN where there is no answer
+        """
+        values = self._evaluate()
+        return values if lazy else values.compute()
+
+    def residual(self, lazy: bool = False) -> Any:
+        """Data minus `evaluate`.
+
+        Raises
+        ------
+        ndfit.ChangedInputError
+            The data, or their weights, mask or coordinates, are no longer those that were fitted.
+        """
+        difference = self._problem.samples.data - self._evaluate(checked=True)
+        return difference if lazy else difference.compute()
+
+    def plot(
+        self,
+        parameters: str | Iterable[str] | None = None,
+        *,
+        errors: bool = True,
+        axes: Any = None,
+        plane: int | tuple[int, ...] = (),
+    ) -> Any:
+        """Draw maps of parameters and of their standard errors, with the WCS of the positions where there is one.
+
+        Colours span the 1st to the 99th percentile of the fits that are determined; positions without an answer are
+        hatched grey. Maps of one axis are drawn as points with error bars.
+
+        Parameters
+        ----------
+        parameters : names, by default of all that are not fixed
+        errors : draw the standard errors too, where there are any
+        axes : matplotlib axes to draw on, as many as are returned; by default those of a new figure
+        plane : where maps have more than two axes, the index in those before the last two
+
+        Returns
+        -------
+        array of matplotlib axes of shape (parameters, 2): values and errors; (parameters, 1) where errors are not
+        drawn, or are drawn as bars
+        """
+        from ndfit.plotting.map_pictures import plot_parameters
+
+        return plot_parameters(self, parameters, errors, axes, plane)
+
+    def plot_fit(self, *position: int, axes: Any = None) -> Any:
+        """Draw the fit at one position: samples, model with its components, and residual.
+
+        Error bars are one standard deviation, where weights were given; samples that were left out are hollow.
+
+        Parameters
+        ----------
+        position : index in the maps
+        axes : matplotlib axes to draw on, as many as are returned; by default those of a new figure
+
+        Returns
+        -------
+        array of two matplotlib axes: fit and residual; for models of two inputs three: data, model, residual
+        """
+        from ndfit.plotting.one_fit import plot_one
+
+        return plot_one(self, position, axes)
+
+    def to_fits(self, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False) -> None:
+        """Write everything but the data as FITS, which `ndfit.read` reads; docs/files.md describes the layout.
+
+        Parameters
+        ----------
+        path : of the file; it appears whole or not at all
+        cubes : of 'model' and 'residual', which are computed and written chunk by chunk
+        source : path of the file that the data came from, whose name and SHA-256 are recorded
+        overwrite : replace what is there
+
+        Raises
+        ------
+        FileExistsError
+            There is something at `path`, and `overwrite` is False.
+        """
+        from ndfit.io.fits import write_fits
+
+        computed = self._cubes(cubes)
+        write_fits(Path(path), self._contents(source), computed, self._problem, overwrite)
+
+    def to_zarr(self, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False) -> None:
+        """Write everything but the data as a zarr store, which `ndfit.read` and xarray read; see `to_fits`."""
+        from ndfit.io.store import write_zarr
+
+        computed = self._cubes(cubes)
+        write_zarr(Path(path), self._contents(source), computed, self._problem, overwrite)
+
+    def to_xarray(self, *, cubes: Iterable[str] = ()) -> Any:
+        """The maps as an `xarray.Dataset`, with coordinates of the positions; `cubes` stay lazy."""
+        from ndfit.io.store import to_dataset
+
+        computed = self._cubes(cubes)
+        return to_dataset(self._contents(None), computed, self._problem)
+
+    def diagnostics(self) -> Any:
+        """Everything known of each position, as an `astropy.table.Table` with a row a position."""
+        from ndfit.result.diagnostics_table import diagnostics_table
+
+        return diagnostics_table(self)
+
+    def _contents(self, source: Any) -> Contents:
+        call = self._call.with_source(source)
+        record = self._record(call)
+        layers = layers_of(self._problem, self._maps, Uncertainties(self._errors, self._covariance))
+        return Contents(record, layers, self._maps.messages, self.wcs)
+
+    def _cubes(self, names: Iterable[str]) -> dict[str, Any]:
+        known = {"model": self.evaluate, "residual": self.residual}
+        unknown = set(names := tuple(names)) - set(known)
+        if unknown:
+            raise ValueError(f"cubes should be some of {', '.join(known)}, got {', '.join(sorted(unknown))}")
+        if "residual" in names:
+            self._check_in_memory()
+        return {name: known[name](lazy=True) for name in names}
+
+    def _check_in_memory(self) -> None:
+        """See that data are those that were fitted, where that takes no loading; lazy ones are seen chunk by chunk."""
+        if is_hashed(self._problem.samples.data):
+            self._check()
+
+    def report(self, path: Any, *, overwrite: bool = False) -> None:
+        """Write one HTML page that shows the result, and needs no network.
+
+        What was fitted, how the fits ended and what to do about it, maps, distributions, and the worst, the median and
+        random fits. A click on a position of a map shows its samples, model and numbers: the samples of every position
+        are in the page for up to 100,000 positions and 64 MB of them, beyond that those of the examples alone, as the
+        page says; so it does where the result was read from a file without its data.
+
+        Parameters
+        ----------
+        path : of the file; it appears whole or not at all
+        overwrite : replace what is there
+
+        Raises
+        ------
+        FileExistsError
+            There is something at `path`, and `overwrite` is False.
+        """
+        from ndfit.report.write_page import write_report
+
+        self._check_in_memory()
+        write_report(self, Path(path), overwrite)
+
+    def summary(self) -> str:
+        """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""
+        title = f"{self.engine} engine: {self.reason}"
+        return summary_text(self._maps, self.parameters, self.free_names, title)
+
+    def __repr__(self) -> str:
+        fitted = int(self.success.sum())
+        return f"<FitResult of shape {self.shape}: {fitted} of {self.status.size} converged, {self.engine} engine>"
+
+    def _with_units(self, maps: Mapping[str, FloatArray]) -> Mapping[str, Any]:
+        """Read-only maps in a read-only mapping."""
+        units = dict(zip(self.param_names, self._problem.units, strict=True))
+        return MappingProxyType(
+            {name: sealed(values if units[name] is None else values << units[name]) for name, values in maps.items()}
+        )

@@ -1,1 +1,0 @@
-"""Pictures of a result, with matplotlib: maps of parameters, and single fits."""

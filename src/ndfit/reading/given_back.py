@@ -1,0 +1,87 @@
+"""What is given back to a result that was read: data, coordinates, weights and mask.
+
+Flows in: FitProblem without data, its record, and the arguments of the caller. Flows out: FitProblem with data, once
+they are known to be those of the fit, as far as the record tells; where they are not, an error or a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ndfit.io.record import coordinate_samples, data_checksum
+from ndfit.io.units_text import unit_text
+from ndfit.problem.normalize import normalize
+from ndfit.problem.types import FitProblem
+
+__all__ = ["with_data"]
+
+# Of the range of a coordinate: the last digits of a WCS are not the same on every machine.
+_SAME = 1e-6
+
+
+def with_data(problem: FitProblem, record: Mapping[str, Any], data: Any, given: Mapping[str, Any]) -> FitProblem:
+    """The problem with data, weights, mask and coordinates.
+
+    Parameters
+    ----------
+    given : arguments of `normalize` that describe the data
+
+    Raises
+    ------
+    ValueError
+        The data have another shape than those that were fitted, or give the parameters other units.
+
+    Warns
+    -----
+    UserWarning
+        Some of them are not those of the fit.
+    """
+    found = tuple(getattr(data, "shape", None) or np.shape(data))
+    if found != problem.axes.shape:
+        raise ValueError(f"the data that were fitted have shape {problem.axes.shape}, those given have {found}")
+    model = problem.original.copy()
+    for name in model.param_names:
+        getattr(model, name).tied = False  # what is tied to what has no part in units and coordinates
+    again = normalize(model=model, data=data, fitting_axes=problem.axes.fitting, filter_non_finite=True, **given)
+    for name, unit, other in zip(problem.params.names, problem.units, again.units, strict=True):
+        if unit_text(unit) != unit_text(other):
+            raise ValueError(
+                f"'{name}' was fitted in '{unit}', and with the data and coordinates given it is in '{other}': give "
+                "data_unit, world and equivalencies as they were in the fit"
+            )
+    differing = tuple(_differing(again, record["data"]))
+    if differing:
+        warnings.warn(
+            f"what is given is not what was fitted: {', '.join(differing)} differ; values and residuals are of what is "
+            "given now",
+            UserWarning,
+            stacklevel=3,
+        )
+    return replace(problem, samples=again.samples, wcs=again.wcs, data_unit=again.data_unit)
+
+
+def _differing(problem: FitProblem, recorded: Mapping[str, Any]) -> Iterator[str]:
+    """Names of what is known to be something else than in the fit."""
+    for name, fitted in recorded["sha256"].items():
+        array = getattr(problem.samples, name)
+        there = array is not None
+        checksum = data_checksum(array) if there else None
+        if there != (name in recorded["with"]) or (checksum and fitted and checksum != fitted):
+            yield name
+    samples = zip(coordinate_samples(problem), recorded["coordinates"], strict=True)
+    if not all(_same_coordinate(one, other) for one, other in samples):
+        yield "coordinates (world)"
+
+
+def _same_coordinate(given: list[float | str] | None, fitted: list[float | str] | None) -> bool:
+    if given is None or fitted is None:
+        return True
+    one, other = np.array(given, dtype=float), np.array(fitted, dtype=float)
+    known = np.isfinite(other)
+    span = np.ptp(other[known]) if known.any() else 0.0
+    return bool(np.allclose(one, other, rtol=1e-12, atol=_SAME * span, equal_nan=True))

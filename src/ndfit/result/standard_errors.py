@@ -1,0 +1,151 @@
+"""Standard errors of every parameter.
+
+Flows in: FitProblem, Maps and the scaled covariance of the free parameters. Flows out: one map a parameter.
+
+A fixed parameter has no error. A tied one, t(p) of the free ones, has the variance g^T C g with g = dt/dp, taken by
+central differences of the tie: over whole maps where that gives the same as position by position. A free parameter at
+its bound counts as fixed there. Ties are the caller's functions, which may give something else later: whoever keeps a
+result has their errors computed when the run ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ndfit._compat.astropy_models import set_values
+from ndfit.arrays import FloatArray
+from ndfit.problem.types import FitProblem
+from ndfit.result.maps import Maps
+from ndfit.status import Flag
+
+__all__ = ["Uncertainties", "error_maps", "tied_uncertainties"]
+
+
+@dataclass(frozen=True)
+class Uncertainties:
+    """Standard errors and covariance as they are reported; None where they were not computed.
+
+    Attributes
+    ----------
+    errors : name -> shape B
+    covariance : shape (*B, F, F)
+    """
+
+    errors: Mapping[str, FloatArray] | None
+    covariance: FloatArray | None
+
+
+_STEP = float(np.finfo(float).eps) ** (1 / 3)
+_TRIED = 8  # positions
+
+
+def tied_uncertainties(problem: FitProblem, maps: Maps, absolute_sigma: bool) -> Uncertainties | None:
+    """Errors and covariance of a run whose ties have to be asked now; None where there are none."""
+    if maps.covariance is None or not any(problem.params.tied):
+        return None
+    covariance = maps.scaled_covariance(absolute_sigma)
+    assert covariance is not None
+    return Uncertainties(error_maps(problem, maps, covariance), covariance)
+
+
+def error_maps(problem: FitProblem, maps: Maps, covariance: FloatArray) -> dict[str, FloatArray]:
+    """Name -> map of standard errors, in the fit's units.
+
+    Parameters
+    ----------
+    covariance : shape (*B, F, F)
+    """
+    params = problem.params
+    with np.errstate(invalid="ignore"):
+        free = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    errors = dict(zip(params.free, np.moveaxis(free, -1, 0), strict=True))
+    errors |= _tied_errors(problem, maps, covariance)
+    for index, fixed in enumerate(params.fixed):
+        if fixed and not params.tied[index]:
+            errors[index] = np.where(maps.usable, 0.0, np.nan)
+    return {name: errors[index] for index, name in enumerate(params.names)}
+
+
+def _tied_errors(problem: FitProblem, maps: Maps, covariance: FloatArray) -> dict[int, FloatArray]:
+    """Maps of the tied parameters' errors, by index; NaN where a tie depends on what the data do not determine."""
+    tied = [index for index, is_tied in enumerate(problem.params.tied) if is_tied]
+    if not tied:
+        return {}
+    slopes = np.stack([_slopes(problem, maps, tied, k) for k in problem.params.free], axis=-1)
+    if maps.parameter_flags is not None:
+        slopes[:, np.moveaxis(maps.parameter_flags & Flag.AT_BOUND, 0, -1) != 0] = 0.0
+    with np.errstate(invalid="ignore"):
+        errors = [np.sqrt(_variance(own, covariance)) for own in slopes]
+    return {index: np.where(maps.usable, error, np.nan) for index, error in zip(tied, errors, strict=True)}
+
+
+def _variance(slopes: FloatArray, covariance: FloatArray) -> FloatArray:
+    """g^T C g, shape B, in which elements of C do not count that g leaves out, be they NaN."""
+    depends = slopes != 0.0
+    known = np.where(depends[..., :, np.newaxis] & depends[..., np.newaxis, :], covariance, 0.0)
+    return np.asarray(np.einsum("...i,...ij,...j->...", slopes, known, slopes))
+
+
+def _slopes(problem: FitProblem, maps: Maps, tied: list[int], k: int) -> FloatArray:
+    """Derivatives of the tied parameters by free parameter `k`, shape (T, *B)."""
+    values = maps.parameters[k]
+    step = _STEP * np.where(values == 0.0, 1.0, np.abs(values))
+    moved = []
+    for sign in (1.0, -1.0):
+        table = maps.parameters.copy()
+        table[k] = values + sign * step
+        moved.append(_tied_values(problem, table, tied))
+    slopes: FloatArray = (moved[0] - moved[1]) / (2.0 * step)
+    return slopes
+
+
+def _tied_values(problem: FitProblem, table: FloatArray, tied: list[int]) -> FloatArray:
+    """Values of the tied parameters, shape (T, *B), from a table of all parameters, shape (P, *B)."""
+    flat = table.reshape(len(table), -1)
+    found = _together(problem, table, tied)
+    if found is not None:
+        whole = found.reshape(len(tied), -1)
+        tried = np.unique(np.linspace(0, flat.shape[1] - 1, min(_TRIED, flat.shape[1])).astype(int))
+        alone = _one_by_one(problem, flat[:, tried], tied)
+        if np.allclose(whole[:, tried], alone, rtol=1e-12, atol=0.0, equal_nan=True):
+            return found
+    return _one_by_one(problem, flat, tied).reshape(len(tied), *table.shape[1:])
+
+
+def _together(problem: FitProblem, table: FloatArray, tied: list[int]) -> FloatArray | None:
+    """All positions at once; None where a tie cannot take maps."""
+    model, names = problem.model.copy(), problem.params.names
+    set_values(model, dict(zip(names, table, strict=True)))
+    try:
+        with np.errstate(all="ignore"):
+            for index in tied:
+                setattr(model, names[index], np.broadcast_to(_number_of(model, names[index]), table.shape[1:]))
+        return np.stack([np.asarray(getattr(model, names[index]).value, dtype=float) for index in tied])
+    except Exception:  # the caller's own code
+        return None
+
+
+def _one_by_one(problem: FitProblem, flat: FloatArray, tied: list[int]) -> FloatArray:
+    """Shape (T, N) from a table of shape (P, N); NaN where a tie raises."""
+    model, names = problem.model.copy(), problem.params.names
+    found = np.full((len(tied), flat.shape[1]), np.nan)
+    for column in np.flatnonzero(np.isfinite(flat).all(axis=0)):
+        model.parameters = flat[:, column]
+        try:
+            with np.errstate(all="ignore"):
+                for place, index in enumerate(tied):
+                    value = float(np.squeeze(_number_of(model, names[index])))
+                    setattr(model, names[index], value)
+                    found[place, column] = value
+        except Exception:  # the caller's own code
+            found[:, column] = np.nan
+    return found
+
+
+def _number_of(model: Any, name: str) -> Any:
+    value = model.tied[name](model)
+    return getattr(value, "value", value)

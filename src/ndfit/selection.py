@@ -1,0 +1,110 @@
+"""Selection: which of several models describes each position best.
+
+Flows in: the FitResult of each candidate. Flows out: the map of choices, and what the chosen model says at each
+position.
+
+Of the candidates whose information criterion is within a margin of the lowest, the one with the fewest free parameters
+is chosen, the first of equals. A margin is needed because a line may be anywhere: the criteria's penalties hold for
+parameters that the data determine, but where there is no line, its place is free to be wherever noise is highest, and
+BIC alone finds lines in 8 % of spectra of noise. A difference of 6 is strong evidence (R. E. Kass & A. E. Raftery, J.
+Am. Stat. Assoc. 90 (1995) 773, section 3.2). The criteria are defined in `ndfit.fit_result`; candidates without an
+answer at a position are not chosen there. Chi-square is not taken for less than rounding makes of it: of spectra that
+are constant, or zero, a line explains nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ndfit.arrays import FloatArray
+from ndfit.fit_result import FitResult, OneFit
+
+__all__ = ["CRITERIA", "Selection"]
+
+CRITERIA = ("aic", "bic")
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The outcome of `ndfit.select`. Maps have the shape of the iterating axes, B.
+
+    Attributes
+    ----------
+    results : the FitResult of each candidate, in the order given
+    criterion : 'aic' or 'bic'
+    margin : how much lower the criterion of a model with more free parameters has to be
+    """
+
+    results: Sequence[FitResult]
+    criterion: str
+    margin: float
+    _least: FloatArray | float = 0.0
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """The criterion of each candidate, shape `(candidates, *B)`; NaN where it has no answer."""
+        values = [result._criterion(self.criterion, self._least) for result in self.results]
+        usable = [np.isfinite(result.chi_square) for result in self.results]
+        return np.where(usable, values, np.nan)
+
+    @cached_property
+    def choice(self) -> NDArray[np.int16]:
+        """Which candidate is chosen, counted from 0; -1 where none has an answer."""
+        known = np.where(np.isnan(self.values), np.inf, self.values)
+        least = known.min(axis=0)
+        sizes = [len(result.free_names) for result in self.results]
+        choice = np.full(least.shape, -1, dtype=np.int16)
+        for index in sorted(range(len(sizes)), key=lambda index: (sizes[index], index), reverse=True):
+            choice[np.isfinite(known[index]) & (known[index] <= least + self.margin)] = index
+        return choice
+
+    def parameters(self, candidate: int) -> Mapping[str, Any]:
+        """Name -> map of a candidate's parameters, NaN where it was not chosen."""
+        chosen = self.choice == candidate
+        return {name: np.where(chosen, values, np.nan) for name, values in self.results[candidate].parameters.items()}
+
+    def errors(self, candidate: int) -> Mapping[str, Any]:
+        """Name -> map of a candidate's standard errors, NaN where it was not chosen."""
+        chosen = self.choice == candidate
+        return {name: np.where(chosen, values, np.nan) for name, values in self.results[candidate].errors.items()}
+
+    def __getitem__(self, position: int | tuple[int, ...]) -> OneFit:
+        """The fit of the chosen model at one position; of the first candidate where none has an answer.
+
+        Raises
+        ------
+        IndexError
+            There is no such position.
+        """
+        choice = self.choice[position]
+        if np.ndim(choice):
+            raise IndexError(f"expected one index for each of the {self.choice.ndim} axes of {self.choice.shape}")
+        return self.results[max(int(choice), 0)][position]
+
+    def evaluate(self) -> Any:
+        """The chosen models at every sample, in the axes and the unit of the data; NaN where none has an answer."""
+        values = self.results[0].evaluate()
+        for index, result in enumerate(self.results[1:], 1):
+            chosen = np.expand_dims(self.choice == index, sorted(result._problem.axes.fitting))
+            values = np.where(chosen, result.evaluate(), values)
+        return values
+
+    def summary(self) -> str:
+        """How often each candidate was chosen."""
+        rule = f"{self.criterion.upper()} to within {self.margin:g}"
+        lines = [f"{self.choice.size} positions, {len(self.results)} models, {rule}"]
+        for index, result in enumerate(self.results):
+            name = result.record["model"]["expression"]
+            lines.append(_share(int((self.choice == index).sum()), self.choice.size, f"{index}: {name}"))
+        lines.append(_share(int((self.choice < 0).sum()), self.choice.size, "none has an answer"))
+        return "\n".join(lines)
+
+
+def _share(count: int, total: int, what: str) -> str:
+    return f"{count:>9} {100 * count / total:6.2f} %  {what}"
