@@ -2,7 +2,7 @@
 
     python tools/mutate.py map                                   once: which test runs which line, and how long it takes
     python tools/mutate.py run problem/units.py engines/loss.py   break these files
-    python tools/mutate.py run --each 2 'engine/kernel/*'        break two places in each function of these
+    python tools/mutate.py run --each 2 'engines/compiled/kernel/*'        break two places in each function of these
     python tools/mutate.py run '*' --again mutants.jsonl --out again.jsonl    break again what survived
 
 Flows in: files of `src/ndfit`, and the map. Flows out: a line a mutant in `--out` (JSON), and the survivors on the
@@ -53,30 +53,34 @@ QUICK = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain")
 
 ONLY: dict[str, tuple[str, ...]] = {
     "compiler/functions/*": ("tests/compiler/test_functions.py",),
-    "compiler/emit.py": ("tests/engine/test_accumulate.py",),
+    "compiler/emit.py": ("tests/engines/test_accumulate.py",),
     "compiler/building.py": ("tests/compiler/test_language.py",),
     "compiler/flow.py": ("tests/compiler/test_language.py",),
     "compiler/memory.py": ("tests/compiler/test_language.py",),
     "compiler/values.py": ("tests/compiler/test_language.py",),
     "compiler/target.py": ("tests/compiler/test_targets.py", "tests/compiler/test_functions.py"),
-    "pipeline/draws.py": ("tests/engine/test_draws.py",),
-    "engines/compiled/kernel/fill_draws.py": ("tests/engine/test_draws.py",),
-    "engines/compiled/kernel/losses.py": ("tests/engine/test_loss.py",),
-    "engines/compiled/kernel/accumulate.py": ("tests/engine/test_accumulate.py",),
-    "engine/kernel/*": ("tests/engine/test_kernel.py", "tests/engine/test_compiled.py", "tests/engine/test_loss.py"),
+    "pipeline/draws.py": ("tests/pipeline/test_draws.py",),
+    "pipeline/fill_draws.py": ("tests/pipeline/test_draws.py",),
+    "engines/compiled/kernel/losses.py": ("tests/engines/test_loss.py",),
+    "engines/compiled/kernel/accumulate.py": ("tests/engines/test_accumulate.py",),
+    "engines/compiled/kernel/*": (
+        "tests/engines/test_kernel.py",
+        "tests/engines/test_compiled.py",
+        "tests/engines/test_loss.py",
+    ),
 }
 TESTS: dict[str, tuple[str, ...]] = {
     **ONLY,
-    "engines/reference/fit_status.py": ("tests/engine/test_reference.py",),
-    "pipeline/guess/estimate.py": ("tests/engine/test_guess.py",),
-    "engines/reference/fitter_report.py": ("tests/engine/test_scaling.py",),
+    "engines/reference/fit_status.py": ("tests/engines/test_reference.py",),
+    "pipeline/guess/guess.py": ("tests/pipeline/test_guess.py",),
+    "engines/reference/fitter_report.py": ("tests/engines/test_scaling.py",),
     "problem/evenness.py": ("tests/problem/test_constraints.py",),
     "problem/ties.py": ("tests/problem/test_units.py",),
-    "model/constants.py": ("tests/graph/test_model_code.py",),
-    "model/trace/array_functions.py": ("tests/graph/test_functions.py",),
-    "graph/rules_*.py": ("tests/graph/test_trace.py",),
-    "model/separate.py": ("tests/graph/test_model_code.py",),
-    "model/simplify.py": ("tests/graph/test_builder.py",),
+    "model/constants.py": ("tests/model/test_model_code.py",),
+    "model/trace/array_functions.py": ("tests/model/test_functions.py",),
+    "model/trace/*": ("tests/model/test_trace.py",),
+    "model/separate.py": ("tests/model/test_model_code.py",),
+    "model/simplify.py": ("tests/model/test_builder.py",),
 }
 """File, or pattern -> its own tests, where the module of the same name does not hold them; for ONLY all there are."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.compiler.test_targets import MODELS
-from tests.engine.problems import in_code
+from tests.engines.problems import in_code
 
 from ndfit.compiler.machine_code import Function, assembly, text_of
 from ndfit.compiler.target import TARGETS, Target

@@ -209,8 +209,8 @@ def test_the_text_does_not_depend_on_what_was_written_before() -> None:
 SOLVE = """
 import numpy as np
 from astropy.modeling import models
-from ndfit.problem.types import SolveOptions
-from tests.engine.problems import block_for, engine_for
+from ndfit.engines.base import SolveOptions
+from tests.engines.problems import block_for, engine_for
 x = np.linspace(-5, 5, 40)
 rng = np.random.default_rng(0)
 data = 3 * np.exp(-0.5 * (x - rng.uniform(-1, 1, (40, 1)))**2) + 0.2 * rng.standard_normal((40, 40))

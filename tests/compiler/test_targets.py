@@ -11,7 +11,7 @@ from llvmlite import binding as llvm
 from llvmlite import ir
 from tests.compiler.arrays import over_arrays, tables_of
 from tests.compiler.symbols import taken_from_elsewhere
-from tests.engine.problems import in_code
+from tests.engines.problems import in_code
 
 from ndfit.compiler.building import builder
 from ndfit.compiler.functions import OPERATORS

@@ -20,10 +20,11 @@ from ndfit.compiler.functions import OPERATORS
 from ndfit.compiler.functions.basic import function
 from ndfit.compiler.functions.faddeeva import faddeeva_real
 from ndfit.compiler.values import Lanes
-from ndfit.engine import loss as losses_in_numpy
-from ndfit.engine.kernel import losses
-from ndfit.graph import functions, ops
-from ndfit.graph.special import scipy_special
+from ndfit.engines import loss as losses_in_numpy
+from ndfit.engines.compiled.kernel import losses
+from ndfit.model import ops
+from ndfit.model.special import scipy_special
+from ndfit.model.trace import node_functions as functions
 from ndfit.options import Objective, options_of
 
 X = np.linspace(0.0, 4.0, 50)

@@ -20,12 +20,12 @@ from tools.pages import DOCS, ROOT
 import ndfit
 from ndfit import options
 from ndfit.atomic import refuse_existing, replacing
-from ndfit.cli.options import _of_group
+from ndfit.cli.command_options import _of_group
 from ndfit.errors import WrongArgument
-from ndfit.graph.rules import RULES
+from ndfit.io.check import check_contents, check_layer, record_of_text
+from ndfit.io.layers import Contents, Layer
+from ndfit.model.trace.rules import RULES
 from ndfit.options import Objective
-from ndfit.output.check import check_contents, check_layer, record_of_text
-from ndfit.output.layers import Contents, Layer
 from ndfit.problem import containers
 from ndfit.reading import read
 

@@ -1,4 +1,4 @@
-"""The covariance is scipy's and astropy's; for NIST's certified standard errors see tests/engine/test_nist.py."""
+"""The covariance is scipy's and astropy's; for NIST's certified standard errors see tests/engines/test_nist.py."""
 
 from __future__ import annotations
 

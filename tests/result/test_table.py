@@ -9,7 +9,7 @@ import pytest
 from astropy import units as u
 from astropy.modeling import custom_model
 from numpy.testing import assert_array_equal
-from tests.output.test_fits import cube_wcs, fitted
+from tests.io.test_fits import cube_wcs, fitted
 
 import ndfit
 from ndfit.status import STATUS, Flag, Status

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Const1D, Gaussian1D, Polynomial1D
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.engine.problems import block_for, engine_for
+from tests.engines.problems import block_for, engine_for
 
 import ndfit
 from ndfit.engines.start_sizes import with_start_sizes

@@ -10,7 +10,7 @@ import pytest
 from astropy.modeling import models
 from astropy.modeling.models import Const1D, Const2D, Gaussian1D, Gaussian2D, Linear1D, Moffat2D, Planar2D, Polynomial1D
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.engine.problems import block_for, bounds_of, engine_for, free_of
+from tests.engines.problems import block_for, bounds_of, engine_for, free_of
 
 import ndfit
 from ndfit.pipeline.guess.guess import Guess

@@ -29,7 +29,7 @@ from astropy.modeling.models import (
     custom_model,
 )
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.engine.problems import block_for
+from tests.engines.problems import block_for
 
 import ndfit
 from ndfit.engines.base import SolveOptions
@@ -536,7 +536,7 @@ def test_a_parameter_that_is_pushed_over_its_bound_ends_on_it(fitter_class: Any,
 
 
 def test_a_derivative_of_the_model_that_is_wrong_does_not_decide() -> None:
-    from tests.engine.test_objective import WrongDerivative
+    from tests.engines.test_objective import WrongDerivative
 
     class Worse(WrongDerivative):
         @staticmethod

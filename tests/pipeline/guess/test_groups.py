@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from astropy.modeling.models import Const1D, Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.engine.problems import engine_for, free_of
+from tests.engines.problems import engine_for, free_of
 
 from ndfit.pipeline.guess.groups import Group, Setting, groups_of
 from ndfit.pipeline.guess.search import Scales

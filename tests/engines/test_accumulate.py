@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.modeling import custom_model, models
 from tests.compiler.arrays import PLAIN, WIDTHS, loaded
-from tests.engine.problems import engine_for, free_of, in_code
+from tests.engines.problems import engine_for, free_of, in_code
 
 from ndfit.compiler.flow import loop
 from ndfit.compiler.machine_code import Function

@@ -11,8 +11,8 @@ import pytest
 from astropy.modeling import custom_model
 from astropy.modeling.models import Gaussian1D
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.output.pages import Page
-from tests.output.results import (
+from tests.result.pages import Page
+from tests.result.results import (
     EMPTY,
     SHAPE,
     SIGMA,

@@ -11,7 +11,7 @@ import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Gaussian1D
 from numpy.testing import assert_array_equal
-from tests.output.pages import Page
+from tests.result.pages import Page
 
 import ndfit
 from ndfit.engines.base import BlockResult, SolveOptions

@@ -13,7 +13,7 @@ from astropy import units as u
 from astropy.modeling.models import Const1D, Gaussian1D, Linear1D
 from astropy.visualization.wcsaxes import WCSAxes
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.output.results import EMPTY, GONE, HIT, SIGMA, fit_along, fit_cube, fit_images
+from tests.result.results import EMPTY, GONE, HIT, SIGMA, fit_along, fit_cube, fit_images
 
 import ndfit
 from ndfit.plotting.figure import new_figure

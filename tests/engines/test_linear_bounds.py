@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine.bounded_problems import Matrix, Problem, best_cost, draw, slopes_inwards
-from tests.engine.problems import take
+from tests.engines.bounded_problems import Matrix, Problem, best_cost, draw, slopes_inwards
+from tests.engines.problems import take
 
 from ndfit.engines.base import SolveOptions
 from ndfit.engines.linear import linear_engine as linear

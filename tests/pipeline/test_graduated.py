@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Const1D, Gaussian1D, Voigt1D
 from numpy.testing import assert_array_equal
-from tests.engine.problems import block_for, engine_for
+from tests.engines.problems import block_for, engine_for
 
 import ndfit
 from ndfit.engines.base import SolveOptions

@@ -17,7 +17,7 @@ from astropy.modeling.models import (
     Sine1D,
 )
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.engine.problems import block_for, bounds_of, engine_for, free_of
+from tests.engines.problems import block_for, bounds_of, engine_for, free_of
 
 from ndfit.engines.base import SolveOptions
 from ndfit.pipeline.guess.guess import Guess

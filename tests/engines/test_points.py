@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.modeling import models
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.engine.problems import engine_for
+from tests.engines.problems import engine_for
 
 RNG = np.random.default_rng(20)
 LINE = models.Gaussian1D(2.0, 5.0, 1.0) + models.Const1D(1.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.modeling import models
-from tests.engine.problems import block_for, free_of, take
+from tests.engines.problems import block_for, free_of, take
 
 from ndfit.engines.base import SolveOptions
 from ndfit.engines.linear.linear_engine import LinearEngine

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Const1D, Gaussian1D
 from numpy.testing import assert_array_equal
-from tests.engine.problems import block_for, engine_for
+from tests.engines.problems import block_for, engine_for
 
 from ndfit.engines.base import BlockResult, SolveOptions
 from ndfit.pipeline.either import caller_or_guess

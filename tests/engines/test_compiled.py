@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.modeling import custom_model, models
-from tests.engine.problems import block_for, engine_for, take, with_scipy
+from tests.engines.problems import block_for, engine_for, take, with_scipy
 
 from ndfit.engines.base import SolveOptions
 from ndfit.model.interpret import evaluate

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Const1D, Gaussian1D, Gaussian2D, Lorentz1D
 from numpy.testing import assert_array_equal
-from tests.engine.problems import block_for, engine_for, free_of
+from tests.engines.problems import block_for, engine_for, free_of
 
 from ndfit.pipeline.guess.order import in_the_callers_order
 from ndfit.pipeline.guess.terms import parse_terms

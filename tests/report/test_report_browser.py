@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.output.results import EMPTY, fit_along, fit_cube, fit_images
+from tests.result.results import EMPTY, fit_along, fit_cube, fit_images
 
 import ndfit
 

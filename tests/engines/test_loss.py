@@ -10,7 +10,7 @@ from astropy.modeling.models import Const1D, Gaussian1D
 from numpy.testing import assert_allclose
 from scipy.optimize import least_squares
 from scipy.special import xlogy
-from tests.engine.problems import FloatArray, block_for, engine_for
+from tests.engines.problems import FloatArray, block_for, engine_for
 
 from ndfit.engines.base import SolveOptions
 from ndfit.engines.loss import Loss, huber_factor, loss_of

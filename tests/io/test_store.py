@@ -17,7 +17,7 @@ from astropy.modeling import custom_model
 from astropy.modeling.models import Linear1D, Planar2D
 from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.output.test_fits import SHAPE, cube_wcs, fitted
+from tests.io.test_fits import SHAPE, cube_wcs, fitted
 from tests.problem.test_map_wcs import plane_gwcs
 
 import ndfit

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
-from tests.graph.setups import SetUp, set_ups, thick, wrong_in_one_place
+from tests.model.setups import SetUp, set_ups, thick, wrong_in_one_place
 
 from ndfit.model.derive import differentiate
 from ndfit.model.interpret import evaluate

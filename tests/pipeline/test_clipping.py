@@ -12,7 +12,7 @@ from astropy.modeling.fitting import FittingWithOutlierRemoval, TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D
 from astropy.stats import sigma_clip
 from numpy.testing import assert_allclose, assert_array_equal
-from tests.engine.problems import block_for, engine_for
+from tests.engines.problems import block_for, engine_for
 
 import ndfit
 from ndfit.engines.base import EngineChoice, SolveOptions
