@@ -10,9 +10,9 @@ FAULT_SHARE ?= 0.06
 OLDEST ?= .venv-oldest
 DEVELOPMENT ?= .venv-development
 # Old releases use what newer ones deprecate.
-OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/compiler tests/engine/test_accumulate.py tests/engine/test_nist.py \
+OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/compiler tests/engines/test_accumulate.py tests/engines/test_nist.py \
   tests/parity/test_returned_model.py tests/problem \
-  tests/output/test_result.py tests/output/test_fits.py tests/graph/test_trace.py
+  tests/result/test_result.py tests/io/test_fits.py tests/model/test_trace.py
 
 .PHONY: demo test test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist release-check clean
 
