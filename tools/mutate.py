@@ -74,7 +74,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "engines/reference/fit_status.py": ("tests/engines/test_reference.py",),
     "pipeline/guess/guess.py": ("tests/pipeline/test_guess.py",),
     "engines/reference/fitter_report.py": ("tests/engines/test_scaling.py",),
-    "problem/evenness.py": ("tests/problem/test_constraints.py",),
+    "pipeline/sign_symmetry.py": ("tests/pipeline/test_sign_symmetry.py",),
     "problem/ties.py": ("tests/problem/test_units.py",),
     "model/constants.py": ("tests/model/test_model_code.py",),
     "model/trace/array_functions.py": ("tests/model/test_functions.py",),

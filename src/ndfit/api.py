@@ -20,7 +20,7 @@ from ndfit.fit_result import FitResult
 from ndfit.fitting import Description, fit_described, solved, tell_of
 from ndfit.options import MEMORY_LIMIT, Data, Errors, Execution, Objective, Starts
 from ndfit.pipeline.clipping import clip_beside
-from ndfit.pipeline.model_rules import with_even_parameters
+from ndfit.pipeline.model_rules import with_sign_symmetry
 from ndfit.problem.arguments import check_choice, check_flag, check_number, check_path
 from ndfit.problem.constraints import check_starts
 from ndfit.problem.normalize import normalize
@@ -154,7 +154,7 @@ def parallel_fit_dask(
     )
     keep_info = wanted != ()
     choice = select_engine(problem, call, execution.engine, wanted)
-    problem = with_even_parameters(problem, choice.engine)
+    problem = with_sign_symmetry(problem, choice.engine)
 
     def work_of(choice: EngineChoice) -> Work:
         options = replace(solve_options(choice, call, wanted), absolute_sigma=problem.absolute_sigma)

@@ -21,7 +21,7 @@ from ndfit.io.record import Call
 from ndfit.options import SQUARE, Data, Errors, Execution, Objective, Starts, deciding, recorded
 from ndfit.pipeline.bootstrap import bootstrap_of
 from ndfit.pipeline.clipping import clip_beside, clip_beyond
-from ndfit.pipeline.model_rules import with_even_parameters
+from ndfit.pipeline.model_rules import with_sign_symmetry
 from ndfit.pipeline.starting import starting_of
 from ndfit.problem.normalize import normalize
 from ndfit.problem.opening import weights_of
@@ -88,7 +88,7 @@ def fit_described(description: Description) -> FitResult:
     loss = loss_of(objective, weighted=problem.samples.weights is not None)
     known = problem.absolute_sigma if objective.absolute_sigma is None else objective.absolute_sigma
     choice = select_engine(problem, call, execution.engine, (), loss)
-    problem = with_even_parameters(problem, choice.engine)
+    problem = with_sign_symmetry(problem, choice.engine)
     work_of = _work_of(description, problem, call, loss, known)
     warn_of_bounds(problem)
     choice, work, maps = solved(

@@ -261,7 +261,7 @@ def test_each_side_of_the_bounds_may_be_a_map_or_one_number() -> None:
 
 def test_edges_are_searched_for_within_each_position_s_bounds() -> None:
     model = Box1D(3.0, 0.0, 2.2)
-    engine = ReferenceEngine(model, TRFLSQFitter(), {}, (0, 1, 2), False, False, (1,), stepwise=(1, 2))
+    engine = ReferenceEngine(model, TRFLSQFitter(), {}, (0, 1, 2), False, False, (1,), piecewise_constant=(1, 2))
     block = block_for(model, np.tile(np.where(np.abs(X - 1.3) < 1.1, 3.0, 0.0), (2, 1)), (X,))
     upper = np.tile(block.upper, (2, 1))
     upper[0, 1] = 0.5

@@ -16,7 +16,7 @@ from astropy.modeling.models import Gaussian1D
 import ndfit
 from ndfit.engines.compiled.compiled_engine import CompiledEngine
 from ndfit.run.plan import plan_regions
-from ndfit.run.slot import Slot
+from ndfit.run.shared_buffer import SharedBuffer
 
 MODEL = Gaussian1D(4.0, 15.0, 2.0)
 
@@ -34,8 +34,8 @@ def test_how_results_come_back(
     if shared and not hasattr(os, "memfd_create"):
         pytest.skip("needs Linux's anonymous files")
     taken: list[Any] = []
-    take = Slot.take
-    monkeypatch.setattr(Slot, "take", lambda slot: (taken.append(slot), take(slot))[1])
+    take = SharedBuffer.take
+    monkeypatch.setattr(SharedBuffer, "take", lambda slot: (taken.append(slot), take(slot))[1])
     if not shared:
         monkeypatch.delattr(os, "memfd_create", raising=False)
     lazy = da.from_array(cube, chunks=(30, 2, 9))

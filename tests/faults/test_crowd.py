@@ -21,7 +21,7 @@ from tests.children import environment, said
 
 import ndfit
 from ndfit.run import crowd
-from ndfit.run.crowd import NO_WORKERS_TIMEOUT, Crowd
+from ndfit.run.cluster_workers import NO_WORKERS_TIMEOUT, Crowd
 
 distributed = pytest.importorskip("distributed")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from ndfit.problem.arrange import cut, sample_coordinates, take_map
+from ndfit.problem.arrange import sample_coordinates, take_map, take_region
 from ndfit.problem.axes import Axes
 
 AXES = Axes((4, 3, 5, 2), (2, 0))
@@ -13,7 +13,7 @@ DATA = np.arange(120.0).reshape(4, 3, 5, 2)
 
 
 def test_a_region_has_the_iterating_axes_first_and_the_inputs_in_their_order() -> None:
-    found = cut(DATA, AXES, (slice(1, 3), slice(0, 1)))
+    found = take_region(DATA, AXES, (slice(1, 3), slice(0, 1)))
     assert found.shape == (2, 1, 5, 4)
     for i, j, k in np.ndindex(2, 5, 4):
         assert found[i, 0, j, k] == DATA[k, 1 + i, j, 0]
@@ -21,7 +21,7 @@ def test_a_region_has_the_iterating_axes_first_and_the_inputs_in_their_order() -
 
 
 def test_axes_of_length_one_stay_so_wherever_the_region_lies() -> None:
-    assert_array_equal(cut(DATA[:, :1, :, :1], AXES, (slice(2, 3), slice(1, 2)))[0, 0], DATA[:, 0, :, 0].T)
+    assert_array_equal(take_region(DATA[:, :1, :, :1], AXES, (slice(2, 3), slice(1, 2)))[0, 0], DATA[:, 0, :, 0].T)
 
 
 def test_maps_are_cut_like_the_data() -> None:

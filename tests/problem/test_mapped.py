@@ -14,7 +14,7 @@ from astropy.io import fits
 from numpy.testing import assert_array_equal
 from tests.mapped import on_linux, resident
 
-from ndfit.problem.deferred import Deferred
+from ndfit.problem.deferred import LazyElementwise
 from ndfit.problem.mapped import read_if_mapped
 
 SHAPE = (6, 40, 300)
@@ -152,5 +152,5 @@ def test_what_is_not_mapped_or_in_short_pieces_stays_as_it_is(tmp_path: Path) ->
 def test_what_is_deferred_is_read_too(way: Callable[[Any], Any], tmp_path: Path) -> None:
     array = in_file(tmp_path / "data")
     before = resident(array)
-    assert_array_equal(way(Deferred(np.negative, ">f4", array)[:, 3:9]), -VALUES[:, 3:9])
+    assert_array_equal(way(LazyElementwise(np.negative, ">f4", array)[:, 3:9]), -VALUES[:, 3:9])
     assert resident(array) == before

@@ -28,7 +28,7 @@ from ndfit.engines.select import select_engine, solve_options
 from ndfit.problem.normalize import normalize
 from ndfit.run import checkpoint, stages
 from ndfit.run.checkpoint import Checkpoint
-from ndfit.run.digest import Signed, digests_of
+from ndfit.run.digest import ResultWithChecksums, digests_of
 from ndfit.run.identity import differences, identity_of, processor
 from ndfit.run.work import Work
 
@@ -465,7 +465,7 @@ def test_whatever_fields_results_have_are_kept() -> None:
         warnings={0: ("one", "two"), 1: ()},
     )
     place = {"run": "a", "stage": "fit", "region": [[0, 3]]}
-    packed = checkpoint._packed(Signed(result, {"data": "b"}), place)
+    packed = checkpoint._packed(ResultWithChecksums(result, {"data": "b"}), place)
     again = checkpoint._unpacked(dict(packed), place)
     assert again is not None
     assert again.digests == {"data": "b"}

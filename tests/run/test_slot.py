@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from ndfit.run import slot as module
-from ndfit.run.slot import Address, Slot, leave
+from ndfit.run.shared_buffer import Address, SharedBuffer, write_result
 from ndfit.run.tasks import leaving
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs Linux's anonymous files")
@@ -32,10 +32,10 @@ ARRAYS = st_numpy.arrays(
 
 @given(arrays=st.lists(ARRAYS, max_size=5), told=st.dictionaries(st.integers(), st.text()))
 def test_what_is_left_is_taken(arrays: list[Any], told: dict[int, str]) -> None:
-    slot = Slot()
+    slot = SharedBuffer()
     assert not slot.filled
     assert slot.address is not None
-    assert leave((arrays, told), slot.address)
+    assert write_result((arrays, told), slot.address)
     assert slot.filled
     taken, also_told = slot.take()
     assert also_told == told
@@ -46,48 +46,48 @@ def test_what_is_left_is_taken(arrays: list[Any], told: dict[int, str]) -> None:
 
 
 def test_arrays_that_are_not_contiguous() -> None:
-    slot = Slot()
+    slot = SharedBuffer()
     arrays = np.arange(60.0).reshape(3, 4, 5)
     left = [arrays.T, arrays[:, ::2], arrays.transpose(1, 0, 2)]
     assert slot.address is not None
-    assert leave(left, slot.address)
+    assert write_result(left, slot.address)
     for before, after in zip(left, slot.take(), strict=True):
         np.testing.assert_array_equal(before, after)
 
 
 def test_the_first_result_stays() -> None:
-    slot = Slot()
+    slot = SharedBuffer()
     assert slot.address is not None
-    assert leave("first", slot.address)
-    assert leave("second", slot.address)
+    assert write_result("first", slot.address)
+    assert write_result("second", slot.address)
     assert slot.take() == "first"
 
 
 def test_a_slot_that_another_worker_fills_is_let_alone() -> None:
-    with closing(Slot()) as slot, open(f"/proc/self/fd/{slot.address.descriptor}", "rb") as other:  # type: ignore[union-attr]
+    with closing(SharedBuffer()) as slot, open(f"/proc/self/fd/{slot.address.descriptor}", "rb") as other:  # type: ignore[union-attr]
         import fcntl
 
         fcntl.flock(other, fcntl.LOCK_EX)
-        assert not leave("result", slot.address)  # type: ignore[arg-type]
+        assert not write_result("result", slot.address)  # type: ignore[arg-type]
         assert not slot.filled
 
 
 def test_a_slot_that_is_gone_or_another_is_not_written_to() -> None:
-    slot = Slot()
+    slot = SharedBuffer()
     assert slot.address is not None
     gone = slot.address
     slot.close()
-    assert not leave("result", gone)
-    with closing(Slot()) as following:
+    assert not write_result("result", gone)
+    with closing(SharedBuffer()) as following:
         assert following.address is not None
         assert following.address.descriptor == gone.descriptor
-        assert not leave("result", gone)
+        assert not write_result("result", gone)
         assert not following.filled
-    assert not leave("result", Address(2**22 + 1, 0, "nobody"))
+    assert not write_result("result", Address(2**22 + 1, 0, "nobody"))
 
 
 def test_a_task_says_what_it_could_not_leave() -> None:
-    with closing(Slot()) as slot:
+    with closing(SharedBuffer()) as slot:
         assert leaving(None, str, 1) == "1"
         assert leaving(Address(2**22 + 1, 0, "nobody"), str, 1) == "1"
         assert leaving(slot.address, str, 1) is None
@@ -96,7 +96,7 @@ def test_a_task_says_what_it_could_not_leave() -> None:
 
 def test_without_such_memory_results_travel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "memfd_create")
-    with closing(Slot()) as slot:
+    with closing(SharedBuffer()) as slot:
         assert slot.address is None
         assert not slot.filled
 
@@ -105,9 +105,9 @@ def test_a_full_memory_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(lengths: list[int]) -> Any:
         raise OSError(28, "No space left on device")
 
-    with closing(Slot()) as slot, monkeypatch.context() as patched:
+    with closing(SharedBuffer()) as slot, monkeypatch.context() as patched:
         patched.setattr(module, "_places", full)
-        assert not leave("result", slot.address)  # type: ignore[arg-type]
+        assert not write_result("result", slot.address)  # type: ignore[arg-type]
         assert not slot.filled
 
 
@@ -120,11 +120,11 @@ def _killing_places(lengths: list[int]) -> Iterator[tuple[int, int]]:
 def _leave(address: Address, killed: bool) -> None:
     if killed:
         module._places = _killing_places
-    leave([np.ones(2**20), np.ones(2**20)], address)
+    write_result([np.ones(2**20), np.ones(2**20)], address)
 
 
 def test_a_worker_that_is_killed_halfway_leaves_room_for_the_next() -> None:
-    slot = Slot()
+    slot = SharedBuffer()
     told = []
     for killed in (True, False):
         process = _FRESH.Process(target=_leave, args=(slot.address, killed))

@@ -24,7 +24,7 @@ from ndfit.cli.file_arrays import open_layer, split_reference
 from ndfit.cli.quantities import Amount, parse_amount
 from ndfit.io.images import mirror, spectral_axis, unit_called, without_axis
 from ndfit.problem.axes import Axes
-from ndfit.problem.placing import place
+from ndfit.problem.placing import broadcast_to_data_axes
 from ndfit.untrusted import shortened
 
 __all__ = ["Plane", "Source", "amount_or_plane", "open_plane", "open_source", "placed"]
@@ -137,7 +137,7 @@ def placed(plane: Plane, axes: Axes, name: str) -> Any:
         Their shape does not fit.
     """
     try:
-        return place(plane.values, axes, f"{name} {plane.name}")
+        return broadcast_to_data_axes(plane.values, axes, f"{name} {plane.name}")
     except ValueError as error:
         raise BadInput(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
 

@@ -21,8 +21,8 @@ from ndfit.engines.base import EngineChoice, SolveOptions
 from ndfit.engines.fitters import FitterCall, innermost, outlier_removal
 from ndfit.engines.linear.linear_engine import LinearEngine
 from ndfit.engines.loss import Loss
+from ndfit.engines.reference.piecewise_constant import piecewise_constant_parameters
 from ndfit.engines.reference.reference_engine import ReferenceEngine
-from ndfit.engines.reference.stepwise import stepwise_parameters
 from ndfit.model.design import linear_model
 from ndfit.model.reasons import NotCompilable
 from ndfit.model.trace.tracing import trace
@@ -103,10 +103,10 @@ class Request:
             return reason
 
     @cached_property
-    def stepwise(self) -> tuple[int, ...]:
+    def piecewise_constant(self) -> tuple[int, ...]:
         """Which free parameters the model is flat in between jumps."""
         model = self.problem.model
-        return stepwise_parameters(model, model.parameters, self.problem.params.free, self.coordinates)
+        return piecewise_constant_parameters(model, model.parameters, self.problem.params.free, self.coordinates)
 
     @cached_property
     def coordinates(self) -> tuple[FloatArray, ...]:
@@ -145,7 +145,7 @@ def _compiled(request: Request) -> EngineChoice:
     if request.call.linear and request.loss.name == SQUARE:
         name = type(request.call.fitter).__name__
         raise NotCompilable(f"{name} is for models that are linear in every free parameter")
-    if not comparison.all_act and request.stepwise:
+    if not comparison.all_act and request.piecewise_constant:
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
     if why_not_compiled():
         raise NotCompilable(why_not_compiled())
@@ -170,7 +170,7 @@ def _reference(request: Request) -> EngineChoice:
         problem.absolute_sigma,
         keep_info=request.wanted != (),
         bounds_by_map=tuple(i for i in params.free if params.lower[i].size > 1 or params.upper[i].size > 1),
-        stepwise=() if call.linear else request.stepwise,
+        piecewise_constant=() if call.linear else request.piecewise_constant,
         fitting_shape=problem.axes.fitting_shape,
     )
     return EngineChoice(engine, "")

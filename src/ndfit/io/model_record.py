@@ -19,7 +19,7 @@ from astropy.modeling import CompoundModel, Model, fix_inputs, models
 
 from ndfit.io.json_values import exact, parse_exact
 
-__all__ = ["CannotRebuild", "LostTie", "build", "describe", "describe_tie", "expression", "why_not_rebuilt"]
+__all__ = ["CannotRebuild", "UnrestorableTie", "build", "describe", "describe_tie", "expression", "why_not_rebuilt"]
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -47,7 +47,7 @@ class CannotRebuild(ValueError):
 
 
 @dataclass(frozen=True)
-class LostTie:
+class UnrestorableTie:
     """Stands where a tie was that is a Python function, which files do not hold."""
 
     parameter: str
@@ -238,7 +238,7 @@ def describe_tie(tie: Any) -> dict[str, str] | None:
     written = getattr(tie, "expression", None)
     if isinstance(written, str):
         return {"expression": written}
-    if isinstance(tie, LostTie):
+    if isinstance(tie, UnrestorableTie):
         return {"python": tie.note}
     try:
         note = textwrap.dedent(inspect.getsource(tie)).strip()

@@ -20,13 +20,13 @@ from astropy.modeling import CompoundModel, Model
 from ndfit.arrays import FloatArray
 from ndfit.engines.base import Engine
 from ndfit.once import Latest
-from ndfit.pipeline.evenness import even_parameters
 from ndfit.pipeline.flags import FlagRules, flag_rules
+from ndfit.pipeline.sign_symmetry import sign_symmetric_parameters
 from ndfit.pipeline.symmetries import Symmetries, symmetries_of
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import FitProblem
 
-__all__ = ["ModelRules", "rules_of", "with_even_parameters"]
+__all__ = ["ModelRules", "rules_of", "with_sign_symmetry"]
 
 _N_TRIED = 16  # samples
 
@@ -57,14 +57,14 @@ def rules_of(problem: FitProblem, engine: Engine) -> ModelRules:
     return _KNOWN.get((engine, *_key(problem, sample)), find) if engine.pointwise else find()
 
 
-def with_even_parameters(problem: FitProblem, engine: Engine) -> FitProblem:
+def with_sign_symmetry(problem: FitProblem, engine: Engine) -> FitProblem:
     """The problem with a flag at each parameter that its model is even in."""
     return replace(problem, params=replace(problem.params, even=rules_of(problem, engine).even))
 
 
 def _find(problem: FitProblem, engine: Engine, sample: tuple[FloatArray, ...]) -> ModelRules:
     model, params = problem.model, problem.params
-    params = replace(params, even=even_parameters(problem, engine, sample))
+    params = replace(params, even=sign_symmetric_parameters(problem, engine, sample))
     symmetries = symmetries_of(model, params.free, sample)
     return ModelRules(params.even, symmetries, flag_rules(model, params, symmetries, sample, engine.dimensions))
 

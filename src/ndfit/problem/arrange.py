@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.problem.axes import Axes
 
-__all__ = ["Region", "coordinates_at", "cut", "sample_coordinates", "take_map"]
+__all__ = ["Region", "coordinates_at", "sample_coordinates", "take_map", "take_region"]
 
 Region = tuple[slice, ...]
 
 
-def cut(array: Any, axes: Axes, region: Region) -> Any:
+def take_region(array: Any, axes: Axes, region: Region) -> Any:
     """View of `array` in the region, of shape (iterating..., fitting...)."""
     order = axes.iterating + axes.fitting
     view = array.transpose(order)
@@ -53,7 +53,7 @@ def _picked(coords: tuple[Any, ...], axes: Axes, position: tuple[int, ...], n_mo
     """Finite coordinates of some samples of a position, shape (K, at most n_most)."""
     where = tuple(slice(index, index + 1) for index in position)
     flat = [
-        np.broadcast_to(np.asarray(cut(values, axes, where)), (1,) * len(where) + axes.fitting_shape).ravel()
+        np.broadcast_to(np.asarray(take_region(values, axes, where)), (1,) * len(where) + axes.fitting_shape).ravel()
         for values in coords
     ]
     chosen = _spread(axes.n_samples, n_most) if n_most < axes.n_samples else slice(None)
@@ -82,5 +82,5 @@ def coordinates_at(coords: tuple[Any, ...], axes: Axes, number: int) -> tuple[Fl
     place = np.unravel_index(number, axes.iterating_shape)
     region = tuple(slice(int(index), int(index) + 1) for index in place)
     whole = (1,) * len(region) + axes.fitting_shape
-    arrays = (np.asarray(cut(values, axes, region), dtype=float) for values in coords)
+    arrays = (np.asarray(take_region(values, axes, region), dtype=float) for values in coords)
     return tuple(np.broadcast_to(values, whole).reshape(axes.fitting_shape) for values in arrays)

@@ -161,7 +161,7 @@ def _make_fittable(compound: CompoundModel) -> None:
 def parameter_table(model: Model, bare: Model, plan: UnitPlan, limits: Limits, axes: Axes) -> ParamTable:
     """Starting values and constraints of the caller's model, in the fit's units.
 
-    In which parameters the model is even is told once there is an engine, by `ndfit.pipeline.evenness`.
+    In which parameters the model is even is told once there is an engine, by `ndfit.pipeline.sign_symmetry`.
 
     Raises
     ------

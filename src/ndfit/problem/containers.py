@@ -23,7 +23,7 @@ from astropy import units as u
 from astropy.nddata import NDData, NDUncertainty
 from astropy.table import Column
 
-from ndfit.problem.deferred import Deferred
+from ndfit.problem.deferred import LazyElementwise
 
 __all__ = ["open_beside", "open_coordinate", "open_data"]
 
@@ -38,7 +38,7 @@ _SAYS = {
     "mask": "a mask",
     "uncertainty": "uncertainties",
 }
-_READ = (np.ma.MaskedArray, u.Quantity, NDData, NDUncertainty, Deferred, list, tuple, int, float)
+_READ = (np.ma.MaskedArray, u.Quantity, NDData, NDUncertainty, LazyElementwise, list, tuple, int, float)
 
 
 def open_data(data: Any, data_unit: Any, world: Any, fitting_axes: Any) -> tuple[Any, Any]:

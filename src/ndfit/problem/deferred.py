@@ -1,7 +1,7 @@
 """Arrays that are converted element by element when they are needed, and no more of them than is needed.
 
-Flows in: a function of arrays, and the arrays, of whatever size. Flows out: Deferred, which is cut as an array is, and
-becomes one when `numpy.asarray` is called on it.
+Flows in: a function of arrays, and the arrays, of whatever size. Flows out: LazyElementwise, which is cut as an array
+is, and becomes one when `numpy.asarray` is called on it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ndfit.problem.mapped import read_if_mapped
 
-__all__ = ["Deferred", "is_lazy"]
+__all__ = ["LazyElementwise", "is_lazy"]
 
 
 def is_lazy(array: Any) -> bool:
@@ -22,7 +22,7 @@ def is_lazy(array: Any) -> bool:
     return hasattr(array, "__dask_graph__")
 
 
-class Deferred:
+class LazyElementwise:
     """What a function makes of arrays, element by element.
 
     Parameters
@@ -53,14 +53,14 @@ class Deferred:
     def __len__(self) -> int:
         return len(self._arrays[0])
 
-    def __getitem__(self, index: Any) -> Deferred:
-        return Deferred(self._function, self.dtype, *(array[index] for array in self._arrays))
+    def __getitem__(self, index: Any) -> LazyElementwise:
+        return LazyElementwise(self._function, self.dtype, *(array[index] for array in self._arrays))
 
-    def transpose(self, order: tuple[int, ...]) -> Deferred:
-        return Deferred(self._function, self.dtype, *(array.transpose(order) for array in self._arrays))
+    def transpose(self, order: tuple[int, ...]) -> LazyElementwise:
+        return LazyElementwise(self._function, self.dtype, *(array.transpose(order) for array in self._arrays))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Deferred, (self._function, self.dtype, *map(read_if_mapped, self._arrays))
+        return LazyElementwise, (self._function, self.dtype, *map(read_if_mapped, self._arrays))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

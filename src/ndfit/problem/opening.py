@@ -22,8 +22,8 @@ from astropy.utils.exceptions import AstropyUserWarning
 from ndfit._compat.dask_arrays import is_masked
 from ndfit.problem.axes import Axes, parse_axes
 from ndfit.problem.containers import open_beside, open_data
-from ndfit.problem.deferred import Deferred, is_lazy
-from ndfit.problem.placing import place
+from ndfit.problem.deferred import LazyElementwise, is_lazy
+from ndfit.problem.placing import broadcast_to_data_axes
 from ndfit.problem.samples import Samples
 
 __all__ = ["Opened", "open_samples", "weights_of"]
@@ -124,8 +124,8 @@ def _placed(contents: _Contents, axes: Axes) -> Samples:
     """Weights and mask on the data's axes."""
     weights, unit = contents.weights, contents.unit
     name = "uncertainty" if isinstance(weights, NDUncertainty) else "weights"
-    weights = None if weights is None else place(_parse_weights(weights, unit, name), axes, name)
-    masks = [place(_parse_mask(mask), axes, "mask") for mask in contents.masks]
+    weights = None if weights is None else broadcast_to_data_axes(_parse_weights(weights, unit, name), axes, name)
+    masks = [broadcast_to_data_axes(_parse_mask(mask), axes, "mask") for mask in contents.masks]
     return Samples(axes, contents.data, weights, _join(masks) if masks else None)
 
 
@@ -211,7 +211,11 @@ def _parse_weights(weights: Any, unit: u.UnitBase | None, name: str) -> Any:
 def _elementwise(function: Callable[..., Any], dtype: Any, *arrays: Any) -> Any:
     """What the function makes of the arrays, when it is needed."""
     first, *others = arrays
-    return first.map_blocks(function, *others, dtype=dtype) if is_lazy(first) else Deferred(function, dtype, *arrays)
+    return (
+        first.map_blocks(function, *others, dtype=dtype)
+        if is_lazy(first)
+        else LazyElementwise(function, dtype, *arrays)
+    )
 
 
 def _weigh_nothing(convert: Callable[[Any], Any] | None, weights: Any, mask: Any) -> Any:
@@ -274,7 +278,7 @@ def _join(masks: list[Any]) -> Any:
     """True where any mask is not zero."""
     if len(masks) == 1 and masks[0].dtype.kind == "b":
         return masks[0]
-    return _any_of(*masks) if any(is_lazy(mask) for mask in masks) else Deferred(_any_of, bool, *masks)
+    return _any_of(*masks) if any(is_lazy(mask) for mask in masks) else LazyElementwise(_any_of, bool, *masks)
 
 
 def _any_of(*masks: Any) -> Any:

@@ -11,10 +11,10 @@ import numpy as np
 
 from ndfit.problem.axes import Axes
 
-__all__ = ["place"]
+__all__ = ["broadcast_to_data_axes"]
 
 
-def place(array: Any, axes: Axes, name: str) -> Any:
+def broadcast_to_data_axes(array: Any, axes: Axes, name: str) -> Any:
     """Insert axes of length one so that the array has the data's axes.
 
     A shape is first read as that of the data, then as that of the iterating axes, of the fitting axes, and last by

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.problem.arrange import Region, cut
+from ndfit.problem.arrange import Region, take_region
 from ndfit.problem.axes import Axes
 from ndfit.problem.deferred import is_lazy
 from ndfit.problem.mapped import read_if_mapped
@@ -98,7 +98,7 @@ class Samples:
 
     def region(self, region: Region) -> Samples:
         """Views of a region of the iterating axes, which stand first, then the fitting axes; nothing is computed."""
-        cut_out = self.each(lambda array: cut(array, self.axes, region))
+        cut_out = self.each(lambda array: take_region(array, self.axes, region))
         sizes = (len(range(*where.indices(n))) for where, n in zip(region, self.axes.iterating_shape, strict=True))
         shape = (*sizes, *self.axes.fitting_shape)
         return replace(cut_out, axes=Axes(shape, tuple(range(len(region), len(shape)))))

@@ -18,7 +18,7 @@ from ndfit.arrays import FloatArray
 from ndfit.io.fits_wcs import NOT_IN_FITS
 from ndfit.io.json_values import parse_exact
 from ndfit.io.layers import Contents
-from ndfit.io.model_record import CannotRebuild, LostTie, build
+from ndfit.io.model_record import CannotRebuild, UnrestorableTie, build
 from ndfit.io.tie_text import ExpressionTie
 from ndfit.io.units_text import parse_unit
 from ndfit.problem.axes import Axes
@@ -137,7 +137,7 @@ def _tie(name: str, recorded: Mapping[str, str] | None, given: Any, names: tuple
     if given:
         return given
     if "expression" not in recorded:
-        return LostTie(name, recorded["python"])
+        return UnrestorableTie(name, recorded["python"])
     tie = ExpressionTie(recorded["expression"])
     if not tie.names <= set(names):
         raise ValueError(
@@ -149,7 +149,7 @@ def _tie(name: str, recorded: Mapping[str, str] | None, given: Any, names: tuple
 def _bare(original: Model, plan: UnitPlan, limits: Limits, record: Mapping[str, Any]) -> Model:
     """The model that was fitted: without units, with the bounds of the fit and the domains that it set."""
     scalar = scalar_model(original)
-    lost = {name: tie for name, tie in original.tied.items() if isinstance(tie, LostTie)}
+    lost = {name: tie for name, tie in original.tied.items() if isinstance(tie, UnrestorableTie)}
     for name in lost:
         getattr(scalar, name).tied = False
     bare = bare_model(scalar, plan, limits)

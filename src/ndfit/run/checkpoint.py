@@ -35,7 +35,7 @@ from ndfit.atomic import PARTIAL, remove_leftovers, replacing
 from ndfit.engines.base import BlockResult
 from ndfit.errors import CheckpointError, FitWarning
 from ndfit.problem.arrange import Region
-from ndfit.run.digest import Signed
+from ndfit.run.digest import ResultWithChecksums
 from ndfit.run.identity import differences, processor
 from ndfit.run.lock import LOCK, held
 from ndfit.run.obstacles import in_the_way, remedy
@@ -68,7 +68,7 @@ class Checkpoint:
         """Whether a region is finished."""
         return self._file(stage, number).exists()
 
-    def load(self, stage: str, number: int) -> Signed | None:
+    def load(self, stage: str, number: int) -> ResultWithChecksums | None:
         """Results of a region; None where they are damaged, or those of another region, stage or run."""
         try:
             with self._file(stage, number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -76,7 +76,7 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
             return None
 
-    def save(self, stage: str, number: int, signed: Signed) -> None:
+    def save(self, stage: str, number: int, signed: ResultWithChecksums) -> None:
         """Put the results of a region in their place.
 
         Raises
@@ -276,7 +276,7 @@ def _edges(slices: Region) -> list[list[int]]:
     return [[int(where.start), int(where.stop)] for where in slices]
 
 
-def _packed(signed: Signed, place: Mapping[str, Any]) -> dict[str, Any]:
+def _packed(signed: ResultWithChecksums, place: Mapping[str, Any]) -> dict[str, Any]:
     """Arrays of a result as they are, everything else as JSON; whatever fields results have."""
     values = {field.name: getattr(signed.result, field.name) for field in fields(signed.result)}
     arrays = {
@@ -287,7 +287,7 @@ def _packed(signed: Signed, place: Mapping[str, Any]) -> dict[str, Any]:
     return arrays | {_TOLD: np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
 
 
-def _unpacked(arrays: dict[str, Any], place: Mapping[str, Any]) -> Signed | None:
+def _unpacked(arrays: dict[str, Any], place: Mapping[str, Any]) -> ResultWithChecksums | None:
     told = json.loads(arrays.pop(_TOLD).tobytes())
     if told["place"] != place:
         return None
@@ -295,4 +295,4 @@ def _unpacked(arrays: dict[str, Any], place: Mapping[str, Any]) -> Signed | None
         name: {int(row): tuple(value) if isinstance(value, list) else value for row, value in saved.items()}
         for name, saved in told["rows"].items()
     }
-    return Signed(BlockResult(**arrays, **rows), told["digests"])
+    return ResultWithChecksums(BlockResult(**arrays, **rows), told["digests"])

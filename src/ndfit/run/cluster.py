@@ -7,8 +7,8 @@ region, which keeps them until it is solved. Only what workers hold already is b
 back in shared memory from workers of this machine, and as dask brings them from others. Names are of one run alone, so
 that runs on one client do not meet.
 
-Workers may join and leave at any time: `ndfit.run.crowd` says how many there are. One that joins with other versions is
-found out by its first task.
+Workers may join and leave at any time: `ndfit.run.cluster_workers` says how many there are. One that joins with other
+versions is found out by its first task.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from ndfit.errors import FitWarning, LoadError, WorkersLost
 from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs
 from ndfit.problem.deferred import is_lazy
-from ndfit.run.crowd import Crowd
+from ndfit.run.cluster_workers import Crowd
 from ndfit.run.load import culled, read_maps
 from ndfit.run.pool import keep_busy
-from ndfit.run.slot import Address, Slot
+from ndfit.run.shared_buffer import Address, SharedBuffer
 from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_arrays, solve_inputs, without_arrays
 from ndfit.run.versions import Versions, difference, versions_here
 from ndfit.run.workers import Workers
@@ -63,10 +63,10 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
     _check_versions(client)
     pickled = cloudpickle.dumps(task)
     shared = task if len(pickled) <= SMALL else client.submit(cloudpickle.loads, pickled, pure=False)
-    slots: dict[Any, Slot] = {}
+    slots: dict[Any, SharedBuffer] = {}
 
     def submit(inputs: Inputs) -> cf.Future[T]:
-        slot = Slot()
+        slot = SharedBuffer()
         remote = _submitted(client, shared, inputs, slot.address)
         slots[remote] = slot
         if len(slots) == workers.count:
@@ -124,7 +124,7 @@ def _is_whole(array: Any) -> bool:
     return needed <= graph.keys() and not futures_of(array)  # which are in the graph before dask 2025
 
 
-def _fetch(local: cf.Future[Any], slots: dict[Any, Slot], direct: bool | None, remote: Any) -> None:
+def _fetch(local: cf.Future[Any], slots: dict[Any, SharedBuffer], direct: bool | None, remote: Any) -> None:
     """Bring a result here, in the client's thread of callbacks, and let the cluster forget it."""
     try:
         with closing(slots[remote]) as slot:

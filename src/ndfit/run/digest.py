@@ -17,7 +17,7 @@ from ndfit.engines.base import BlockResult
 from ndfit.problem.block import Inputs
 from ndfit.run.work import Work
 
-__all__ = ["SOLUTIONS", "Digests", "Signed", "SigningWork", "digests_of", "digests_of_solutions"]
+__all__ = ["SOLUTIONS", "Digests", "ResultWithChecksums", "WorkWithChecksums", "digests_of", "digests_of_solutions"]
 
 Digests = Mapping[str, str]
 
@@ -27,7 +27,7 @@ SOLUTIONS = "solutions"
 _SAMPLES_AT_ONCE = 2**18
 
 
-class Signed(NamedTuple):
+class ResultWithChecksums(NamedTuple):
     """Results of a region, and the digests of what they were made from."""
 
     result: BlockResult
@@ -35,7 +35,7 @@ class Signed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SigningWork:
+class WorkWithChecksums:
     """A Work that also tells what it worked on."""
 
     work: Work
@@ -43,8 +43,8 @@ class SigningWork:
     def make_ready(self) -> None:
         self.work.make_ready()
 
-    def __call__(self, inputs: Inputs) -> Signed:
-        return Signed(self.work(inputs), digests_of(inputs))
+    def __call__(self, inputs: Inputs) -> ResultWithChecksums:
+        return ResultWithChecksums(self.work(inputs), digests_of(inputs))
 
 
 def digests_of(inputs: Inputs) -> Digests:

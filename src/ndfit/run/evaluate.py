@@ -23,7 +23,7 @@ from ndfit.arrays import FloatArray
 from ndfit.engines.base import Engine
 from ndfit.engines.rows import coords_of
 from ndfit.errors import ChangedInputError
-from ndfit.problem.arrange import Region, coordinates_at, cut
+from ndfit.problem.arrange import Region, coordinates_at, take_region
 from ndfit.problem.axes import Axes
 from ndfit.problem.block import Inputs, inputs_of, make_block
 from ndfit.problem.coords import is_copied
@@ -110,7 +110,7 @@ def _lazy_block(
 ) -> Any:
     parameters = maps.parameters[(slice(None), *region)]
     if not checked:
-        coords = [cut(axis, problem.axes, region) for axis in problem.samples.coords]
+        coords = [take_region(axis, problem.axes, region) for axis in problem.samples.coords]
         return dask.delayed(_evaluate, pure=False)(values, parameters, shape, *coords)
     inputs = inputs_of(problem, region)
     arguments = values, parameters, shape, maps.sample_digests[region].ravel(), without_arrays(inputs)  # type: ignore[index]

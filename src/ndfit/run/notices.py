@@ -14,7 +14,7 @@ import numpy as np
 from ndfit.errors import FitWarning
 from ndfit.pipeline.components import components_of
 from ndfit.pipeline.shapes import SHAPES
-from ndfit.plotting.labels import coordinate_units, spoken
+from ndfit.plotting.labels import coordinate_units, unit_in_words
 from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
 from ndfit.status import Flag
@@ -78,7 +78,7 @@ def coordinates_told(problem: FitProblem) -> str:
     units, names = coordinate_units(problem), problem.original.inputs
     for values, unit, name in zip(problem.samples.coords, units, names, strict=True):
         low, high = _range(values)
-        parts.append(f"{name} from {low:.6g} to {high:.6g} {spoken(unit)}".rstrip())
+        parts.append(f"{name} from {low:.6g} to {high:.6g} {unit_in_words(unit)}".rstrip())
     origin = ", as the WCS gives them" if problem.wcs is not None else ""
     return f"the coordinates of the samples are {' and '.join(parts)}{origin}"
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.caught import warnings_put_back
 from ndfit.io.json_values import number
-from ndfit.problem.arrange import cut, take_map
+from ndfit.problem.arrange import take_map, take_region
 from ndfit.problem.types import FitProblem
 
 __all__ = ["Values", "computed_values", "same_values"]
@@ -127,7 +127,9 @@ def _at(
         return np.array([np.ravel(take_map(values, problem.axes, region))[0] for values in maps], dtype=float)
 
     shape = problem.axes.fitting_shape
-    coords = tuple(np.asarray(cut(values, problem.axes, region), dtype=float) for values in problem.samples.coords)
+    coords = tuple(
+        np.asarray(take_region(values, problem.axes, region), dtype=float) for values in problem.samples.coords
+    )
     spread = tuple(np.broadcast_to(values, (1,) * len(region) + shape).ravel() for values in coords)
     start, params = row(problem.params.start), problem.params
     start = np.where(np.isfinite(start), start, problem.model.parameters)

@@ -27,7 +27,7 @@ from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs
 from ndfit.run.load import culled, read_maps
 from ndfit.run.pool import keep_busy
-from ndfit.run.slot import Slot
+from ndfit.run.shared_buffer import SharedBuffer
 from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_inputs
 from ndfit.run.threads import Threads
 from ndfit.run.workers import Workers
@@ -64,7 +64,7 @@ def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], worke
     """
     if is_starting():
         raise SystemExit(1)  # a worker that imports a script without a guard; its parent says so
-    crew = _Crew(cloudpickle.dumps(task))
+    crew = _WorkerPool(cloudpickle.dumps(task))
     with Threads(workers.count, _leave_interrupts_to_the_caller) as threads:
         try:
             yield from keep_busy(lambda inputs: threads.submit(lambda: crew.solve(inputs)), cut, regions, threads.count)
@@ -81,7 +81,7 @@ def _leave_interrupts_to_the_caller() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-class _Crew:
+class _WorkerPool:
     """One process for each thread that solves."""
 
     def __init__(self, task: bytes) -> None:
@@ -93,7 +93,7 @@ class _Crew:
     def solve(self, inputs: Inputs) -> Any:
         """What the task makes of the inputs, in this thread's process."""
         process = getattr(self._of_thread, "process", None) or self._start()
-        with closing(Slot()) as slot:
+        with closing(SharedBuffer()) as slot:
             # Lambdas and functions of a script travel by value, which plain pickling cannot do.
             answer = process.ask(cloudpickle.dumps((slot.address, read_maps(culled(inputs)))))
             result, error = cloudpickle.loads(answer)

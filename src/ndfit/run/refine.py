@@ -31,7 +31,7 @@ from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
-from ndfit.run.stages import Stages
+from ndfit.run.stages import StageRunner
 from ndfit.run.tasks import Cut, Solved
 from ndfit.run.work import Work
 from ndfit.status import Flag, Status
@@ -54,7 +54,7 @@ _MENDABLE = (
 
 
 def refine_from_neighbours(
-    maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: Stages
+    maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: StageRunner
 ) -> None:
     """Refine `maps` in place.
 
@@ -77,7 +77,9 @@ def refine_from_neighbours(
         tried &= ~neighbours(improved, steps, False)
 
 
-def from_solutions(maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: Stages) -> None:
+def from_solutions(
+    maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: StageRunner
+) -> None:
     """Do the work from the solutions that are there, in place; positions without one stay as they are.
 
     What the first fits have told of their starts stays true of these.

@@ -29,7 +29,7 @@ from ndfit.run.memory_use import fits_within
 from ndfit.run.plan import Plan, plan_regions
 from ndfit.run.progress import Progress
 from ndfit.run.refine import from_solutions, refine_from_neighbours
-from ndfit.run.stages import FITS, Afresh, Resuming, Stages
+from ndfit.run.stages import FITS, ResumeFromCheckpoint, RunAll, StageRunner
 from ndfit.run.work import Work
 from ndfit.run.workers import Workers, resolve_workers
 
@@ -87,11 +87,11 @@ def solve(
     )
     folder = execution.checkpoint
     if folder is None:
-        maps = _run(problem, work, plan, Afresh(workers), execution, refine, keep_info, on_region)
+        maps = _run(problem, work, plan, RunAll(workers), execution, refine, keep_info, on_region)
     else:
         identity = identity_of(problem, work, asked or {})
         with open_checkpoint(folder, identity, plan) as checkpoint:
-            stages = Resuming(workers, checkpoint)
+            stages = ResumeFromCheckpoint(workers, checkpoint)
             maps = _run(problem, work, checkpoint.plan, stages, execution, refine, keep_info, on_region)
     if choice.difference is not None:
         check_with_own_model(problem, choice.difference, maps)
@@ -102,7 +102,7 @@ def _run(
     problem: FitProblem,
     work: Work,
     plan: Plan,
-    stages: Stages,
+    stages: StageRunner,
     execution: Execution,
     refine: bool,
     keep_info: bool,

@@ -15,25 +15,25 @@ from ndfit.engines.base import BlockResult
 from ndfit.errors import CheckpointError, FitWarning
 from ndfit.problem.arrange import Region
 from ndfit.run.checkpoint import Checkpoint
-from ndfit.run.digest import SOLUTIONS, Digests, SigningWork, digests_of, digests_of_solutions
+from ndfit.run.digest import SOLUTIONS, Digests, WorkWithChecksums, digests_of, digests_of_solutions
 from ndfit.run.execute import solve_regions
 from ndfit.run.tasks import Cut, Solved
 from ndfit.run.work import Work
 from ndfit.run.workers import Workers
 
-__all__ = ["FITS", "Afresh", "Resuming", "Stages"]
+__all__ = ["FITS", "ResumeFromCheckpoint", "RunAll", "StageRunner"]
 
 FITS = "fit"
 """The first stage, in which samples are read once more; they are the same in every later one."""
 
 
-class Stages(Protocol):
+class StageRunner(Protocol):
     """Solves the regions of one stage."""
 
     def __call__(self, stage: str, work: Work, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]: ...
 
 
-class Afresh:
+class RunAll:
     """Everything is solved now."""
 
     def __init__(self, workers: Workers) -> None:
@@ -43,7 +43,7 @@ class Afresh:
         return solve_regions(work, cut, regions, self._workers)
 
 
-class Resuming:
+class ResumeFromCheckpoint:
     """What an earlier run has finished is taken from its checkpoint; the rest is solved, and saved."""
 
     def __init__(self, workers: Workers, checkpoint: Checkpoint) -> None:
@@ -72,7 +72,7 @@ class Resuming:
             )
         known = {_key(region) for region in saved}
         to_solve = unusable + [region for region in regions if _key(region) not in known]
-        for region, solved in solve_regions(SigningWork(work), cut, to_solve, self._workers):
+        for region, solved in solve_regions(WorkWithChecksums(work), cut, to_solve, self._workers):
             number = self._number(region)
             self._samples.setdefault(number, solved.digests)
             self._checkpoint.save(stage, number, solved)

@@ -12,7 +12,7 @@ from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs
 from ndfit.problem.samples import in_memory
 from ndfit.run.load import load
-from ndfit.run.slot import Address, leave
+from ndfit.run.shared_buffer import Address, write_result
 
 __all__ = ["Cut", "Solved", "Task", "leaving", "make_ready", "solve_arrays", "solve_inputs", "without_arrays"]
 
@@ -46,4 +46,4 @@ def solve_arrays(task: Task[T], bare: Inputs, *arrays: Any) -> T:
 def leaving(address: Address | None, solve: Callable[..., T], *arguments: Any) -> T | None:
     """What `solve` makes of the arguments, or None where it could be left in the slot that has this address."""
     result = solve(*arguments)
-    return None if address is not None and leave(result, address) else result
+    return None if address is not None and write_result(result, address) else result

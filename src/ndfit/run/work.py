@@ -18,10 +18,10 @@ from ndfit.once import LOADING
 from ndfit.options import SQUARE
 from ndfit.pipeline.bootstrap import Bootstrap
 from ndfit.pipeline.clipping import Clip
-from ndfit.pipeline.finish import finish
 from ndfit.pipeline.flags import FlagRules
 from ndfit.pipeline.graduated import better_by_way_of_a_convex_loss, options_of_all_fits
 from ndfit.pipeline.model_rules import rules_of
+from ndfit.pipeline.set_flags import set_flags
 from ndfit.pipeline.signs import Canonical
 from ndfit.pipeline.starting import Starting
 from ndfit.pipeline.trials import Watched, best_of
@@ -112,7 +112,7 @@ class Work:
         clipped, result = self._clipped(block, best)
         result = self.canonical(result, block)
         known = result.flags
-        finished = finish(result, clipped, self.options, self.engine, self.flags, engine.unmoved)
+        finished = set_flags(result, clipped, self.options, self.engine, self.flags, engine.unmoved)
         result = replace(finished, warnings=_with_limits(result), n_invalid=block.n_invalid)
         result = _with_flags(result, known)
         if self.bootstrap is not None:

@@ -327,7 +327,7 @@ class _Call:
             Job.SAMPLES: n_samples,
             Job.INPUTS: model.n_inputs,
             Job.WEIGHTED: weighted,
-            Job.LOSSY: loss != SQUARE,
+            Job.ROBUST: loss != SQUARE,
             Job.SINGLE: block.data.dtype == np.float32,
             Job.ABSOLUTE: absolute,
             Job.COUNTS: loss == CASH,

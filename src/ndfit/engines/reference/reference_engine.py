@@ -29,7 +29,7 @@ from ndfit.engines.reference.answer import Answer, answer_of
 from ndfit.engines.reference.calling import Caller
 from ndfit.engines.reference.jacobian import FreeParameters, covariance_of, jacobian_at
 from ndfit.engines.reference.objective import Objective
-from ndfit.engines.reference.stepwise import search_start
+from ndfit.engines.reference.piecewise_constant import search_start
 from ndfit.engines.rows import coords_of
 from ndfit.problem.types import Block
 from ndfit.status import STATUS, Status
@@ -49,7 +49,8 @@ class ReferenceEngine:
     absolute_sigma : the caller gave weights
     keep_info : keep each fit's `fit_info`
     bounds_by_map : indices of parameters whose bounds differ between positions
-    stepwise : positions in `free` of parameters for which a start is searched, see `ndfit.engines.reference.stepwise`
+    piecewise_constant : positions in `free` of parameters for which a start is searched, see
+        `ndfit.engines.reference.piecewise_constant`
     fitting_shape : of the coordinates that models are called with; None for one axis
     """
 
@@ -72,12 +73,12 @@ class ReferenceEngine:
         absolute_sigma: bool,
         keep_info: bool,
         bounds_by_map: tuple[int, ...] = (),
-        stepwise: tuple[int, ...] = (),
+        piecewise_constant: tuple[int, ...] = (),
         fitting_shape: tuple[int, ...] | None = None,
     ) -> None:
         self.model, self.fitter, self.fitter_kwargs = model, fitter, fitter_kwargs
         self.free, self.absolute_sigma, self.keep_info = free, absolute_sigma, keep_info
-        self.bounds_by_map, self.stepwise = bounds_by_map, stepwise
+        self.bounds_by_map, self.piecewise_constant = bounds_by_map, piecewise_constant
         self.fitting_shape = fitting_shape
 
     def fingerprint(self) -> dict[str, Any]:
@@ -198,7 +199,7 @@ class _Worker:
     def _start(self, row: int, objective: Objective) -> FloatArray:
         """Starting values; searched for where the model has no derivative by a parameter that matters."""
         start, free = self.block.start[row], self.free.free
-        if not self.engine.stepwise:
+        if not self.engine.piecewise_constant:
             return start
 
         def residual(values: FloatArray) -> FloatArray:
@@ -206,7 +207,9 @@ class _Worker:
 
         span = max(float(np.ptp(values)) for values in objective.coords)
         bounds = objective.lower, objective.upper
-        return self.free.complete(start, search_start(residual, start[free], self.engine.stepwise, span, bounds))
+        return self.free.complete(
+            start, search_start(residual, start[free], self.engine.piecewise_constant, span, bounds)
+        )
 
     def _objective(self, row: int) -> Objective:
         block = self.block

@@ -147,5 +147,5 @@ def take_solution(structure: Any, workspace: Any, group: Any) -> None:
         length += (own * own + given * given) * weight
         store(along, i, choose(here, own * weight * load(scale, i), load(along, i)))
         store(step, i, choose(here, own + given, load(step, i)))
-    norm2 = at_group(workspace, Field.STEP_NORM2, group)
+    norm2 = at_group(workspace, Field.METRIC_STEP_NORM2, group)
     store(norm2, 0, choose(here, length.value, load(norm2, 0)))

@@ -26,9 +26,18 @@ from ndfit.engines.compiled.kernel.accumulate import MODEL_KINDS
 from ndfit.engines.compiled.kernel.addresses import address, at, at_group
 from ndfit.engines.compiled.kernel.by_rows import assemble_rows
 from ndfit.engines.compiled.kernel.counts import finish_counts
-from ndfit.engines.compiled.kernel.filling import READY, begin, conclude, fill, go_on_free, least_edm, noise_of, report
+from ndfit.engines.compiled.kernel.filling import (
+    READY,
+    fill,
+    go_on_free,
+    least_edm,
+    noise_of,
+    report,
+    start_fit,
+    test_convergence,
+)
 from ndfit.engines.compiled.kernel.propose import propose
-from ndfit.engines.compiled.kernel.step import judge
+from ndfit.engines.compiled.kernel.step import accept_or_reject
 from ndfit.engines.compiled.kernel.system import assemble, eliminate
 from ndfit.engines.compiled.kernel.workspace import (
     FIRST,
@@ -50,11 +59,11 @@ def drive(accumulate_at: Any, differentiate_at: Any, job_address: Any, limits_ad
     job, limits = table(job_address), pointer(limits_address)
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
     n_samples = job[Job.SAMPLES]
-    weighted, lossy, counts = (job[field] != 0 for field in (Job.WEIGHTED, Job.LOSSY, Job.COUNTS))
+    weighted, robust, counts = (job[field] != 0 for field in (Job.WEIGHTED, Job.ROBUST, Job.COUNTS))
     ftol, xtol, gtol, max_nfev, scale = (limits[limit] for limit in Limit)
     fits, codes, attempts = (at(workspace, field) for field in (Field.FIT, Field.CODE, Field.ATTEMPT))
     # Linear parameters have a best value in closed form for least squares alone.
-    mode = choose(lossy, KEEP, START)
+    mode = choose(robust, KEEP, START)
     following, active = Local(0), Local(0)
 
     def take_next(lane: Any, fresh: bool) -> None:
@@ -73,11 +82,11 @@ def drive(accumulate_at: Any, differentiate_at: Any, job_address: Any, limits_ad
             with when(goes_by_rows(workspace, group)):
                 differentiate(workspace, group, n_samples, scale)
                 assemble_rows(structure, workspace, group, n_samples)
-            judge(structure, workspace, group)
+            accept_or_reject(structure, workspace, group)
             noise = noise_of(job, structure, workspace, group)
             least = least_edm(workspace, group, noise, n_samples, ftol)
             propose(structure, workspace, group, least)
-            conclude(structure, workspace, group, noise, least, ftol, xtol, gtol, max_nfev)
+            test_convergence(structure, workspace, group, noise, least, ftol, xtol, gtol, max_nfev)
         with when(counts), loop(LANES) as lane, when(fits[lane] >= 0.0):
             finish_counts(structure, workspace, n_samples, lane)
         with loop(LANES) as lane, when((fits[lane] >= 0.0) & (codes[lane] != READY)):
@@ -89,7 +98,7 @@ def drive(accumulate_at: Any, differentiate_at: Any, job_address: Any, limits_ad
                     follows = report(structure, workspace, views, lane, codes[lane], again)
                     with either(follows) as (second_attempt, ended):
                         with second_attempt:
-                            begin(structure, workspace, views, fits[lane].truncated(), lane, SIGNED)
+                            start_fit(structure, workspace, views, fits[lane].truncated(), lane, SIGNED)
                         with ended:
                             take_next(lane, fresh=False)
                             active -= choose(fits[lane] < 0.0, 1, 0)
@@ -119,7 +128,7 @@ def take(
     at(workspace, Field.BY_ROWS)[lane] = 0.0
     with when(ready.value):
         fill(job, workspace, views, fit.value, lane, weighted, fresh)
-        begin(structure, workspace, views, fit.value, lane, mode)
+        start_fit(structure, workspace, views, fit.value, lane, mode)
         at(workspace, Field.NFEV)[lane] = 0.0
         fit += 1
     return fit.value

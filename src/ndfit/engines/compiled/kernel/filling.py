@@ -49,7 +49,7 @@ NON_FINITE_MODEL, INSENSITIVE = -16.0, -17.0
 MARGIN = 2e-3
 # Its last step may be taken unseen: if it is a third of the one before, if the next would be six times shorter than
 # that bound, and if it is itself no more than ten times longer, so that its cost is known to 1e-11.
-FASTEST, CAUTION, LONGEST, VALLEY = 9.0, 40.0, 100.0, 100.0
+LEAST_SHRINK2, LEAST_MARGIN_OF_NEXT_STEP, LONGEST, MOST_STEP_OVER_RESIDUAL_STEP = 9.0, 40.0, 100.0, 100.0
 ROUNDING = (4.0 * 2.0**-52) ** 2
 # A weighted residual is known to so many roundings of data and parameters; of these to a millionth of the data.
 ROUNDINGS = 128.0 * 2.0**-52
@@ -103,7 +103,7 @@ def fill_data(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, read: A
         y[sample * LANES + lane] = value
         return value * value
 
-    at(workspace, Field.POWER)[lane] = total_of(job[Job.SAMPLES], copy)
+    at(workspace, Field.DATA_NORM2)[lane] = total_of(job[Job.SAMPLES], copy)
 
 
 def fill_whole(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: Any, read: Any) -> None:
@@ -129,7 +129,7 @@ def fill_whole(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weight
             x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, k + COORDS, fit, place.value))
         return own.value * value.value * own.value * value.value
 
-    at(workspace, Field.POWER)[lane] = total_of(n_samples, copy)
+    at(workspace, Field.DATA_NORM2)[lane] = total_of(n_samples, copy)
 
 
 def total_of(n_samples: Any, value_of_sample: Callable[[Any], Any]) -> Any:
@@ -153,7 +153,7 @@ def set_bounds(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) 
 
 
 @subroutine()
-def begin(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode: Any) -> None:
+def start_fit(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode: Any) -> None:
     """Set a lane to the starting point of a fit."""
     params, trial = at(workspace, Field.PARAMS), at(workspace, Field.TRIAL)
     with loop(structure[PARAMS]) as p:
@@ -170,9 +170,9 @@ def begin(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode:
     at(workspace, Field.DAMPING)[lane] = choose(mode == SIGNED, SECOND_DAMPING, START_DAMPING)
     at(workspace, Field.ATTEMPT)[lane] = choose(mode == SIGNED, SECOND_SIGNED, FIRST)
     at(workspace, Field.RADIUS)[lane] = INFINITY
-    at(workspace, Field.STEP_NORM2)[lane] = 0.0
+    at(workspace, Field.METRIC_STEP_NORM2)[lane] = 0.0
     at(workspace, Field.CAP_SHARE)[lane] = 1.0
-    at(workspace, Field.SIZE)[lane] = 0.0
+    at(workspace, Field.PARAMS_NORM2)[lane] = 0.0
     at(workspace, Field.MARK)[lane] = INFINITY
     at(workspace, Field.BY_ROWS)[lane] = 0.0
     at(workspace, Field.HELD)[lane] = 0.0
@@ -182,7 +182,7 @@ def begin(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, mode:
     at(workspace, Field.MARK_NFEV)[lane] = 0.0
     at(workspace, Field.LATEST)[lane] = INFINITY
     at(workspace, Field.PREDICTED)[lane] = 1.0
-    at(workspace, Field.LENGTH)[lane] = 0.0
+    at(workspace, Field.RESIDUAL_STEP_NORM2)[lane] = 0.0
     at(workspace, Field.MODE)[lane] = mode
     at(workspace, Field.FIT)[lane] = fit
 
@@ -194,7 +194,10 @@ def noise_of(job: Any, structure: Any, workspace: Any, group: Any) -> Any:
     """
     n_samples, cost = job[Job.SAMPLES], load(at_group(workspace, Field.COST, group), 0)
     freedom = choose(n_samples > structure[FREE], n_samples - structure[FREE], 1)
-    power, size = load(at_group(workspace, Field.POWER, group), 0), load(at_group(workspace, Field.SIZE, group), 0)
+    power, size = (
+        load(at_group(workspace, Field.DATA_NORM2, group), 0),
+        load(at_group(workspace, Field.PARAMS_NORM2, group), 0),
+    )
     rounded = choose(size < MOST_SIZE * power, power + size, MOST_SIZE * power)
     floor = (ROUNDINGS * ROUNDINGS) * rounded
     store(at_group(workspace, Field.ROUNDED, group), 0, rounded)
@@ -204,14 +207,14 @@ def noise_of(job: Any, structure: Any, workspace: Any, group: Any) -> Any:
 
 def least_edm(workspace: Any, group: Any, noise: Any, n_samples: Any, ftol: Any) -> Any:
     """The EDM below which a fit ends: a part of the noise variance, and no less than the cost is known to."""
-    cost, power = load(at_group(workspace, Field.COST, group), 0), load(at_group(workspace, Field.POWER, group), 0)
+    cost, power = load(at_group(workspace, Field.COST, group), 0), load(at_group(workspace, Field.DATA_NORM2, group), 0)
     rounding = COST_ROUNDING * root(cost * power / n_samples)
     wanted = (0.5 * MARGIN * ftol / n_samples) * cost
     wanted = choose(wanted > LARGEST * noise, LARGEST * noise, wanted)
     return choose(rounding > wanted, rounding, wanted)
 
 
-def conclude(
+def test_convergence(
     structure: Any,
     workspace: Any,
     group: Any,
@@ -228,14 +231,20 @@ def conclude(
     and the EDM is small enough for an answer. It has stalled where it is not, or nothing is gained any more.
     """
     cost, edm = load(at_group(workspace, Field.COST, group), 0), at_group(workspace, Field.EDM, group)
-    move, size = load(at_group(workspace, Field.MOVE, group), 0), load(at_group(workspace, Field.SIZE, group), 0)
-    steepest, power = at_group(workspace, Field.COSINE, group), at_group(workspace, Field.POWER, group)
-    effect, mode = at_group(workspace, Field.EFFECT, group), at_group(workspace, Field.MODE, group)
+    move, size = (
+        load(at_group(workspace, Field.STEP_NORM2, group), 0),
+        load(at_group(workspace, Field.PARAMS_NORM2, group), 0),
+    )
+    steepest, power = (
+        at_group(workspace, Field.MAX_GRADIENT_COSINE, group),
+        at_group(workspace, Field.DATA_NORM2, group),
+    )
+    effect, mode = at_group(workspace, Field.TRACE_JTJ, group), at_group(workspace, Field.MODE, group)
     nfev = load(at_group(workspace, Field.NFEV, group), 0) + 1.0
     left = load(edm, 0)
     # Of a cost that is known less well, nobody could tell whether the step had been for the worse.
     unseen = choose(least > LARGEST * noise, LARGEST * noise, least)
-    by_cost = (left <= least) | arrive(structure, workspace, group, move, unseen)
+    by_cost = (left <= least) | accept_final_step(structure, workspace, group, move, unseen)
     by_step = (move <= (xtol * xtol * xtol * xtol) * size) & (left < INFINITY)
     certain = left <= CERTIFIED * noise
     # From the least to the most important.
@@ -275,21 +284,28 @@ def stagnant(workspace: Any, group: Any, noise: Any, ftol: Any, nfev: Any, max_n
     return nfev >= ends
 
 
-def arrive(structure: Any, workspace: Any, group: Any, move: Any, least_edm: Any) -> Any:
+def accept_final_step(structure: Any, workspace: Any, group: Any, move: Any, least_edm: Any) -> Any:
     """Take the proposed step without evaluating it where what is left behind it is less than `least_edm`.
 
     A step q times as long as the one before is followed by one of q times its length. All are squares here. Along a
     valley, where parameters `move` far and residuals hardly change, nothing foretells the cost.
     """
-    former, cost = load(at_group(workspace, Field.FORMER, group), 0), at_group(workspace, Field.COST, group)
-    length, least = load(at_group(workspace, Field.LENGTH, group), 0), 2.0 * least_edm
+    former, cost = (
+        load(at_group(workspace, Field.PREVIOUS_STEP_NORM2, group), 0),
+        at_group(workspace, Field.COST, group),
+    )
+    length, least = load(at_group(workspace, Field.RESIDUAL_STEP_NORM2, group), 0), 2.0 * least_edm
     undamped = load(at_group(workspace, Field.DAMPING, group), 0) == 0.0
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     left = load(at_group(workspace, Field.EDM, group), 0)
-    settled = (length * length * CAUTION <= least * former) & (length <= least * LONGEST) & (move <= length * VALLEY)
+    settled = (
+        (length * length * LEAST_MARGIN_OF_NEXT_STEP <= least * former)
+        & (length <= least * LONGEST)
+        & (move <= length * MOST_STEP_OVER_RESIDUAL_STEP)
+    )
     # At the end of a valley it is the gradient that leads closer, where the cost is no longer known well enough to.
     settled = (settled & (left <= least_edm * LONGEST)) | (left <= least_edm)
-    settled = settled & (length * FASTEST <= former) & undamped
+    settled = settled & (length * LEAST_SHRINK2 <= former) & undamped
     gained = load(at_group(workspace, Field.PREDICTED, group), 0)
     reached = load(cost, 0) - gained
     store(cost, 0, choose(settled, choose(reached > 0.0, reached, 0.0), load(cost, 0)))
@@ -298,7 +314,7 @@ def arrive(structure: Any, workspace: Any, group: Any, move: Any, least_edm: Any
     return settled
 
 
-def suspect(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> Any:
+def has_flipped_sign(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> Any:
     """Whether a component ended upside down, or at a bound: it has another sign than the caller gave it, or none."""
     found = Local(False)
     with loop(structure[ROWS]) as d:
@@ -348,5 +364,5 @@ def report(structure: Any, workspace: Any, views: Any, lane: Any, code: Any, aga
             with loop(structure[PARAMS]) as p:
                 put_float(address(views, View.OUTCOME, fit, p + OUTCOME_COLUMNS), point[p * LANES + lane])
             eliminated = at(workspace, Field.MODE)[lane] != KEEP
-            to_follow.set((code > 0.0) & ~again & eliminated & suspect(structure, workspace, views, fit, lane))
+            to_follow.set((code > 0.0) & ~again & eliminated & has_flipped_sign(structure, workspace, views, fit, lane))
     return to_follow.value

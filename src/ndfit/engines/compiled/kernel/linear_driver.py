@@ -223,7 +223,7 @@ def solve(of: _Design, group: Any) -> None:
     copy_factor(of.structure, of.workspace, group, KEPT, FACTORED)
     for row in (0, 2):
         store(at_group(of.workspace, Field.UNSETTLED, group), row, 0.0)
-    store(at_group(of.workspace, Field.FORMER, group), 0, float("inf"))
+    store(at_group(of.workspace, Field.PREVIOUS_STEP_NORM2, group), 0, float("inf"))
     structure, workspace, steps = of.structure, of.workspace, Local(0)
     with loop(of.columns) as i:
         store(at_group(workspace, Field.TRIAL, group), i, 0.0)
@@ -232,7 +232,7 @@ def solve(of: _Design, group: Any) -> None:
     def one_step() -> Any:
         """Take a step, and tell whether another one is needed."""
         leave_residuals(of, group, choose(steps.value == 0, Int.of(0), of.columns))
-        cost, power = load(at_group(workspace, Field.COST, group), 0), at_group(workspace, Field.POWER, group)
+        cost, power = load(at_group(workspace, Field.COST, group), 0), at_group(workspace, Field.DATA_NORM2, group)
         store(at_group(workspace, Field.GRAM, group), 0, cost)
         store(power, 0, choose(steps.value == 0, cost, load(power, 0)))
         sum_slopes(of, group)
@@ -299,8 +299,8 @@ def step(structure: Any, workspace: Any, group: Any) -> None:
         gained += load(gram, entry(i + 1, 0)) * own
         moved2 += square * own * own
         size2 += square * reached * reached
-    former = at_group(workspace, Field.FORMER, group)
-    power, cost = (load(at_group(workspace, field, group), 0) for field in (Field.POWER, Field.COST))
+    former = at_group(workspace, Field.PREVIOUS_STEP_NORM2, group)
+    power, cost = (load(at_group(workspace, field, group), 0) for field in (Field.DATA_NORM2, Field.COST))
     is_last = (moved2.value <= SHORT2 * size2.value) & (abs(gained.value) <= GAIN * cost)
     is_rounding = (moved2.value <= ROUNDING2 * power) & (moved2.value >= SLOW2 * load(former, 0))
     store(former, 0, moved2.value)
@@ -312,7 +312,7 @@ def step(structure: Any, workspace: Any, group: Any) -> None:
     stay_inside(structure, workspace, group, moves)
     distance = at_group(workspace, Field.EDM, group)
     store(distance, 0, choose(ongoing, 0.5 * abs(gained.value), load(distance, 0)))
-    for field, value in ((Field.FINAL_COST, cost), (Field.SIZE, size2.value)):
+    for field, value in ((Field.FINAL_COST, cost), (Field.PARAMS_NORM2, size2.value)):
         place = at_group(workspace, field, group)
         store(place, 0, choose(ongoing, value, load(place, 0)))
     unsettled = load(at_group(workspace, Field.UNSETTLED, group), 0) > 0.0
@@ -323,7 +323,13 @@ def step(structure: Any, workspace: Any, group: Any) -> None:
 
 def report(job: Any, structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> None:
     """Write what was found for a lane."""
-    fields = {CODE: Field.CODE, DISTANCE: Field.EDM, POWER: Field.POWER, TERMS: Field.SIZE, LEAST_PIVOT: Field.PIVOT}
+    fields = {
+        CODE: Field.CODE,
+        DISTANCE: Field.EDM,
+        POWER: Field.DATA_NORM2,
+        TERMS: Field.PARAMS_NORM2,
+        LEAST_PIVOT: Field.PIVOT,
+    }
     for column, field in fields.items():
         put_float(address(views, View.OUTCOME, fit, column), at(workspace, field)[lane])
     put_float(address(views, View.OUTCOME, fit, COST), 0.5 * at(workspace, Field.FINAL_COST)[lane])

@@ -52,14 +52,14 @@ def propose(structure: Any, workspace: Any, group: Any, least: Any) -> None:
     `least` is the EDM below which a fit may end: where a damped step gains less, the undamped one is asked. So it is
     where the fit may end with the next evaluation: its EDM is to be known.
     """
-    hold(structure, workspace, group)
+    find_active_set(structure, workspace, group)
     turns = Local(0)
     with loop_while(lambda: solve_within(structure, workspace, group, least, turns)):
         pass
-    with when(pin(structure, workspace, group)):
+    with when(truncate_to_bounds(structure, workspace, group)):
         solve_step(structure, workspace, group)
     shorten(structure, workspace, group)
-    move(structure, workspace, group)
+    set_trial_point(structure, workspace, group)
     by_products = load(at_group(workspace, Field.BY_ROWS, group), 0) == 0.0
     held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
     # Of a fit that starts where the model is no number, what stands there is another's.
@@ -77,15 +77,20 @@ def ask_again(structure: Any, workspace: Any, group: Any, doubtful: Any) -> None
     with loop(structure[PARAMS]) as p:
         store(trial, p, choose(doubtful, load(params, p), load(trial, p)))
     store(by_rows, 0, choose(doubtful, 1.0, load(by_rows, 0)))
-    for field, value in ((Field.COST, UNKNOWN), (Field.EDM, INFINITY), (Field.LENGTH, INFINITY), (Field.FORMER, 0.0)):
+    for field, value in (
+        (Field.COST, UNKNOWN),
+        (Field.EDM, INFINITY),
+        (Field.RESIDUAL_STEP_NORM2, INFINITY),
+        (Field.PREVIOUS_STEP_NORM2, 0.0),
+    ):
         place = at_group(workspace, field, group)
         store(place, 0, choose(doubtful, value, load(place, 0)))
 
 
-def hold(structure: Any, workspace: Any, group: Any) -> None:
+def find_active_set(structure: Any, workspace: Any, group: Any) -> None:
     """Set the scale of each parameter, 0 for those that a bound holds and those without effect.
 
-    COSINE is the largest square of J_k^T r / |J_k| among the others; EFFECT is the trace of J^T J.
+    MAX_GRADIENT_COSINE is the largest square of J_k^T r / |J_k| among the others; TRACE_JTJ is the trace of J^T J.
     """
     normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
     scale, pinned = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.PINNED, group)
@@ -101,8 +106,8 @@ def hold(structure: Any, workspace: Any, group: Any) -> None:
         steepest.set(choose(slant > steepest.value, slant, steepest.value))
         store(scale, i, own)
         store(pinned, i, 0.0)
-    store(at_group(workspace, Field.COSINE, group), 0, steepest.value)
-    store(at_group(workspace, Field.EFFECT, group), 0, effect.value)
+    store(at_group(workspace, Field.MAX_GRADIENT_COSINE, group), 0, steepest.value)
+    store(at_group(workspace, Field.TRACE_JTJ, group), 0, effect.value)
     store(at_group(workspace, Field.EDM, group), 0, INFINITY)
 
 
@@ -111,12 +116,12 @@ def solve_within(structure: Any, workspace: Any, group: Any, least: Any, turns: 
     gained = solve_step(structure, workspace, group)
     radius, damping = at_group(workspace, Field.RADIUS, group), at_group(workspace, Field.DAMPING, group)
     edm = at_group(workspace, Field.EDM, group)
-    norm2 = load(at_group(workspace, Field.STEP_NORM2, group), 0)
+    norm2 = load(at_group(workspace, Field.METRIC_STEP_NORM2, group), 0)
     mu, allowed2 = load(damping, 0), load(radius, 0)
     held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
     allowed2 = choose((allowed2 < HUGE) | held, allowed2, norm2)  # the first step of a fit
     known = choose(mu == 0.0, 0.5 * gained, load(edm, 0))
-    stuck = norm2 <= ROUNDING2 * load(at_group(workspace, Field.SIZE, group), 0)
+    stuck = norm2 <= ROUNDING2 * load(at_group(workspace, Field.PARAMS_NORM2, group), 0)
     late = load(at_group(workspace, Field.NFEV, group), 0) + 1.0 >= load(at_group(workspace, Field.LATEST, group), 0)
     unsure = (mu > 0.0) & (known == INFINITY) & ((gained <= 2.0 * least) | stuck | late)
     too_long, too_short = norm2 > LONGEST2 * allowed2, (mu > 0.0) & (norm2 < SHORTEST2 * allowed2)
@@ -134,7 +139,7 @@ def solve_within(structure: Any, workspace: Any, group: Any, least: Any, turns: 
 def correct_damping(structure: Any, workspace: Any, group: Any, again: Any, unsure: Any, too_long: Any) -> None:
     """Take a step of More's iteration for the damping in some lanes, and none at all in those that are `unsure`."""
     damping = at_group(workspace, Field.DAMPING, group)
-    length = root(load(at_group(workspace, Field.STEP_NORM2, group), 0))
+    length = root(load(at_group(workspace, Field.METRIC_STEP_NORM2, group), 0))
     allowed = root(load(at_group(workspace, Field.RADIUS, group), 0))
     factor, along = at_group(workspace, Field.FACTOR, group), at_group(workspace, Field.ALONG, group)
     curved, mu = forward_norm2(factor, along, structure[FREE]), load(damping, 0)
@@ -156,13 +161,13 @@ def solve_step(structure: Any, workspace: Any, group: Any) -> Any:
 def solve_step_by_products(structure: Any, workspace: Any, group: Any) -> Any:
     """Solve the damped, scaled equations for STEP; pinned steps are given. Return g^T h.
 
-    STEP_NORM2 is |D h|^2, ALONG is D^2 h.
+    METRIC_STEP_NORM2 is |D h|^2, ALONG is D^2 h.
     """
     normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
     scale, pinned = at_group(workspace, Field.SCALE, group), at_group(workspace, Field.PINNED, group)
     factor, step = at_group(workspace, Field.FACTOR, group), at_group(workspace, Field.STEP, group)
     metric, along = at_group(workspace, Field.METRIC, group), at_group(workspace, Field.ALONG, group)
-    chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
+    secant_ad, secant_y = at_group(workspace, Field.SECANT_AD, group), at_group(workspace, Field.SECANT_Y, group)
     n_free = structure[FREE]
     with loop(n_free) as i:
         own, right = load(scale, i), Local(load(gradient, i))
@@ -170,7 +175,11 @@ def solve_step_by_products(structure: Any, workspace: Any, group: Any) -> Any:
             right -= load(normal, entry(i, j)) * load(pinned, j)
         store(step, i, right.value * own)
         with loop(i + 1) as j:
-            curved = load(normal, entry(i, j)) - load(chord, i) * load(chord, j) + load(turn, i) * load(turn, j)
+            curved = (
+                load(normal, entry(i, j))
+                - load(secant_ad, i) * load(secant_ad, j)
+                + load(secant_y, i) * load(secant_y, j)
+            )
             store(factor, entry(i, j), curved * own * load(scale, j))
         store(factor, entry(i, i), choose(own > 0.0, load(factor, entry(i, i)), 1.0))
     eliminated = load(at_group(workspace, Field.MODE, group), 0) != KEEP
@@ -183,11 +192,11 @@ def solve_step_by_products(structure: Any, workspace: Any, group: Any) -> Any:
         length += (own * own + given * given) * weight
         store(along, i, own * weight * load(scale, i))
         store(step, i, own + given)
-    store(at_group(workspace, Field.STEP_NORM2, group), 0, length.value)
+    store(at_group(workspace, Field.METRIC_STEP_NORM2, group), 0, length.value)
     return gained
 
 
-def pin(structure: Any, workspace: Any, group: Any) -> Any:
+def truncate_to_bounds(structure: Any, workspace: Any, group: Any) -> Any:
     """Give the steps that would cross a bound or are too long, and drop their parameters; return whether any were."""
     step, scale = at_group(workspace, Field.STEP, group), at_group(workspace, Field.SCALE, group)
     pinned, crossings = at_group(workspace, Field.PINNED, group), Local(Lanes.of(0.0))
@@ -222,7 +231,7 @@ def limits_of_step(structure: Any, workspace: Any, group: Any, i: Any) -> tuple[
 def shorten(structure: Any, workspace: Any, group: Any) -> None:
     """Shorten steps that are still too long."""
     step, allowed2 = at_group(workspace, Field.STEP, group), load(at_group(workspace, Field.RADIUS, group), 0)
-    norm2 = at_group(workspace, Field.STEP_NORM2, group)
+    norm2 = at_group(workspace, Field.METRIC_STEP_NORM2, group)
     too_long = load(norm2, 0) > LONGEST2 * allowed2
     with when(~none_of(too_long)):
         by = choose(too_long, root(allowed2 / choose(too_long, load(norm2, 0), 1.0)), 1.0)
@@ -231,17 +240,17 @@ def shorten(structure: Any, workspace: Any, group: Any) -> None:
             store(step, i, load(step, i) * by)
 
 
-def move(structure: Any, workspace: Any, group: Any) -> None:
+def set_trial_point(structure: Any, workspace: Any, group: Any) -> None:
     """Set the trial point, the reduction predicted for it, and the lengths that the convergence tests compare.
 
-    LENGTH is the squared step in the residuals' metric, h^T J^T J h; MOVE and SIZE are the squares of step and
-    parameters, each scaled by the length of its Jacobian column.
+    RESIDUAL_STEP_NORM2 is the squared step in the residuals' metric, h^T J^T J h; STEP_NORM2 and PARAMS_NORM2 are the
+    squares of step and parameters, each scaled by the length of its Jacobian column.
     """
     normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
     step = at_group(workspace, Field.STEP, group)
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
-    chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
+    secant_ad, secant_y = at_group(workspace, Field.SECANT_AD, group), at_group(workspace, Field.SECANT_Y, group)
     held = load(at_group(workspace, Field.HELD, group), 0) > 0.0  # the trial point stays, and what is expected of it
     descent, curvature, distance, size, along, beyond = (Local(Lanes.of(0.0)) for _ in range(6))
     with loop(structure[FREE]) as i:
@@ -257,14 +266,14 @@ def move(structure: Any, workspace: Any, group: Any) -> None:
         descent += slope * own
         distance += square * own * own
         size += square * point * point
-        along += load(chord, i) * own
-        beyond += load(turn, i) * own
+        along += load(secant_ad, i) * own
+        beyond += load(secant_y, i) * own
         with loop(i) as j:
             curvature += load(normal, entry(i, j)) * own * load(step, j)
     length = distance.value + 2.0 * curvature.value
     reduction = 2.0 * descent.value - length + along.value * along.value - beyond.value * beyond.value
     predicted = at_group(workspace, Field.PREDICTED, group)
     store(predicted, 0, choose(held, load(predicted, 0), choose(reduction > TINY, reduction, TINY)))
-    store(at_group(workspace, Field.LENGTH, group), 0, length)
-    store(at_group(workspace, Field.MOVE, group), 0, distance.value)
-    store(at_group(workspace, Field.SIZE, group), 0, size.value)
+    store(at_group(workspace, Field.RESIDUAL_STEP_NORM2, group), 0, length)
+    store(at_group(workspace, Field.STEP_NORM2, group), 0, distance.value)
+    store(at_group(workspace, Field.PARAMS_NORM2, group), 0, size.value)

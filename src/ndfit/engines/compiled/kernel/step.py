@@ -47,17 +47,17 @@ LEAST_GAIN, MOST_GAIN = 0.25, 2.0
 # parameters change by orders of magnitude, it is not that of where they are now.
 LEAST_CURVATURE, MOST_CURVATURE = 0.03, 30.0
 # A step that gained what was predicted, within this part of it, says how far the next will be from the minimum.
-SURPRISE = 0.3
+MOST_MISPREDICTION = 0.3
 
 
-def learn(structure: Any, workspace: Any, group: Any, good: Any) -> None:
+def update_secant(structure: Any, workspace: Any, group: Any, good: Any) -> None:
     """Set the correction of J^T J at the best point from the last step, or none where that is no `good`.
-    CHORD is A d / sqrt(d^T A d), TURN is y / sqrt(y^T d).
+    SECANT_AD is A d / sqrt(d^T A d), SECANT_Y is y / sqrt(y^T d).
     """
     normal, gradient = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.GRADIENT, group)
     new_gradient = at_group(workspace, Field.TRIAL_GRADIENT, group)
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
-    chord, turn = at_group(workspace, Field.CHORD, group), at_group(workspace, Field.TURN, group)
+    secant_ad, secant_y = at_group(workspace, Field.SECANT_AD, group), at_group(workspace, Field.SECANT_Y, group)
     n_free = structure[FREE]
     straight, real = Local(Lanes.of(0.0)), Local(Lanes.of(0.0))
     with loop(n_free) as i:
@@ -67,27 +67,27 @@ def learn(structure: Any, workspace: Any, group: Any, good: Any) -> None:
             total += load(normal, entry(i, j)) * (load(trial, place) - load(params, place))
         place = structure[PLACES + i]
         own, change = load(trial, place) - load(params, place), load(gradient, i) - load(new_gradient, i)
-        store(chord, i, total.value)
-        store(turn, i, change)
+        store(secant_ad, i, total.value)
+        store(secant_y, i, change)
         straight += total.value * own
         real += change * own
     good = good & (real.value > LEAST_CURVATURE * straight.value) & (straight.value > 0.0)
     excess = Local(Lanes.of(0.0))
     with loop(n_free) as i:
         most = MOST_CURVATURE * real.value * load(normal, entry(i, i))
-        excess += choose(load(turn, i) * load(turn, i) > most, 1.0, 0.0)
+        excess += choose(load(secant_y, i) * load(secant_y, i) > most, 1.0, 0.0)
     good = good & (excess.value == 0.0)
-    by_chord, by_turn = choose(good, 1.0 / root(straight.value), 0.0), choose(good, 1.0 / root(real.value), 0.0)
+    by_ad, by_y = choose(good, 1.0 / root(straight.value), 0.0), choose(good, 1.0 / root(real.value), 0.0)
     with loop(n_free) as i:
-        store(chord, i, choose(good, load(chord, i) * by_chord, 0.0))
-        store(turn, i, choose(good, load(turn, i) * by_turn, 0.0))
+        store(secant_ad, i, choose(good, load(secant_ad, i) * by_ad, 0.0))
+        store(secant_y, i, choose(good, load(secant_y, i) * by_y, 0.0))
 
 
-def judge(structure: Any, workspace: Any, group: Any) -> None:
+def accept_or_reject(structure: Any, workspace: Any, group: Any) -> None:
     """Keep the trial points that lower the cost, and set radius and damping for the next step."""
     cost = at_group(workspace, Field.COST, group)
     normal, trial_normal = at_group(workspace, Field.NORMAL, group), at_group(workspace, Field.TRIAL_NORMAL, group)
-    gradient, former = at_group(workspace, Field.GRADIENT, group), at_group(workspace, Field.FORMER, group)
+    gradient, former = at_group(workspace, Field.GRADIENT, group), at_group(workspace, Field.PREVIOUS_STEP_NORM2, group)
     trial_gradient = at_group(workspace, Field.TRIAL_GRADIENT, group)
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     n_free = structure[FREE]
@@ -110,11 +110,11 @@ def judge(structure: Any, workspace: Any, group: Any) -> None:
         r, trial_r = at_group(workspace, Field.R, group), at_group(workspace, Field.TRIAL_R, group)
         with loop(entry(n_free + 1, 0)) as i:
             store(r, i, choose(keep, load(trial_r, i), load(r, i)))
-    learn(structure, workspace, group, keep & (old < HUGE) & (rho > LEAST_GAIN) & (rho < MOST_GAIN))
+    update_secant(structure, workspace, group, keep & (old < HUGE) & (rho > LEAST_GAIN) & (rho < MOST_GAIN))
     set_radius(workspace, group, keep, rho, (old < HUGE) & ~held)
     store(cost, 0, choose(keep, new, old))
-    foreseen = keep & (rho > 1.0 - SURPRISE) & (rho < 1.0 + SURPRISE)
-    store(former, 0, choose(foreseen, load(at_group(workspace, Field.LENGTH, group), 0), 0.0))
+    foreseen = keep & (rho > 1.0 - MOST_MISPREDICTION) & (rho < 1.0 + MOST_MISPREDICTION)
+    store(former, 0, choose(foreseen, load(at_group(workspace, Field.RESIDUAL_STEP_NORM2, group), 0), 0.0))
     metric = at_group(workspace, Field.METRIC, group)
     forget = choose(load(at_group(workspace, Field.RESTART, group), 0) > 0.0, 0.0, FORGET)
     with loop(n_free) as i:
@@ -128,7 +128,7 @@ def judge(structure: Any, workspace: Any, group: Any) -> None:
 def set_radius(workspace: Any, group: Any, keep: Any, rho: Any, stepped: Any) -> None:
     """Set the radius from what the step gained, and guess the damping that goes with it."""
     radius, damping = at_group(workspace, Field.RADIUS, group), at_group(workspace, Field.DAMPING, group)
-    tried = load(at_group(workspace, Field.STEP_NORM2, group), 0)
+    tried = load(at_group(workspace, Field.METRIC_STEP_NORM2, group), 0)
     good, poor = keep & (rho > GOOD), ~keep | (rho < POOR)
     allowed, mu = load(radius, 0), load(damping, 0)
     longer = choose(EXPAND2 * tried > allowed, EXPAND2 * tried, allowed)

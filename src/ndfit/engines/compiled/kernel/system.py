@@ -42,7 +42,7 @@ from ndfit.engines.compiled.kernel.workspace import (
 
 # What elimination takes off the squared residuals is counted short by this part of it: rounding must not show a cost
 # that no point has, because every later one would be rejected against it.
-DOUBT = 1e-13
+ROUNDING_OF_REDUCTION = 1e-13
 # Where elimination leaves less than this part, the point is evaluated again at the linear parameters that it found; but
 # not where that is rounding of the data.
 LOST, EXACT, MOST_HELD = 1e-7, 1e-28, 3.0
@@ -78,9 +78,9 @@ def eliminate(structure: Any, workspace: Any, group: Any) -> None:
         with loop(n) as i:
             bounded = load(at_group(workspace, Field.ALONG, group), i)
             store(change, i, choose(crossing, bounded, load(change, i)))
-    cost, least = before - (1.0 - DOUBT) * gained.value, before * DOUBT
+    cost, least = before - (1.0 - ROUNDING_OF_REDUCTION) * gained.value, before * ROUNDING_OF_REDUCTION
     store(at_group(workspace, Field.TRIAL_COST, group), 0, choose(free, choose(cost < least, least, cost), before))
-    hold(workspace, group, free & (cost < LOST * before))
+    evaluate_again(workspace, group, free & (cost < LOST * before))
     with loop(n) as i:
         place = structure[PLACES + i]
         store(trial, place, load(trial, place) + load(change, i))
@@ -102,12 +102,12 @@ def stay_inside(structure: Any, workspace: Any, group: Any, crossing: Any) -> No
         store(trial, place, choose(here, nearest, point))
 
 
-def hold(workspace: Any, group: Any, lost: Any) -> None:
+def evaluate_again(workspace: Any, group: Any, lost: Any) -> None:
     """Have a trial point evaluated again where its cost has lost its digits, a few times at most.
 
     RESTART marks the evaluation after that: what was known of steps is of other linear parameters.
     """
-    held, power = at_group(workspace, Field.HELD, group), load(at_group(workspace, Field.POWER, group), 0)
+    held, power = at_group(workspace, Field.HELD, group), load(at_group(workspace, Field.DATA_NORM2, group), 0)
     lost = lost & (load(held, 0) < MOST_HELD) & (load(at_group(workspace, Field.TRIAL_COST, group), 0) > EXACT * power)
     restart = at_group(workspace, Field.RESTART, group)
     store(restart, 0, choose(~lost & (load(held, 0) > 0.0), 1.0, 0.0))

@@ -108,7 +108,7 @@ class Job(IntEnum):
     SAMPLES = 4
     INPUTS = 5
     WEIGHTED = 6  # whether there are weights or samples left out
-    LOSSY = 7  # whether the loss is not the square
+    ROBUST = 7  # whether the loss is not the square
     SINGLE = 8  # whether the data are float32
     ABSOLUTE = 9  # whether weights are one over the errors
     COUNTS = 10  # whether the cost is the likelihood of counts
@@ -165,22 +165,22 @@ class Field(IntEnum):
     DAMPING = 19  # mu
     RADIUS = 20  # of the trust region, squared
     PREDICTED = 21  # reduction of the cost by the step
-    LENGTH = 22
-    COSINE = 23
-    MOVE = 24
-    SIZE = 25
-    POWER = 26  # sum of squared data
+    RESIDUAL_STEP_NORM2 = 22  # h^T J^T J h
+    MAX_GRADIENT_COSINE = 23  # the largest square of J_k^T r / |J_k|
+    STEP_NORM2 = 24  # of the step, each parameter times the length of its column
+    PARAMS_NORM2 = 25  # of the parameters, in the same way
+    DATA_NORM2 = 26  # sum of squared data
     NFEV = 27
-    CHORD = 28  # F, A d / sqrt(d^T A d) for the last step d
-    TURN = 29  # F, change of the gradient over the last step, over sqrt(its product with the step)
-    EFFECT = 30  # trace of J^T J
+    SECANT_AD = 28  # F, A d / sqrt(d^T A d) for the last step d
+    SECANT_Y = 29  # F, change of the gradient over the last step, over sqrt(its product with the step)
+    TRACE_JTJ = 30
     MODE = 31  # how linear parameters are treated
     FIT = 32  # which fit of the block, -1 in an idle lane
     CODE = 33  # how the fit ended, READY while it goes on
-    FORMER = 34  # LENGTH of the last step, zero where it was not taken or did not gain what was predicted
+    PREVIOUS_STEP_NORM2 = 34  # of residuals, of the last step; 0 where not taken, or where it gained another amount
     METRIC = 35  # F, D^2 for columns of length one
     ALONG = 36  # F, D^2 h
-    STEP_NORM2 = 37  # |D h|^2
+    METRIC_STEP_NORM2 = 37  # |D h|^2
     EDM = 38  # estimated distance to the minimum, infinite where it is not known
     NATURAL = 39  # F, natural scale of a parameter; that of a place is negative
     CAP_SHARE = 40  # part of it that a step may be
@@ -198,10 +198,8 @@ class Field(IntEnum):
     RESTART = 52  # whether it was the last time
     CLAMPED = 53  # F, one where a bound stops a linear parameter,
     CLAMPED_TO = 54  # F, and its change up to there
-    UNSETTLED = (
-        55  # 3, whether it is not known yet which linear parameters a bound stops, whether that was never known,
-    )
-    # and whether any has been stopped
+    UNSETTLED = 55  # 3, whether it is not known yet which linear parameters a bound stops, whether that was never
+    # known, and whether any has been stopped
     ATTEMPT = 56  # FIRST, SECOND_SIGNED or SECOND
     ROUNDED = 57  # sum of squares of what rounding is a part of: data and parameters
     LEFT_DOMAIN = 58  # whether a step has led to where the cost is not a number
@@ -276,7 +274,7 @@ def _rows(structure: Structure, n_inputs: int, n_samples: int, n_constants: int)
         **dict.fromkeys((Field.PARAMS, Field.TRIAL), structure.n_params),
         **dict.fromkeys((Field.NORMAL, Field.TRIAL_NORMAL, Field.FACTOR), triangle),
         **dict.fromkeys((Field.LOWER, Field.UPPER, Field.GRADIENT, Field.TRIAL_GRADIENT), n_free),
-        **dict.fromkeys((Field.SCALE, Field.STEP, Field.PINNED, Field.CHORD, Field.TURN), n_free),
+        **dict.fromkeys((Field.SCALE, Field.STEP, Field.PINNED, Field.SECANT_AD, Field.SECANT_Y), n_free),
         **dict.fromkeys((Field.METRIC, Field.ALONG, Field.NATURAL, Field.SMALL_STEP), n_free),
         **dict.fromkeys((Field.CLAMPED, Field.CLAMPED_TO, Field.TAKEN, Field.LEFT), n_free),
     }

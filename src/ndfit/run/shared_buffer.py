@@ -20,7 +20,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-__all__ = ["Address", "Slot", "leave"]
+__all__ = ["Address", "SharedBuffer", "write_result"]
 
 _ALIGNED = 64
 _WORD = np.dtype(np.int64)
@@ -35,7 +35,7 @@ class Address:
     name: str
 
 
-class Slot:
+class SharedBuffer:
     """Room for one result, in memory of this process.
 
     What lies there begins with how many pieces it has, which is written last, and the length of each: the pickled
@@ -73,7 +73,7 @@ class Slot:
         self._file.close()
 
 
-def leave(result: Any, address: Address) -> bool:
+def write_result(result: Any, address: Address) -> bool:
     """Leave a result in another process's slot.
 
     Returns

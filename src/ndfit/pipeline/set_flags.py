@@ -28,13 +28,13 @@ from ndfit.pipeline.outlying import mostly_outliers
 from ndfit.problem.types import Block
 from ndfit.status import Flag, usable
 
-__all__ = ["finish"]
+__all__ = ["set_flags"]
 
 # Of a bound, of a standard error, and of the distance from the bound to the start or to the other bound.
 _NEAR, _NEAR_IN_ERRORS, _NEAR_IN_ALL = 1e-8, 1e-3, 1e-6
 
 
-def finish(
+def set_flags(
     result: BlockResult,
     block: Block,
     options: SolveOptions,

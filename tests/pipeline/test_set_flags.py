@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from ndfit.engines.base import BlockResult, SolveOptions
-from ndfit.pipeline.finish import _held_at_bounds, finish
 from ndfit.pipeline.flags import FlagRules
+from ndfit.pipeline.set_flags import _held_at_bounds, finish
 from ndfit.problem.types import Block, ParamTable
 from ndfit.status import Flag, Status
 

@@ -10,7 +10,7 @@ from astropy.modeling import Model
 from astropy.modeling.models import Box1D, Disk2D, Gaussian1D, Gaussian2D, Moffat2D, Ring2D, custom_model
 from numpy.testing import assert_allclose
 
-from ndfit.engines.reference.stepwise import search_start, stepwise_parameters
+from ndfit.engines.reference.piecewise_constant import piecewise_constant_parameters, search_start
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,14 @@ from ndfit.engines.reference.stepwise import search_start, stepwise_parameters
 )
 def test_far_from_zero(model: Model, found: tuple[int, ...]) -> None:
     wavelength = np.linspace(2790.5, 2806.6, 63)
-    assert stepwise_parameters(model, model.parameters, (0, 1, 2), (wavelength,)) == found
+    assert piecewise_constant_parameters(model, model.parameters, (0, 1, 2), (wavelength,)) == found
 
 
 def test_angle_of_a_round_gaussian() -> None:
     """It changes nothing but roundings."""
     model = Gaussian2D(1.0, 395.0, 188.0, 2.0, 2.0, theta=0.0)
     y, x = (axis.ravel() for axis in np.mgrid[178.0:199.0, 385.0:406.0])
-    assert stepwise_parameters(model, model.parameters, tuple(range(6)), (x, y)) == ()
+    assert piecewise_constant_parameters(model, model.parameters, tuple(range(6)), (x, y)) == ()
 
 
 @pytest.mark.parametrize("centre", [0.0, 0.05])
@@ -35,9 +35,9 @@ def test_an_edge_on_a_sample_is_an_edge(centre: float) -> None:
     """It seems to have a derivative there, as the sample changes sides; so it may after both parameters moved alike."""
     x = np.linspace(-5.0, 5.0, 101)
     model = Box1D(2.0, centre, 2.0)
-    assert stepwise_parameters(model, model.parameters, (0, 1, 2), (x,)) == (1, 2)
-    assert stepwise_parameters(model, model.parameters, (2, 0), (x,)) == (0,)
-    assert stepwise_parameters(model, model.parameters, (1,), (x,)) == (0,)
+    assert piecewise_constant_parameters(model, model.parameters, (0, 1, 2), (x,)) == (1, 2)
+    assert piecewise_constant_parameters(model, model.parameters, (2, 0), (x,)) == (0,)
+    assert piecewise_constant_parameters(model, model.parameters, (1,), (x,)) == (0,)
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_an_edge_on_a_sample_is_an_edge(centre: float) -> None:
 def test_a_smooth_line_that_the_samples_miss_has_no_edges(model: Model) -> None:
     """A wider one reaches them, and has a derivative there."""
     y, x = (axis.ravel() for axis in np.mgrid[:15, :15].astype(float))
-    assert stepwise_parameters(model, model.parameters, tuple(range(model.parameters.size)), (x, y)) == ()
+    assert piecewise_constant_parameters(model, model.parameters, tuple(range(model.parameters.size)), (x, y)) == ()
 
 
 @pytest.mark.parametrize("model", [Disk2D(5.0, 7.331, 7.165, 5.18), Ring2D(5.0, 9.2, 10.0, 2.4, 1.6)])
 def test_disks_and_rings_have_edges(model: Model) -> None:
     y, x = (axis.ravel() for axis in np.mgrid[:15, :15].astype(float))
     places = tuple(range(model.parameters.size))
-    assert stepwise_parameters(model, model.parameters, places, (x, y)) == places[1:]
+    assert piecewise_constant_parameters(model, model.parameters, places, (x, y)) == places[1:]
 
 
 def test_a_model_that_raises_has_none() -> None:
@@ -67,7 +67,7 @@ def test_a_model_that_raises_has_none() -> None:
         raise ArithmeticError("not today")
 
     model = strict()
-    assert stepwise_parameters(model, model.parameters, (0,), (np.arange(5.0),)) == ()
+    assert piecewise_constant_parameters(model, model.parameters, (0,), (np.arange(5.0),)) == ()
 
 
 NO_BOUNDS = np.full(3, -np.inf), np.full(3, np.inf)

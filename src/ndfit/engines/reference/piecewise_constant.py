@@ -20,7 +20,7 @@ from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.engines.reference.jacobian import jacobian_at, with_free
 
-__all__ = ["search_start", "stepwise_parameters"]
+__all__ = ["piecewise_constant_parameters", "search_start"]
 
 Residual = Callable[[FloatArray], FloatArray]
 
@@ -33,7 +33,7 @@ _RELATIVE_STEP = 0.25
 _ROUNDING = 1e-12
 
 
-def stepwise_parameters(
+def piecewise_constant_parameters(
     model: Any, start: FloatArray, free: tuple[int, ...], coords: tuple[FloatArray, ...]
 ) -> tuple[int, ...]:
     """Free parameters without a derivative at the start that matter all the same, and have none there either.
@@ -60,12 +60,12 @@ def stepwise_parameters(
 
     try:
         with np.errstate(all="ignore"):
-            return _find_stepwise(value, start, free, model, span)
+            return _find_piecewise_constant(value, start, free, model, span)
     except Exception:  # the caller's own code; what it raises belongs to the fit
         return ()
 
 
-def _find_stepwise(
+def _find_piecewise_constant(
     value: Residual, start: FloatArray, free: tuple[int, ...], model: Any, span: float
 ) -> tuple[int, ...]:
     """An edge may start right on a sample, where it seems to have a derivative: it is tried beside it too."""
@@ -105,7 +105,11 @@ def _is_edge(
 
 
 def search_start(
-    residual: Residual, start: FloatArray, stepwise: tuple[int, ...], span: float, bounds: tuple[FloatArray, FloatArray]
+    residual: Residual,
+    start: FloatArray,
+    piecewise_constant: tuple[int, ...],
+    span: float,
+    bounds: tuple[FloatArray, FloatArray],
 ) -> FloatArray:
     """The free parameters with the smallest sum of squares that the simplex finds, shape (F,)."""
     from scipy.optimize import minimize  # half a second that other fits don't need
@@ -115,10 +119,10 @@ def search_start(
         total = float(values @ values)
         return total if np.isfinite(total) else np.inf
 
-    best = min((np.clip(point, *bounds) for point in _grid(start, stepwise, span)), key=cost)
+    best = min((np.clip(point, *bounds) for point in _grid(start, piecewise_constant, span)), key=cost)
     for part in _FIRST_STEPS:
         steps = np.where(best == 0.0, _RELATIVE_STEP, np.abs(best) * _RELATIVE_STEP)
-        steps[list(stepwise)] = part * span
+        steps[list(piecewise_constant)] = part * span
         corners = np.clip(best + np.vstack([np.zeros_like(best), np.diag(steps)]), *bounds)
         found = minimize(
             cost,
@@ -131,14 +135,14 @@ def search_start(
     return best
 
 
-def _grid(start: FloatArray, stepwise: tuple[int, ...], span: float) -> Iterator[FloatArray]:
-    """The start, with the stepwise parameters moved by parts of the coordinates' range, all combinations.
+def _grid(start: FloatArray, piecewise_constant: tuple[int, ...], span: float) -> Iterator[FloatArray]:
+    """The start, with these parameters moved by parts of the coordinates' range, all combinations.
 
     The more parameters, the fewer places of each: a sum of disks and rings has as many combinations as a disk.
     """
-    places = min(_PLACES, int(_MOST_POINTS ** (1.0 / len(stepwise)) + 1e-9))
+    places = min(_PLACES, int(_MOST_POINTS ** (1.0 / len(piecewise_constant)) + 1e-9))
     parts = np.linspace(-_REACH, _REACH, places) if places > 1 else np.zeros(1)
-    for moves in itertools.product(parts * span, repeat=len(stepwise)):
+    for moves in itertools.product(parts * span, repeat=len(piecewise_constant)):
         point = start.copy()
-        point[list(stepwise)] += moves
+        point[list(piecewise_constant)] += moves
         yield point

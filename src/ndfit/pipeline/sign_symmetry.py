@@ -16,7 +16,7 @@ from ndfit.engines.base import Engine
 from ndfit.engines.own_values import own_values
 from ndfit.problem.types import FitProblem
 
-__all__ = ["even_parameters"]
+__all__ = ["sign_symmetric_parameters"]
 
 _SHIFTS = (0.9, 1.0, 1.2)
 _MOST_VALUES = 8  # of parameters, for polynomials of any degree
@@ -24,7 +24,7 @@ _MOST_VALUES = 8  # of parameters, for polynomials of any degree
 Values = Callable[[FloatArray], FloatArray]
 
 
-def even_parameters(problem: FitProblem, engine: Engine, sample: tuple[FloatArray, ...]) -> tuple[bool, ...]:
+def sign_symmetric_parameters(problem: FitProblem, engine: Engine, sample: tuple[FloatArray, ...]) -> tuple[bool, ...]:
     """Test each free, unbounded parameter by computing the model with the sign turned, ties applied.
 
     A model that raises is taken to be even in nothing: what it raises belongs to the fit. Engines with a description of

@@ -11,7 +11,7 @@ from astropy.modeling.models import Const1D, Drude1D, Gaussian1D, Lorentz1D, Mof
 
 from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.select import select_engine
-from ndfit.pipeline.model_rules import with_even_parameters
+from ndfit.pipeline.model_rules import with_sign_symmetry
 from ndfit.problem.normalize import normalize
 
 
@@ -22,7 +22,7 @@ def even(model: Any, **keywords: Any) -> tuple[bool, ...]:
         parse_fitter(TRFLSQFitter(), None),
     )
     one, other = (
-        with_even_parameters(problem, select_engine(problem, call, engine, ()).engine).params.even
+        with_sign_symmetry(problem, select_engine(problem, call, engine, ()).engine).params.even
         for engine in ("auto", "reference")
     )
     assert one == other
