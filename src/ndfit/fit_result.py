@@ -3,20 +3,16 @@
 Flows in: FitProblem, Maps, and which engine made them. Flows out: maps with units, statistics, single fits, the fitted
 astropy model, a summary for people.
 
-Statistics, with r the weighted residuals, n the samples used and k the free parameters: chi-square = sum r^2; reduced
-chi-square = chi-square / (n - k). Information criteria (Akaike, IEEE Trans. Autom. Control 19, 716, 1974; Schwarz, Ann.
-Statist. 6, 461, 1978) up to a constant that the data alone decide: with known errors AIC = chi-square + 2 k and
-BIC = chi-square + k ln n; with unknown ones the maximum likelihood over their common size gives n ln(chi-square / n) in
-place of chi-square, and counts that size as a parameter.
+With r the weighted residuals, n the samples used and k the free parameters: chi-square = sum r^2; reduced chi-square =
+chi-square / (n - k). For information criteria see `ndfit.result.criteria`.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -28,45 +24,19 @@ from ndfit.errors import ChangedInputError, FitWarning
 from ndfit.io.layers import Contents, layers_of
 from ndfit.io.record import Call, is_hashed, record_of
 from ndfit.problem.types import FitProblem
+from ndfit.result.criteria import information_criterion
 from ndfit.result.fitted_model import fitted_model
 from ndfit.result.maps import Maps, sealed
 from ndfit.result.standard_errors import Uncertainties, error_maps
 from ndfit.result.summary import summary_text
+from ndfit.result_outputs import ResultOutputs
+from ndfit.single_fit import OneFit
 
-__all__ = ["FitResult", "OneFit"]
-
-
-@dataclass(frozen=True)
-class OneFit:
-    """The fit at one position.
-
-    Attributes
-    ----------
-    model : astropy model with the fitted parameters and their units, None where there is no answer
-    world : K arrays of coordinates of the fitting axes' shape, in the units of the fit
-    data, weights : arrays of that shape; weights None where none were given
-    used : boolean, samples that entered the fit
-    fitted : what the model is at the samples, None where there is no answer
-    residual : data minus that, None where there is no answer
-    status : code, see `ndfit.STATUS`
-    flags : bits, see `ndfit.FLAGS`
-    edm : estimated distance to the minimum, see `FitResult.edm`
-    """
-
-    model: Any
-    world: tuple[FloatArray, ...]
-    data: FloatArray
-    weights: FloatArray | None
-    used: NDArray[np.bool_]
-    fitted: FloatArray | None
-    residual: FloatArray | None
-    status: int
-    flags: int
-    edm: float
+__all__ = ["FitResult"]
 
 
 @dataclass(frozen=True, eq=False)
-class FitResult:
+class FitResult(ResultOutputs):
     """The outcome of `ndfit.fit`. Maps have the shape of the iterating axes, B; NaN where there is no answer.
 
     Attributes
@@ -273,29 +243,18 @@ class FitResult:
 
     @property
     def aic(self) -> FloatArray:
-        """Akaike's information criterion, see `ndfit.fit_result`."""
+        """Akaike's information criterion, see `ndfit.result.criteria`."""
         return self._criterion("aic")
 
     @property
     def bic(self) -> FloatArray:
-        """Schwarz's Bayesian information criterion, see `ndfit.fit_result`."""
+        """Schwarz's Bayesian information criterion, see `ndfit.result.criteria`."""
         return self._criterion("bic")
 
     def _criterion(self, name: str, least: FloatArray | float = 0.0) -> FloatArray:
         """'aic' or 'bic', with chi-square not taken for less than `least`, which rounding alone makes of it."""
-        with np.errstate(divide="ignore"):
-            penalty = 2.0 if name == "aic" else np.log(self.n_samples)
-        return np.asarray(self._deviance(np.maximum(self.chi_square, least)) + self._n_estimated * penalty)
-
-    @property
-    def _n_estimated(self) -> int:
-        return len(self._problem.params.free) + (not self._absolute_sigma)
-
-    def _deviance(self, chi_square: FloatArray) -> FloatArray:
-        if self._absolute_sigma:
-            return chi_square
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.n_samples * np.log(chi_square / self.n_samples), dtype=float)
+        chi_square, n_free = np.maximum(self.chi_square, least), len(self._problem.params.free)
+        return information_criterion(name, chi_square, self.n_samples, n_free, self._absolute_sigma)
 
     @cached_property
     def model(self) -> Any:
@@ -313,7 +272,9 @@ class FitResult:
         index = np.arange(self._maps.status.size).reshape(self.shape)[position]
         if np.ndim(index):
             raise IndexError(f"expected one index for each of the {len(self.shape)} axes of {self.shape}")
-        return self._look_up(tuple(int(i) for i in np.unravel_index(int(index), self.shape)))
+        place = tuple(int(i) for i in np.unravel_index(int(index), self.shape))
+        errors = {name: values[place] for name, values in self.errors.items()} if self.has_errors else {}
+        return replace(self._look_up(place), errors=errors)
 
     def evaluate(self, lazy: bool = False) -> Any:
         """The fitted model at every sample, in the axes of the data.
@@ -340,93 +301,6 @@ class FitResult:
         difference = self._problem.samples.data - self._evaluate(checked=True)
         return difference if lazy else difference.compute()
 
-    def plot(
-        self,
-        parameters: str | Iterable[str] | None = None,
-        *,
-        errors: bool = True,
-        axes: Any = None,
-        plane: int | tuple[int, ...] = (),
-    ) -> Any:
-        """Draw maps of parameters and of their standard errors, with the WCS of the positions where there is one.
-
-        Colours span the 1st to the 99th percentile of the fits that are determined; positions without an answer are
-        hatched grey. Maps of one axis are drawn as points with error bars.
-
-        Parameters
-        ----------
-        parameters : names, by default of all that are not fixed
-        errors : draw the standard errors too, where there are any
-        axes : matplotlib axes to draw on, as many as are returned; by default those of a new figure
-        plane : where maps have more than two axes, the index in those before the last two
-
-        Returns
-        -------
-        array of matplotlib axes of shape (parameters, 2): values and errors; (parameters, 1) where errors are not
-        drawn, or are drawn as bars
-        """
-        from ndfit.plotting.map_pictures import plot_parameters
-
-        return plot_parameters(self, parameters, errors, axes, plane)
-
-    def plot_fit(self, *position: int, axes: Any = None) -> Any:
-        """Draw the fit at one position: samples, model with its components, and residual.
-
-        Error bars are one standard deviation, where weights were given; samples that were left out are hollow.
-
-        Parameters
-        ----------
-        position : index in the maps
-        axes : matplotlib axes to draw on, as many as are returned; by default those of a new figure
-
-        Returns
-        -------
-        array of two matplotlib axes: fit and residual; for models of two inputs three: data, model, residual
-        """
-        from ndfit.plotting.one_fit import plot_one
-
-        return plot_one(self, position, axes)
-
-    def to_fits(self, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False) -> None:
-        """Write everything but the data as FITS, which `ndfit.read` reads; docs/files.md describes the layout.
-
-        Parameters
-        ----------
-        path : of the file; it appears whole or not at all
-        cubes : of 'model' and 'residual', which are computed and written chunk by chunk
-        source : path of the file that the data came from, whose name and SHA-256 are recorded
-        overwrite : replace what is there
-
-        Raises
-        ------
-        FileExistsError
-            There is something at `path`, and `overwrite` is False.
-        """
-        from ndfit.io.fits import write_fits
-
-        computed = self._cubes(cubes)
-        write_fits(Path(path), self._contents(source), computed, self._problem, overwrite)
-
-    def to_zarr(self, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False) -> None:
-        """Write everything but the data as a zarr store, which `ndfit.read` and xarray read; see `to_fits`."""
-        from ndfit.io.store import write_zarr
-
-        computed = self._cubes(cubes)
-        write_zarr(Path(path), self._contents(source), computed, self._problem, overwrite)
-
-    def to_xarray(self, *, cubes: Iterable[str] = ()) -> Any:
-        """The maps as an `xarray.Dataset`, with coordinates of the positions; `cubes` stay lazy."""
-        from ndfit.io.store import to_dataset
-
-        computed = self._cubes(cubes)
-        return to_dataset(self._contents(None), computed, self._problem)
-
-    def diagnostics(self) -> Any:
-        """Everything known of each position, as an `astropy.table.Table` with a row a position."""
-        from ndfit.result.diagnostics_table import diagnostics_table
-
-        return diagnostics_table(self)
-
     def _contents(self, source: Any) -> Contents:
         call = self._call.with_source(source)
         record = self._record(call)
@@ -446,29 +320,6 @@ class FitResult:
         """See that data are those that were fitted, where that takes no loading; lazy ones are seen chunk by chunk."""
         if is_hashed(self._problem.samples.data):
             self._check()
-
-    def report(self, path: Any, *, overwrite: bool = False) -> None:
-        """Write one HTML page that shows the result, and needs no network.
-
-        What was fitted, how the fits ended and what to do about it, maps, distributions, and the worst, the median and
-        random fits. A click on a position of a map shows its samples, model and numbers: the samples of every position
-        are in the page for up to 100,000 positions and 64 MB of them, beyond that those of the examples alone, as the
-        page says; so it does where the result was read from a file without its data.
-
-        Parameters
-        ----------
-        path : of the file; it appears whole or not at all
-        overwrite : replace what is there
-
-        Raises
-        ------
-        FileExistsError
-            There is something at `path`, and `overwrite` is False.
-        """
-        from ndfit.report.write_page import write_report
-
-        self._check_in_memory()
-        write_report(self, Path(path), overwrite)
 
     def summary(self) -> str:
         """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.fit_result import FitResult, OneFit
+from ndfit.fit_result import FitResult
+from ndfit.single_fit import OneFit
 
 __all__ = ["CRITERIA", "Selection"]
 
@@ -104,6 +105,11 @@ class Selection:
             lines.append(_share(int((self.choice == index).sum()), self.choice.size, f"{index}: {name}"))
         lines.append(_share(int((self.choice < 0).sum()), self.choice.size, "none has an answer"))
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from ndfit.report.display import html_of_selection
+
+        return html_of_selection(self)
 
 
 def _share(count: int, total: int, what: str) -> str:

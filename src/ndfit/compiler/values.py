@@ -385,8 +385,7 @@ def fma(x: Any, y: Any, z: Any) -> Any:
     """``x * y + z`` of lanes, rounded once where the target has that as one instruction. Nothing may rely on it."""
     if target().fuses:
         return intrinsic("fma", x, y, z)
-    product = builder().fmul(Lanes.of(x).own, Lanes.of(y).own)
-    return Lanes(builder().fadd(product, Lanes.of(z).own))
+    return Lanes(builder().fadd(builder().fmul(Lanes.of(x).own, Lanes.of(y).own), Lanes.of(z).own))
 
 
 def intrinsic(name: str, *arguments: Any) -> Any:
@@ -398,5 +397,4 @@ def intrinsic(name: str, *arguments: Any) -> Any:
 
 def declared(name: str, kind: Any) -> Any:
     """A function that is defined elsewhere."""
-    module = builder().module
-    return module.globals.get(name) or ir.Function(module, kind, name)
+    return builder().module.globals.get(name) or ir.Function(builder().module, kind, name)

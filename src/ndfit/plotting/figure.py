@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["given_axes", "new_figure"]
+__all__ = ["given_axes", "hidden_figure", "new_figure"]
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -21,6 +21,13 @@ def new_figure(width: float, height: float) -> Any:
 
     # Compressed: constrained, for axes of fixed aspect.
     return pyplot.figure(figsize=(width, height), layout="compressed")
+
+
+def hidden_figure(width: float, height: float) -> Any:
+    """Figure that nothing shows by itself; sizes in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="compressed")
 
 
 def given_axes(axes: Any, shape: tuple[int, ...], what: str) -> Any:

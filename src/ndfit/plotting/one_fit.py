@@ -20,7 +20,8 @@ from ndfit.result.model_terms import terms_of
 from ndfit.status import STATUS
 
 if TYPE_CHECKING:
-    from ndfit.fit_result import FitResult, OneFit
+    from ndfit.fit_result import FitResult
+    from ndfit.single_fit import OneFit
 
 __all__ = ["plot_one"]
 

@@ -20,7 +20,7 @@ import numpy as np
 from ndfit.atomic import standing
 from ndfit.engines.reference.reference_engine import ReferenceEngine
 from ndfit.errors import UnreadableFile
-from ndfit.fit_result import FitResult, OneFit
+from ndfit.fit_result import FitResult
 from ndfit.io.fits import is_fits, read_fits
 from ndfit.io.layers import Contents, maps_of
 from ndfit.io.record import Call
@@ -32,6 +32,7 @@ from ndfit.reading.rebuild import problem_of
 from ndfit.result.maps import Maps
 from ndfit.run.evaluate import Values, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, used_everywhere
+from ndfit.single_fit import OneFit
 from ndfit.untrusted import reading
 
 __all__ = ["read"]

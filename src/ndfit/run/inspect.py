@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.engines.base import BlockResult
-from ndfit.fit_result import OneFit
 from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.samples import Samples
 from ndfit.problem.types import FitProblem
@@ -23,6 +22,7 @@ from ndfit.run.evaluate import Values, check_samples
 from ndfit.run.load import load
 from ndfit.run.plan import plan_regions
 from ndfit.run.work import Work, samples_used
+from ndfit.single_fit import OneFit
 from ndfit.status import STATUS
 
 __all__ = ["look_up_fit", "look_up_position", "used_everywhere"]
