@@ -8,10 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from astropy.modeling.fitting import TRFLSQFitter
 
+from ndfit.call_types import (
+    Arrays,
+    Axes,
+    Bounds,
+    DiagnosticsKind,
+    Equivalencies,
+    FitterLike,
+    GuessKind,
+    LossKind,
+    ModelLike,
+    PathLike,
+    Refinement,
+    ResampleKind,
+    SchedulerLike,
+    StatisticKind,
+    UnitLike,
+    World,
+)
 from ndfit.engines.base import EngineChoice
 from ndfit.engines.fitters import innermost, parse_fitter
 from ndfit.engines.loss import Loss
@@ -40,23 +58,23 @@ __all__ = ["fit", "parallel_fit_dask", "select"]
 
 def parallel_fit_dask(
     *,
-    model: Any,
-    fitter: Any,
-    data: Any,
-    data_unit: Any = None,
-    weights: Any = None,
-    mask: Any = None,
-    fitting_axes: int | Iterable[int] | None = None,
-    world: Any = None,
+    model: ModelLike,
+    fitter: FitterLike,
+    data: Arrays,
+    data_unit: UnitLike | None = None,
+    weights: Arrays | None = None,
+    mask: Arrays | None = None,
+    fitting_axes: Axes | None = None,
+    world: World | None = None,
     chunk_n_max: int | None = None,
-    diagnostics: str | None = None,
-    diagnostics_path: Any = None,
+    diagnostics: DiagnosticsKind | None = None,
+    diagnostics_path: PathLike | None = None,
     diagnostics_callable: Callable[..., Any] | None = None,
-    scheduler: Any = None,
+    scheduler: SchedulerLike | None = None,
     fitter_kwargs: Mapping[str, Any] | None = None,
     preserve_native_chunks: bool = False,
-    equivalencies: Any = None,
-    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+    equivalencies: Equivalencies | None = None,
+    bounds: Bounds | None = None,
     fit_info: bool | str | Iterable[str] = False,
     engine: str = "auto",
     progress: bool | None = None,
@@ -173,42 +191,43 @@ def parallel_fit_dask(
         on_region=None if folders is None else partial(folders.write, look_up=partial(look_up_position, problem)),
     )
     if keep_info:
-        fitter.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
+        reporting: Any = fitter
+        reporting.fit_info = gather_fit_info(maps, wanted, problem.absolute_sigma)
     tell_of(problem, maps, IN_FOLDERS)
     covariance = maps.scaled_covariance(problem.absolute_sigma) if call.calc_uncertainties else None
     return fitted_model(problem, maps, None if covariance is None else error_maps(problem, maps, covariance))
 
 
 def fit(
-    model: Any,
-    data: Any,
+    model: ModelLike,
+    data: Arrays,
     *,
-    fitting_axes: int | Iterable[int],
-    world: Any = None,
-    data_unit: Any = None,
-    uncertainty: Any = None,
-    weights: Any = None,
-    mask: Any = None,
-    bounds: Mapping[str, tuple[Any, Any]] | None = None,
-    equivalencies: Any = None,
-    fitter: Any = None,
+    fitting_axes: Axes,
+    world: World | None = None,
+    data_unit: UnitLike | None = None,
+    uncertainty: Arrays | None = None,
+    weights: Arrays | None = None,
+    mask: Arrays | None = None,
+    bounds: Bounds | None = None,
+    equivalencies: Equivalencies | None = None,
+    fitter: FitterLike | None = None,
     fitter_kwargs: Mapping[str, Any] | None = None,
-    loss: str = "linear",
+    loss: LossKind = "linear",
     f_scale: float = 1.0,
-    statistic: str = "chi2",
+    statistic: StatisticKind = "chi2",
     clip: float | None = None,
     covariance: bool = True,
     absolute_sigma: bool | None = None,
     bootstrap: int = 0,
-    resample: str | None = None,
-    guess: str | None = "also",
+    resample: ResampleKind | None = None,
+    guess: GuessKind | None = "also",
     starts: int = 1,
     seed: int = 0,
-    refine: str | None = None,
+    refine: Refinement | None = None,
     engine: str = "auto",
-    scheduler: Any = None,
+    scheduler: SchedulerLike | None = None,
     chunk_n_max: int | None = None,
-    checkpoint: Any = None,
+    checkpoint: PathLike | None = None,
     memory_limit: int | str = MEMORY_LIMIT,
     progress: bool | None = None,
 ) -> FitResult:
@@ -309,7 +328,12 @@ def fit(
 
 
 def select(
-    models: Iterable[Any], data: Any, *, criterion: str = "bic", margin: float = 6.0, **keywords: Any
+    models: Iterable[ModelLike],
+    data: Arrays,
+    *,
+    criterion: Literal["aic", "bic"] = "bic",
+    margin: float = 6.0,
+    **keywords: Any,
 ) -> Selection:
     """Fit several models, and find which of them describes each position best.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.modeling import custom_model, models
@@ -43,6 +45,9 @@ def expressions(draw: st.DrawFn) -> ModelGraph:
 def test_random_expressions_have_the_derivatives_of_their_differences(
     graph: ModelGraph, start: tuple[float, float, float]
 ) -> None:
+    with np.errstate(all="ignore"):
+        every = evaluate(replace(graph, outputs=tuple(range(len(graph.nodes)))), start, [X])
+    assume(all(np.isfinite(values).all() for values in every))  # at a pole of a part there is no derivative
     value, *found = evaluate(differentiate(graph, (0, 1, 2)), start, [X])
     np.testing.assert_array_equal(value, evaluate(graph, start, [X])[0])
     for index, derivative in enumerate(found):

@@ -59,5 +59,8 @@ def test_one_region_is_solved_in_the_thread_of_the_caller(count: int, here: bool
 
 
 def test_one_region_can_be_interrupted() -> None:
+    # A job in the background of a shell ignores interrupts, and so would this process.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         list(solved("threads", lambda inputs: signal.raise_signal(signal.SIGINT), REGIONS[:1]))
+    signal.signal(signal.SIGINT, before)

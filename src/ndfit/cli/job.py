@@ -14,6 +14,7 @@ from typing import Any
 from astropy import units as u
 
 import ndfit
+from ndfit.call_types import GuessKind
 from ndfit.cli.bad_input import BadInput, FitFailed
 from ndfit.cli.calibration import open_calibration
 from ndfit.cli.cut import cut_out
@@ -28,7 +29,6 @@ from ndfit.cli.terminal import say
 from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
 from ndfit.errors import AllFitsFailed, FitWarning, LoadError, WorkersLost
-from ndfit.options import ALSO
 from ndfit.problem.axes import Axes
 from ndfit.run.workers import using_workers
 
@@ -56,7 +56,7 @@ class Job:
     prepared: Prepared
     fitting: tuple[int, ...]
     inputs: Mapping[str, Any]
-    guess: str | None
+    guess: GuessKind | None
     headline: str
     notes: tuple[str, ...]
 
@@ -179,11 +179,12 @@ def _telling() -> Iterator[None]:
         yield
 
 
-def _guess(settings: Settings, prepared: Prepared) -> tuple[str | None, tuple[str, ...]]:
+def _guess(settings: Settings, prepared: Prepared) -> tuple[GuessKind | None, tuple[str, ...]]:
     """How to guess, and what to say of it."""
     if settings.guess is not None:
-        return (None if settings.guess == "none" else settings.guess), ()
+        known: dict[str, GuessKind | None] = {"also": "also", "auto": "auto"}
+        return known.get(settings.guess), ()
     notes = () if prepared.has_start or can_guess(prepared.model) else (_UNGUESSED,)
     if settings.guess_as_before:
         return (None if prepared.has_start or notes else "auto"), notes
-    return ALSO, notes
+    return "also", notes
