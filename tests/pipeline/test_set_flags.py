@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from ndfit.engines.base import BlockResult, SolveOptions
 from ndfit.pipeline.flags import FlagRules
-from ndfit.pipeline.set_flags import _held_at_bounds, finish
+from ndfit.pipeline.set_flags import _held_at_bounds, set_flags
 from ndfit.problem.types import Block, ParamTable
 from ndfit.status import Flag, Status
 
@@ -50,7 +50,7 @@ def finished(
     samples = np.full((n_fits, 4), data)
     block = Block(samples, None, valid, (np.arange(4.0),), values, *bounds, np.full(n_fits, -1, np.int16), (4,))
     result = BlockResult(values, ended, np.ones(n_fits, np.int32), np.ones(n_fits), covariance)
-    return finish(result, block, SolveOptions(), Slopes(slopes), FlagRules(PARAMS.free, linear=linear), unmoved)
+    return set_flags(result, block, SolveOptions(), Slopes(slopes), FlagRules(PARAMS.free, linear=linear), unmoved)
 
 
 class Slopes:
@@ -91,7 +91,7 @@ def test_bounds_that_some_fits_have_and_others_not() -> None:
     data, ready = np.zeros((3, 4)), np.full(3, Status.READY, np.int16)
     block = Block(data, None, None, (np.arange(4.0),), parameters, np.full((1, 3), -NO_BOUND), upper, ready, (4,))
     result = BlockResult(parameters, np.full(3, Status.FTOL, np.int16), np.ones(3, np.int32), np.ones(3))
-    found = finish(result, block, SolveOptions(), Slopes(None), FlagRules(PARAMS.free))
+    found = set_flags(result, block, SolveOptions(), Slopes(None), FlagRules(PARAMS.free))
     assert_array_equal(found.flags, [AT_BOUND, 0, AT_BOUND])
 
 

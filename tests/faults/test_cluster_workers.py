@@ -20,7 +20,7 @@ from astropy.modeling import custom_model
 from tests.children import environment, said
 
 import ndfit
-from ndfit.run import crowd
+from ndfit.run import cluster_workers
 from ndfit.run.cluster_workers import NO_WORKERS_TIMEOUT, Crowd
 
 distributed = pytest.importorskip("distributed")
@@ -214,7 +214,7 @@ class Counted:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that a test sets."""
     now = [0.0]
-    monkeypatch.setattr(crowd, "monotonic", lambda: now[0])
+    monkeypatch.setattr(cluster_workers, "monotonic", lambda: now[0])
     return now
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from ndfit.run import slot as module
+from ndfit.run import shared_buffer as module
 from ndfit.run.shared_buffer import Address, SharedBuffer, write_result
 from ndfit.run.tasks import leaving
 
