@@ -27,6 +27,7 @@ from ndfit.compiler.target import host
 from ndfit.compiler.values import Int
 from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.select import select_engine, solve_options
+from ndfit.options import Data
 from ndfit.problem.block import inputs_of, make_block
 from ndfit.problem.normalize import normalize
 from ndfit.run.load import load as load_samples
@@ -83,7 +84,9 @@ def _spectra(smoke: bool) -> Task:
 def _solver(task: Task) -> Callable[[], Any]:
     """The compiled engine on all of the fits, without what the call does before and after."""
     fitter = parse_fitter(TRFLSQFitter(), None)
-    problem = normalize(**task.call)
+    call = dict(task.call)
+    model, data = call.pop("model"), Data(**{"world": None, **call})
+    problem = normalize(model, data)
     choice = select_engine(problem, fitter, "compiled", ())
     block = make_block(load_samples(inputs_of(problem, (slice(0, task.n_fits),))))
     return partial(choice.engine, block, solve_options(choice, fitter, ()))

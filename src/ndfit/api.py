@@ -153,13 +153,8 @@ def parallel_fit_dask(
     call = parse_fitter(fitter, fitter_kwargs)
     wanted = _parse_fit_info(fit_info)
     problem = normalize(
-        model=model,
-        data=data,
-        data_unit=data_unit,
-        weights=weights,
-        mask=mask,
-        fitting_axes=fitting_axes,
-        world=world,
+        model,
+        Data(data, fitting_axes, world, data_unit, None, weights, mask),
         equivalencies=equivalencies,
         bounds=bounds,
         linear=call.linear,

@@ -24,7 +24,6 @@ from ndfit.pipeline.clipping import clip_beside, clip_beyond
 from ndfit.pipeline.model_rules import with_sign_symmetry
 from ndfit.pipeline.starting import starting_of
 from ndfit.problem.normalize import normalize
-from ndfit.problem.opening import weights_of
 from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
 from ndfit.result.standard_errors import tied_uncertainties
@@ -65,15 +64,9 @@ class Description:
 
     def problem(self, call: FitterCall) -> FitProblem:
         """Checked and normalised; samples that are not finite are left out."""
-        data = self.data
         return normalize(
-            model=self.model,
-            data=data.data,
-            data_unit=data.data_unit,
-            weights=weights_of(data.uncertainty, data.weights, data.data),
-            mask=data.mask,
-            fitting_axes=data.fitting_axes,
-            world=data.world,
+            self.model,
+            self.data,
             equivalencies=self.equivalencies,
             bounds=self.bounds,
             linear=call.linear,
@@ -97,7 +90,6 @@ def fit_described(description: Description) -> FitResult:
         work_of,
         execution,
         partial(select_own_model, problem, call, execution.engine, (), loss),
-        refine=description.starts.refine is not None,
         asked=deciding(objective, description.starts, description.errors),
     )
     tell_of(problem, maps, IN_THE_RESULT)

@@ -19,6 +19,7 @@ from astropy.modeling.fitting import (
 )
 from astropy.modeling.models import Box1D, Const1D, Gaussian1D, Gaussian2D, Linear1D, Spline1D
 from astropy.stats import sigma_clip
+from tests.normalized import normalize
 
 import ndfit
 from ndfit.engines.base import EngineChoice, SolveOptions
@@ -26,7 +27,6 @@ from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.reference.reference_engine import ReferenceEngine
 from ndfit.engines.registry import WantedInfo
 from ndfit.engines.select import select_engine, solve_options
-from ndfit.problem.normalize import normalize
 
 
 class Branching(Fittable1DModel):

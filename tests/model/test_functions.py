@@ -15,7 +15,7 @@ from ndfit.model.interpret import evaluate
 from ndfit.model.reasons import Untraceable
 from ndfit.model.trace.array_functions import FUNCTIONS
 from ndfit.model.trace.node_functions import UFUNCS
-from ndfit.model.trace.symbol import Tape
+from ndfit.model.trace.tape import ModelTape
 
 X = np.array([-2.5, -1.0, -0.3, 0.0, 0.4, 1.0, 2.5, np.nan, np.inf])
 Y = np.array([1.0, -1.0, 2.0, 0.5, np.nan, 1.0, 0.7, 1.0, 2.0])
@@ -40,7 +40,7 @@ DOMAINS = {
 
 def traced(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
     """What a function gives when it is traced and interpreted."""
-    tape = Tape(tuple("xyz"[: len(arrays)]), ())
+    tape = ModelTape(tuple("xyz"[: len(arrays)]), ())
     result = tape.lift(function(*(tape.input(i) for i in range(len(arrays)))))
     graph = tape.builder.graph(len(arrays), (), [tape.builder.real(result.node)])
     return evaluate(graph, (), arrays)[0]
@@ -171,7 +171,7 @@ def test_the_old_value_of_an_in_place_update_is_refused_under_another_name() -> 
 
 
 def test_asking_for_an_unknown_attribute_is_an_attribute_error() -> None:
-    symbol = Tape(("x",), ()).input(0)
+    symbol = ModelTape(("x",), ()).input(0)
     assert not hasattr(symbol, "unit")
     assert not hasattr(symbol, "value")
 
@@ -183,11 +183,11 @@ def test_a_missing_function_names_itself_even_in_the_table_of_array_functions() 
 
 
 def test_a_value_is_that_of_one_point() -> None:
-    x = Tape(("x",), ()).input(0)
+    x = ModelTape(("x",), ()).input(0)
     assert (np.ndim(x), np.size(x), np.shape(x), np.iscomplexobj(x)) == (0, 1, (), False)
     assert [np.shape(part) for part in np.broadcast_arrays(x, 2.0 * x)] == [(), ()]
 
 
 def test_a_symbol_shows_what_it_depends_on() -> None:
-    tape = Tape(("x", "y"), ("width",))
+    tape = ModelTape(("x", "y"), ("width",))
     assert "y" in repr(tape.input(1) + 1.0)

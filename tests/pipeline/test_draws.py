@@ -9,7 +9,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from tests.children import python
 
-from ndfit.pipeline.draws import fill_at_once, philox, uniform
+from ndfit.pipeline.draws import fill_at_once, uniform
+from ndfit.pipeline.philox import philox
 
 
 @pytest.mark.parametrize(

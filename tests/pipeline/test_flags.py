@@ -26,6 +26,7 @@ from astropy.modeling.models import (
     Voigt1D,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.normalized import normalize
 
 import ndfit
 from ndfit.engines.fitters import parse_fitter
@@ -33,7 +34,6 @@ from ndfit.engines.select import select_engine
 from ndfit.errors import FitWarning
 from ndfit.pipeline.flags import Answers, flags_of_parameters
 from ndfit.pipeline.model_rules import rules_of
-from ndfit.problem.normalize import normalize
 from ndfit.problem.types import Block
 from ndfit.status import Flag
 

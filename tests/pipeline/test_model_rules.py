@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D, Lorentz1D, Voigt1D
+from tests.normalized import normalize
 
 from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.select import select_engine
 from ndfit.once import Latest
 from ndfit.pipeline import model_rules
 from ndfit.pipeline.model_rules import ModelRules, rules_of
-from ndfit.problem.normalize import normalize
 
 
 class Own(Gaussian1D):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Drude1D, Gaussian1D, Lorentz1D, Moffat1D, Sine1D, custom_model
+from tests.normalized import normalize
 
 from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.select import select_engine
 from ndfit.pipeline.model_rules import with_sign_symmetry
-from ndfit.problem.normalize import normalize
 
 
 def even(model: Any, **keywords: Any) -> tuple[bool, ...]:

@@ -11,12 +11,12 @@ import pytest
 from astropy.modeling.models import Const1D, Const2D, Gaussian1D, Gaussian2D, PowerLaw1D, Tangent1D
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
+from tests.normalized import normalize
 
 from ndfit.arrays import FloatArray
 from ndfit.engines.base import EngineChoice
 from ndfit.options import Starts
 from ndfit.pipeline.starting import _ANGLE, _CENTRE, _WIDTH, Starting, starting_of
-from ndfit.problem.normalize import normalize
 from ndfit.problem.types import Block
 from ndfit.status import Status
 

@@ -14,8 +14,8 @@ from astropy.modeling.models import (
     Gaussian2D,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.normalized import normalize
 
-from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FitProblem
 
 

@@ -11,8 +11,7 @@ from astropy import units as u
 from astropy.modeling.models import Const1D, Gaussian1D, Identity, Linear1D, Polynomial1D
 from astropy.nddata import NDData, StdDevUncertainty
 from numpy.testing import assert_array_equal
-
-from ndfit.problem.normalize import normalize
+from tests.normalized import normalize
 
 DATA = np.ones((12, 3))
 

@@ -13,8 +13,9 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astropy.utils.masked import Masked
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ndfit.options import Data
 from ndfit.problem.axes import Axes
-from ndfit.problem.opening import Opened, open_samples, weights_of
+from ndfit.problem.opening import Opened, open_samples
 from ndfit.problem.samples import Samples
 
 SHAPE = (5, 3, 4)
@@ -22,12 +23,19 @@ AXES = Axes(SHAPE, (0,))
 
 
 def opened(data: Any, unit: Any = None, weights: Any = None) -> Opened:
-    return open_samples(data, unit, weights, None, None, 0, 1)
+    return open_samples(Data(data, 0, None, unit, None, weights), 1)
 
 
-def place(data: Any = None, unit: Any = None, weights: Any = None, mask: Any = None, axes: Axes = AXES) -> Samples:
+def place(
+    data: Any = None,
+    unit: Any = None,
+    weights: Any = None,
+    mask: Any = None,
+    axes: Axes = AXES,
+    uncertainty: Any = None,
+) -> Samples:
     data = np.zeros(SHAPE) if data is None else data
-    return open_samples(data, unit, weights, mask, None, axes.fitting, len(axes.fitting)).samples
+    return open_samples(Data(data, axes.fitting, None, unit, uncertainty, weights, mask), len(axes.fitting)).samples
 
 
 @pytest.mark.parametrize(
@@ -112,13 +120,13 @@ def test_small_sigmas_in_single_precision_keep_their_digits(lazy: bool) -> None:
 @pytest.mark.parametrize("given", [lambda sigma: sigma, da.from_array, Masked], ids=["masked", "lazy", "Masked"])
 def test_masked_uncertainties_weigh_nothing(given: Any) -> None:
     sigma = np.ma.array(np.full(SHAPE, 0.5), mask=np.arange(60).reshape(SHAPE) % 7 == 0)
-    weights = place(weights=weights_of(given(sigma), None)).weights
+    weights = place(uncertainty=given(sigma)).weights
     assert_array_equal(np.asarray(weights), np.where(sigma.mask, 0.0, 2.0))
 
 
 def test_masked_uncertainties_may_have_a_unit() -> None:
     sigma = Masked([20.0, 10.0, 5.0, 4.0, 2.0] * u.mJy, mask=[False, True, False, False, False])
-    assert_allclose(place(unit=u.Jy, weights=weights_of(sigma, None)).weights[:, 0, 0], [50, 0, 200, 250, 500])
+    assert_allclose(place(unit=u.Jy, uncertainty=sigma).weights[:, 0, 0], [50, 0, 200, 250, 500])
 
 
 def test_lazy_masked_data_bring_their_mask() -> None:
@@ -180,15 +188,14 @@ def test_lazy_arrays_stay_lazy() -> None:
 
 
 def test_bare_uncertainty_holds_standard_deviations() -> None:
-    assert_allclose(place(weights=weights_of(np.full(5, 4.0), None)).weights, 0.25)
-    assert weights_of(None, 3.0) == 3.0
+    data = Data(np.zeros(SHAPE), 0, uncertainty=np.full(5, 4.0))
+    assert_allclose(open_samples(data, 1).samples.weights, 0.25)
 
 
 def test_uncertainty_and_weights_exclude_each_other() -> None:
+    data = Data(np.zeros(SHAPE), 0, uncertainty=np.ones(5), weights=np.ones(5))
     with pytest.raises(ValueError, match="either uncertainty or weights"):
-        weights_of(np.ones(3), np.ones(3))
-    weights = np.ones(3)
-    assert weights_of(None, weights) is weights
+        open_samples(data, 1)
 
 
 def test_masked_quantities_bring_their_mask() -> None:

@@ -9,8 +9,8 @@ import pytest
 from astropy import units as u
 from astropy.modeling.models import Const1D, Gaussian1D, Linear1D, Moffat1D, Polynomial1D, custom_model
 from numpy.testing import assert_allclose
+from tests.normalized import normalize
 
-from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FitProblem
 
 X = np.linspace(0.0, 10.0, 20)

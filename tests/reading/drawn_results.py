@@ -13,11 +13,11 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import fix_inputs, models
 from hypothesis import strategies as st
+from tests.normalized import normalize
 
 import ndfit
 from ndfit.io.record import Call
 from ndfit.io.tie_text import ExpressionTie
-from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
 from ndfit.result.standard_errors import Uncertainties

@@ -18,13 +18,13 @@ from astropy.modeling.models import Const1D, Gaussian1D
 from astropy.utils.exceptions import AstropyUserWarning
 from hypothesis import HealthCheck, given, settings
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.normalized import normalize
 from tests.reading.drawn_results import M, result_of, results
 
 import ndfit
 from ndfit.io import layers
 from ndfit.io.model_record import CannotRebuild
 from ndfit.io.tie_text import ExpressionTie
-from ndfit.problem.normalize import normalize
 from ndfit.result.maps import Maps
 
 FORMATS = ("fits", "zarr")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.modeling.models import Gaussian1D
+from tests.normalized import normalize
 
 from ndfit.engines.base import BlockResult
-from ndfit.problem.normalize import normalize
 from ndfit.result.maps import Maps
 from ndfit.status import Status
 

@@ -27,11 +27,11 @@ from astropy.modeling.models import Const1D, Gaussian1D
 from scipy.interpolate import CubicSpline
 from scipy.stats import norm
 from tests.children import python
+from tests.normalized import normalize
 
 import ndfit
 from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.select import select_engine, solve_options
-from ndfit.problem.normalize import normalize
 from ndfit.run.identity import identity_of
 from ndfit.run.probe_points import computed_values, same_values
 from ndfit.run.work import Work

@@ -20,12 +20,12 @@ from astropy.modeling.fitting import LevMarLSQFitter, TRFLSQFitter
 from astropy.modeling.models import Const1D, Gaussian1D
 from numpy.testing import assert_array_equal
 from tests.children import python
+from tests.normalized import normalize
 
 import ndfit
 from ndfit.engines.base import BlockResult
 from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.select import select_engine, solve_options
-from ndfit.problem.normalize import normalize
 from ndfit.run import checkpoint, stages
 from ndfit.run.checkpoint import Checkpoint
 from ndfit.run.digest import ResultWithChecksums, digests_of

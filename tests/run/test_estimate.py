@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Gaussian1D
+from tests.normalized import normalize
 
 from ndfit.engines.compiled.compiled_engine import CompiledEngine
 from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.select import select_engine, solve_options
 from ndfit.options import SQUARE, Errors
 from ndfit.pipeline.bootstrap import bootstrap_of
-from ndfit.problem.normalize import normalize
 from ndfit.run import expected_time as estimate
 from ndfit.run.work import Work
 

@@ -11,9 +11,9 @@ import dask
 import numpy as np
 import pytest
 from astropy.modeling.models import Gaussian1D
+from tests.normalized import normalize
 
 from ndfit.problem.block import Inputs, inputs_of
-from ndfit.problem.normalize import normalize
 from ndfit.run.execute import solve_regions
 from ndfit.run.workers import Workers
 

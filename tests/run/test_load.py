@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Gaussian1D, Planar2D
 from numpy.testing import assert_array_equal
+from tests.normalized import normalize
 
 from ndfit.problem.block import inputs_of, make_block
-from ndfit.problem.normalize import normalize
 from ndfit.problem.types import Block
 from ndfit.run.load import load
 from ndfit.status import Status

@@ -8,9 +8,9 @@ import pytest
 from astropy.modeling.models import Gaussian1D
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.normalized import normalize
 
 from ndfit.options import Execution
-from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FitProblem
 from ndfit.run.plan import plan_regions
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.modeling.models import Gaussian1D
+from tests.normalized import normalize
 
 from ndfit.problem.block import Inputs, inputs_of
-from ndfit.problem.normalize import normalize
 from ndfit.run.processes import solve_in_processes
 from ndfit.run.workers import Workers
 

@@ -10,13 +10,13 @@ import pytest
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Const1D, Lorentz1D
 from numpy.testing import assert_array_equal
+from tests.normalized import normalize
 
 from ndfit.engines.base import BlockResult, SolveOptions
 from ndfit.engines.reference.reference_engine import ReferenceEngine
 from ndfit.pipeline.bootstrap import Bootstrap
 from ndfit.pipeline.clipping import Clip
 from ndfit.problem.block import Inputs, inputs_of
-from ndfit.problem.normalize import normalize
 from ndfit.problem.types import Block
 from ndfit.run.work import Work, samples_used
 from ndfit.status import Flag, Status

@@ -15,7 +15,8 @@ from astropy.wcs import WCS
 
 from ndfit.cli.calibration import Calibration
 from ndfit.cli.cut import Cut
-from ndfit.cli.noise import NoiseOptions, uncertainty
+from ndfit.cli.noise import uncertainty
+from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, open_plane, placed
 from ndfit.cli.world import World
 from ndfit.problem.axes import Axes
@@ -38,21 +39,19 @@ def gather(
     source: Source,
     world: World,
     cut: Cut,
+    settings: Settings,
     *,
     data_unit: u.UnitBase | None,
     calibration: Calibration | None,
-    mask: str | None,
-    missing: float | None,
-    noise: NoiseOptions,
     plain: bool,
 ) -> Samples:
     """Open what comes with the data, and cut all of it.
 
     Parameters
     ----------
+    settings : of which `mask` is an array in which what is not zero marks samples to ignore, and `missing` the value of
+        the data, before calibration, that does so
     data_unit : of the data that are fitted, calibrated where there is a calibration
-    mask : array in which what is not zero marks samples to ignore
-    missing : value of the data, before calibration, that marks samples to ignore
     plain : hand over numbers without units, coordinates in the unit of the fit
 
     Raises
@@ -60,6 +59,7 @@ def gather(
     BadInput
         An array that is not there, of another shape, or in another unit.
     """
+    mask, missing = settings.mask, settings.missing
     axes = Axes(source.data.shape, source.fitting)
     data = cut.apply(source.data)
     masks = [] if cut.outside is None else [cut.outside]
@@ -73,7 +73,7 @@ def gather(
         data if calibration is None else data * cut.apply(calibration.factor),
         None if plain else data_unit,
         functools.reduce(np.logical_or, masks) if masks else None,
-        uncertainty(source, cut, raw_unit, calibration, noise),
+        uncertainty(source, cut, raw_unit, calibration, settings.noise),
         tuple(cut.apply(values) for values in world.values)
         if plain and world.converted
         else _cut_world(world.given, axes, cut),

@@ -119,11 +119,9 @@ def prepare_job(settings: Settings) -> Job:
         source,
         world,
         cut,
+        settings,
         data_unit=data_unit,
         calibration=calibration,
-        mask=settings.mask,
-        missing=settings.missing,
-        noise=settings.noise,
         plain=plain,
     )
     equivalencies = None

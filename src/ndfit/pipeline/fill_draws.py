@@ -18,7 +18,7 @@ from ndfit.compiler.memory import pointer, table
 from ndfit.compiler.target import host
 from ndfit.compiler.values import Float, Int, Word
 from ndfit.once import kept
-from ndfit.pipeline.draws import LEFT, LOW, RIGHT, WORD, philox
+from ndfit.pipeline.philox import LEFT, LOW, RIGHT, WORD, philox
 
 __all__ = ["compiled_fill"]
 

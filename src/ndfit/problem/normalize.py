@@ -15,6 +15,7 @@ from astropy.modeling import Model
 from astropy.wcs import WCS
 
 from ndfit._compat.astropy_models import has_units as has_units_of
+from ndfit.options import Data
 from ndfit.problem.arguments import check_mapping
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.basis import set_linear_basis
@@ -33,21 +34,16 @@ _N_TRIED = 16  # samples
 
 
 def normalize(
-    *,
     model: Model,
-    data: Any,
-    data_unit: Any = None,
-    weights: Any = None,
-    mask: Any = None,
-    fitting_axes: Any = None,
-    world: Any = None,
+    data: Data,
+    *,
     equivalencies: Any = None,
     bounds: Mapping[str, tuple[Any, Any]] | None = None,
     linear: bool = False,
     filter_non_finite: bool = False,
     preserve_native_chunks: bool = False,
 ) -> FitProblem:
-    """Check and normalise a call; the arguments are those of `ndfit.parallel_fit_dask`.
+    """Check and normalise a call; the arguments are those of `ndfit.parallel_fit_dask` and `ndfit.fit`.
 
     Parameters
     ----------
@@ -61,7 +57,7 @@ def normalize(
     """
     _check_model(model)
     equivalencies = _check_equivalencies(equivalencies, model)
-    opened = open_samples(data, data_unit, weights, mask, world, fitting_axes, model.n_inputs)
+    opened = open_samples(data, model.n_inputs)
     samples, axes = opened.samples, opened.samples.axes
     if preserve_native_chunks:
         _check_native_chunks(samples)

@@ -20,13 +20,14 @@ from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty, UnknownUnce
 from astropy.utils.exceptions import AstropyUserWarning
 
 from ndfit._compat.dask_arrays import is_masked
+from ndfit.options import Data
 from ndfit.problem.axes import Axes, parse_axes
 from ndfit.problem.containers import open_beside, open_data
 from ndfit.problem.deferred import LazyElementwise, is_lazy
 from ndfit.problem.placing import broadcast_to_data_axes
 from ndfit.problem.samples import Samples
 
-__all__ = ["Opened", "open_samples", "weights_of"]
+__all__ = ["Opened", "open_samples"]
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,7 @@ class _Contents:
     world: Any
 
 
-def open_samples(
-    data: Any, data_unit: Any, weights: Any, mask: Any, world: Any, fitting_axes: Any, n_inputs: int
-) -> Opened:
+def open_samples(given: Data, n_inputs: int) -> Opened:
     """Open the container the data came in. Keywords that were given win over what the container holds.
 
     Parameters
@@ -76,19 +75,21 @@ def open_samples(
     astropy.units.UnitConversionError
         The data carry a unit that cannot be converted to `data_unit`.
     """
-    contents = _contents(data, data_unit, weights, mask, world, fitting_axes)
-    axes = parse_axes(fitting_axes, tuple(contents.data.shape), n_inputs)
+    contents = _contents(given)
+    axes = parse_axes(given.fitting_axes, tuple(contents.data.shape), n_inputs)
     if not axes.n_samples:
         raise ValueError(f"there is nothing to fit: data of shape {axes.shape} have no sample along {axes.fitting}")
     return Opened(_placed(contents, axes), contents.unit, contents.world)
 
 
-def _contents(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any, fitting_axes: Any) -> _Contents:
+def _contents(given: Data) -> _Contents:
+    data, data_unit, mask, world = given.data, given.data_unit, given.mask, given.world
+    weights = _weights_of(given.uncertainty, given.weights, data)
     if isinstance(data, NDData):
         data, data_unit, weights, mask, world = _open_nddata(data, data_unit, weights, mask, world)
     else:
         weights, mask = open_beside(weights, data, "weights"), open_beside(mask, data, "mask")
-        data, data_unit = open_data(data, data_unit, world, fitting_axes)
+        data, data_unit = open_data(data, data_unit, world, given.fitting_axes)
     data, own_mask = _split_mask(data)
     masks = tuple(part for part in (own_mask, mask) if part is not None)
     unit = _parse_unit(data_unit)
@@ -100,7 +101,7 @@ def _contents(data: Any, data_unit: Any, weights: Any, mask: Any, world: Any, fi
     return _Contents(_check_array(data), unit, weights, masks, world)
 
 
-def weights_of(uncertainty: Any, weights: Any, data: Any = None) -> Any:
+def _weights_of(uncertainty: Any, weights: Any, data: Any) -> Any:
     """What to use as weights: those given, or what `uncertainty`, of these data, says.
 
     Raises

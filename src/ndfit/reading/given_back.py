@@ -15,6 +15,7 @@ import numpy as np
 
 from ndfit.io.record import coordinate_samples, data_checksum
 from ndfit.io.units_text import unit_text
+from ndfit.options import Data
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FitProblem
 
@@ -24,12 +25,12 @@ __all__ = ["with_data"]
 _SAME = 1e-6
 
 
-def with_data(problem: FitProblem, record: Mapping[str, Any], data: Any, given: Mapping[str, Any]) -> FitProblem:
+def with_data(problem: FitProblem, record: Mapping[str, Any], given: Data, equivalencies: Any) -> FitProblem:
     """The problem with data, weights, mask and coordinates.
 
     Parameters
     ----------
-    given : arguments of `normalize` that describe the data
+    given, equivalencies : as in `normalize`; the fitting axes are known
 
     Raises
     ------
@@ -41,13 +42,14 @@ def with_data(problem: FitProblem, record: Mapping[str, Any], data: Any, given: 
     UserWarning
         Some of them are not those of the fit.
     """
-    found = tuple(getattr(data, "shape", None) or np.shape(data))
+    found = tuple(getattr(given.data, "shape", None) or np.shape(given.data))
     if found != problem.axes.shape:
         raise ValueError(f"the data that were fitted have shape {problem.axes.shape}, those given have {found}")
     model = problem.original.copy()
     for name in model.param_names:
         getattr(model, name).tied = False  # what is tied to what has no part in units and coordinates
-    again = normalize(model=model, data=data, fitting_axes=problem.axes.fitting, filter_non_finite=True, **given)
+    given = replace(given, fitting_axes=problem.axes.fitting)
+    again = normalize(model, given, equivalencies=equivalencies, filter_non_finite=True)
     for name, unit, other in zip(problem.params.names, problem.units, again.units, strict=True):
         if unit_text(unit) != unit_text(other):
             raise ValueError(

@@ -25,7 +25,7 @@ from ndfit.io.fits import is_fits, read_fits
 from ndfit.io.layers import Contents, maps_of
 from ndfit.io.record import Call
 from ndfit.io.store import is_zarr, read_zarr
-from ndfit.problem.opening import weights_of
+from ndfit.options import Data
 from ndfit.problem.types import FitProblem
 from ndfit.reading.given_back import with_data
 from ndfit.reading.rebuild import problem_of
@@ -87,8 +87,8 @@ def read(
     problem = problem_of(contents, model)
     evaluable = data is not None
     if evaluable:
-        given = {"data_unit": data_unit, "world": world, "mask": mask, "equivalencies": equivalencies}
-        problem = with_data(problem, contents.record, data, given | {"weights": weights_of(uncertainty, weights, data)})
+        given = Data(data, None, world, data_unit, uncertainty, weights, mask)
+        problem = with_data(problem, contents.record, given, equivalencies)
     maps, uncertainties = maps_of(contents, problem.params)
     engine = contents.record["engine"]
     together = engine["name"] != ReferenceEngine.name

@@ -52,7 +52,6 @@ def solve(
     execution: Execution,
     *,
     native: bool = False,
-    refine: bool = False,
     asked: Mapping[str, Any] | None = None,
     keep_info: bool = False,
     on_region: Callable[[Region, BlockResult], None] | None = None,
@@ -63,8 +62,8 @@ def solve(
     ----------
     work : how
     native : keep the chunks of the data
-    refine : fit again, from their neighbours' solutions, the positions that stand out
-    asked : options that decide the answer, by name, for the identity of a checkpoint
+    asked : options that decide the answer, by name; `refine` is to fit again, from their neighbours' solutions, the
+        positions that stand out
     keep_info : keep what the caller's fitter reports of each fit
     on_region : called in this thread with each region's results
 
@@ -85,11 +84,12 @@ def solve(
         chunk_n_max=execution.chunk_n_max,
         guided=not workers.is_cluster,
     )
-    folder = execution.checkpoint
+    folder, asked = execution.checkpoint, asked or {}
+    refine = asked.get("refine") is not None
     if folder is None:
         maps = _run(problem, work, plan, RunAll(workers), execution, refine, keep_info, on_region)
     else:
-        identity = identity_of(problem, work, asked or {})
+        identity = identity_of(problem, work, asked)
         with open_checkpoint(folder, identity, plan) as checkpoint:
             stages = ResumeFromCheckpoint(workers, checkpoint)
             maps = _run(problem, work, checkpoint.plan, stages, execution, refine, keep_info, on_region)

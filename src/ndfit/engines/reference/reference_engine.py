@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from astropy.modeling.fitting import NonFiniteValueError
@@ -37,6 +38,7 @@ from ndfit.status import STATUS, Status
 __all__ = ["ReferenceEngine"]
 
 
+@dataclass(eq=False)
 class ReferenceEngine:
     """Engine that calls an astropy fitter, or any object with the protocol of one, for each fit.
 
@@ -54,32 +56,25 @@ class ReferenceEngine:
     fitting_shape : of the coordinates that models are called with; None for one axis
     """
 
-    name = "reference"
-    chunk_size = 500
-    releases_gil = False
-    pointwise = False
-    calls_fitter = True
-    seconds_per_fit = 2e-3
-    packages = ("ndfit", "astropy", "scipy", "numpy")
-    set_tied = None
-    dimensions = None
+    model: Any
+    fitter: Any
+    fitter_kwargs: dict[str, Any]
+    free: tuple[int, ...]
+    absolute_sigma: bool
+    keep_info: bool
+    bounds_by_map: tuple[int, ...] = ()
+    piecewise_constant: tuple[int, ...] = ()
+    fitting_shape: tuple[int, ...] | None = None
 
-    def __init__(
-        self,
-        model: Any,
-        fitter: Any,
-        fitter_kwargs: dict[str, Any],
-        free: tuple[int, ...],
-        absolute_sigma: bool,
-        keep_info: bool,
-        bounds_by_map: tuple[int, ...] = (),
-        piecewise_constant: tuple[int, ...] = (),
-        fitting_shape: tuple[int, ...] | None = None,
-    ) -> None:
-        self.model, self.fitter, self.fitter_kwargs = model, fitter, fitter_kwargs
-        self.free, self.absolute_sigma, self.keep_info = free, absolute_sigma, keep_info
-        self.bounds_by_map, self.piecewise_constant = bounds_by_map, piecewise_constant
-        self.fitting_shape = fitting_shape
+    name: ClassVar[str] = "reference"
+    chunk_size: ClassVar[int] = 500
+    releases_gil: ClassVar[bool] = False
+    pointwise: ClassVar[bool] = False
+    calls_fitter: ClassVar[bool] = True
+    seconds_per_fit: ClassVar[float] = 2e-3
+    packages: ClassVar[tuple[str, ...]] = ("ndfit", "astropy", "scipy", "numpy")
+    set_tied: ClassVar[None] = None
+    dimensions: ClassVar[None] = None
 
     def fingerprint(self) -> dict[str, Any]:
         return {"computes": self.model, "fitter": self.fitter, "fitter_kwargs": self.fitter_kwargs}

@@ -57,6 +57,14 @@ class Tape:
             raise Untraceable(f"the model computes with a value of type {type(item).__name__}")
         return Symbol(self, self.builder.constant(item))
 
+    def call_complex_ufunc(self, name: str, inputs: tuple[Any, ...]) -> Any:
+        """A universal function where an argument is complex; see `ndfit.model.trace.tape`."""
+        raise NotImplementedError
+
+    def call_array_function(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One of numpy's other functions; see `ndfit.model.trace.tape`."""
+        raise NotImplementedError
+
     def describe(self, node: int) -> str:
         """The names of the coordinates and parameters that a node depends on."""
         names: set[str] = set()
@@ -78,9 +86,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     if kwargs:
         raise Untraceable(f"np.{name} is called with {', '.join(sorted(kwargs))}=")
     if name in _WITH_COMPLEX_RESULT or any(_is_complex(value) for value in inputs):
-        from ndfit.model.trace.complex_symbol import call_complex_ufunc  # builds on this module
-
-        return call_complex_ufunc(name, inputs, tape)
+        return tape.call_complex_ufunc(name, inputs)
     if name not in UFUNCS:
         raise Untraceable(f"the function {name} has no derivative rule in ndfit")
     nodes = [tape.lift(value).node for value in inputs]
@@ -155,9 +161,7 @@ class Symbol:
         return call_ufunc(ufunc, method, inputs, kwargs, self.tape)
 
     def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        from ndfit.model.trace.array_functions import call_array_function  # builds on this module
-
-        return call_array_function(func, args, kwargs, self.tape)
+        return self.tape.call_array_function(func, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         """A symbol in an array of objects, whose operations are those of its elements."""

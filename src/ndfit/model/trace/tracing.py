@@ -22,6 +22,7 @@ from ndfit.model.reasons import NotCompilable, Untraceable
 from ndfit.model.trace.complex_symbol import ComplexSymbol
 from ndfit.model.trace.rules import RULES
 from ndfit.model.trace.symbol import Symbol, Tape
+from ndfit.model.trace.tape import ModelTape
 from ndfit.model.trace.traced_ties import trace_ties
 
 __all__ = ["Untraceable", "trace"]
@@ -53,7 +54,7 @@ def trace(model: Model) -> ModelGraph:
     """
     _check(model)
     model = copied(model)
-    tape = Tape(tuple(model.inputs), tuple(model.param_names))
+    tape = ModelTape(tuple(model.inputs), tuple(model.param_names))
     with np.errstate(all="ignore"):
         tied = trace_ties(model, tape)
         params = [tied[index] if index in tied else tape.param(index) for index in range(len(model.param_names))]

@@ -98,7 +98,7 @@ class Refit:
         columns = [column for line in lines for column in line.term.columns if self.free[column]]
         if why_not_compiled() or not self._is_simple(lines, len(columns)):
             return self.with_arrays(table, lines, columns, steps)
-        from ndfit.pipeline.guess.code.lane_refit import Lines, Steps, refitted
+        from ndfit.pipeline.guess.code.lane_refit import Lines, RefitSamples, Steps, refitted
 
         every = [column for line in lines for column in line.term.columns]
         widths = _widths_of(lines)
@@ -111,10 +111,7 @@ class Refit:
         )
         cost, values = refitted(
             code,
-            self.data,
-            self.tile.weights,
-            self.tile.coords,
-            self.basis,
+            RefitSamples(self.data, self.tile.weights, self.tile.coords, self.basis),
             [table[:, column] for column in every],
             [line.signs for line in lines],
             (self.lower[:, columns].T, self.upper[:, columns].T),

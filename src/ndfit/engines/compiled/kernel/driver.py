@@ -60,14 +60,14 @@ def drive(accumulate_at: Any, differentiate_at: Any, job_address: Any, limits_ad
     structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
     n_samples = job[Job.SAMPLES]
     weighted, robust, counts = (job[field] != 0 for field in (Job.WEIGHTED, Job.ROBUST, Job.COUNTS))
-    ftol, xtol, gtol, max_nfev, scale = (limits[limit] for limit in Limit)
+    ftol, scale = limits[Limit.FTOL], limits[Limit.SCALE]
     fits, codes, attempts = (at(workspace, field) for field in (Field.FIT, Field.CODE, Field.ATTEMPT))
     # Linear parameters have a best value in closed form for least squares alone.
     mode = choose(robust, KEEP, START)
     following, active = Local(0), Local(0)
 
     def take_next(lane: Any, fresh: bool) -> None:
-        following.set(take(job, structure, workspace, views, following.value, lane, weighted, mode, fresh))
+        following.set(take(job, following.value, lane, weighted, mode, fresh))
 
     with when(~weighted), loop(groups()) as group, loop(n_samples) as sample:
         store(at_group(workspace, Field.WEIGHT, group), sample, 1.0)
@@ -86,7 +86,7 @@ def drive(accumulate_at: Any, differentiate_at: Any, job_address: Any, limits_ad
             noise = noise_of(job, structure, workspace, group)
             least = least_edm(workspace, group, noise, n_samples, ftol)
             propose(structure, workspace, group, least)
-            test_convergence(structure, workspace, group, noise, least, ftol, xtol, gtol, max_nfev)
+            test_convergence(structure, workspace, group, noise, least, limits)
         with when(counts), loop(LANES) as lane, when(fits[lane] >= 0.0):
             finish_counts(structure, workspace, n_samples, lane)
         with loop(LANES) as lane, when((fits[lane] >= 0.0) & (codes[lane] != READY)):
@@ -115,10 +115,9 @@ def goes_by_rows(workspace: Any, group: Any) -> Any:
 
 
 @subroutine(Int)
-def take(
-    job: Any, structure: Any, workspace: Any, views: Any, first: Any, lane: Any, weighted: Any, mode: Any, fresh: Any
-) -> Any:
+def take(job: Any, first: Any, lane: Any, weighted: Any, mode: Any, fresh: Any) -> Any:
     """Give a lane the next fit to solve, if there is one; return the one after it."""
+    structure, workspace, views = (table(job[field]) for field in (Job.STRUCTURE, Job.WORKSPACE, Job.VIEWS))
     n_fits = job[Job.FITS]
     fit, ready = Local(first), Local(False)
     with loop_while(lambda: ~ready.value & (fit.value < n_fits)):

@@ -35,6 +35,7 @@ from ndfit.engines.compiled.kernel.workspace import (
     VIEW_COLUMNS,
     Field,
     Job,
+    Limit,
     View,
 )
 
@@ -214,22 +215,13 @@ def least_edm(workspace: Any, group: Any, noise: Any, n_samples: Any, ftol: Any)
     return choose(rounding > wanted, rounding, wanted)
 
 
-def test_convergence(
-    structure: Any,
-    workspace: Any,
-    group: Any,
-    noise: Any,
-    least: Any,
-    ftol: Any,
-    xtol: Any,
-    gtol: Any,
-    max_nfev: Any,
-) -> None:
+def test_convergence(structure: Any, workspace: Any, group: Any, noise: Any, least: Any, limits: Any) -> None:
     """Count the evaluation, and set CODE: the status of each fit, READY while it goes on.
 
     A fit has converged where its EDM is at most `least`; or where steps are rounding, or the gradient is zero to gtol,
     and the EDM is small enough for an answer. It has stalled where it is not, or nothing is gained any more.
     """
+    ftol, xtol, gtol, max_nfev = (limits[limit] for limit in (Limit.FTOL, Limit.XTOL, Limit.GTOL, Limit.EVALUATIONS))
     cost, edm = load(at_group(workspace, Field.COST, group), 0), at_group(workspace, Field.EDM, group)
     move, size = (
         load(at_group(workspace, Field.STEP_NORM2, group), 0),

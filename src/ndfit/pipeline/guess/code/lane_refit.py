@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from ndfit.pipeline.guess.code.lane_lines import line_at
 from ndfit.pipeline.guess.code.lanes import LANES, Call, Rows, arguments, groups_of_fits, rows_at, scratch_at
 from ndfit.pipeline.guess.formulas import clamped, larger, solved
 
-__all__ = ["Lines", "Steps", "refitted"]
+__all__ = ["Lines", "RefitSamples", "Steps", "refitted"]
 
 _INFINITY = float("inf")
 _SAMPLES, _STEPS, _FIRST, _LEAST, _HARDER, _EASIER, _WIDER, _ENOUGH = range(8)
@@ -208,12 +208,18 @@ def _compiled(lines: Lines) -> Loaded:
     return load((Function("refit", partial(refit, lines), (Int, Int)),), host(), lines)
 
 
+class RefitSamples(NamedTuple):
+    """Of n fits: data and weights (M, n) or (M, 1), coordinates, and an orthonormal basis of the background."""
+
+    data: FloatArray
+    weights: FloatArray
+    coords: Sequence[FloatArray]
+    basis: Sequence[FloatArray]
+
+
 def refitted(
     lines: Lines,
-    data: FloatArray,
-    weights: FloatArray,
-    coords: Sequence[FloatArray],
-    basis: Sequence[FloatArray],
+    samples: RefitSamples,
     parameters: Sequence[FloatArray],
     signs: Sequence[FloatArray],
     bounds: tuple[FloatArray, FloatArray],
@@ -227,6 +233,7 @@ def refitted(
     signs : of each line, zero in fits that do not have it
     bounds : of the free parameters, (F, n) each
     """
+    data, weights, coords, basis = samples
     n_samples, n_fits = data.shape
     call = Call(n_fits, n_samples)
     call.reads(data, weights, np.stack(parameters), np.stack(signs), *bounds)

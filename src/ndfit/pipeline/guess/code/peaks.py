@@ -233,7 +233,13 @@ class _Search:
         moments = [one.value for one in first], [one.value for one in second]
         displacement, covariance = measured(self.height, mass.value, *moments, self.variance, LANES)
         position = [one + more for one, more in zip(place, displacement, strict=True)]
-        precision = inverse_of(covariance)
+        height = self._height(position, inverse_of(covariance))
+        score = root(self.score) * self.unit * root(self.heaviest)
+        for number, value in enumerate((height, score, *position, *covariance)):
+            self.result[number] = value
+
+    def _height(self, position: list[Any], precision: Any) -> Any:
+        """That of least squares; of the filter where it has another sign."""
         along, power = Local(Lanes.of(0.0)), Local(Lanes.of(0.0))
 
         def add_height(i: Any, index: list[Any]) -> None:
@@ -245,11 +251,8 @@ class _Search:
             power += weighted * shape
 
         self.samples(add_height)
-        fitted, height = along.value / power.value, self.height * self.unit
-        height = choose(fitted * self.height > 0.0, fitted, height)
-        score = root(self.score) * self.unit * root(self.heaviest)
-        for number, value in enumerate((height, score, *position, *covariance)):
-            self.result[number] = value
+        fitted = along.value / power.value
+        return choose(fitted * self.height > 0.0, fitted, self.height * self.unit)
 
 
 def peaks(n_axes: int, shared: bool, job_at: Any, numbers_at: Any) -> None:
