@@ -21,7 +21,7 @@ from ndfit.errors import WrongArgument
 from ndfit.model.reasons import NotCompilable
 from ndfit.problem.types import FitProblem
 
-__all__ = ["engine_names", "select_engine", "select_own_model", "solve_options"]
+__all__ = ["calls_own_model", "engine_names", "select_engine", "select_own_model", "solve_options"]
 
 _AUTO = "auto"
 _SQUARE = Loss()
@@ -32,6 +32,11 @@ _log = logging.getLogger("ndfit")
 def engine_names() -> tuple[str, ...]:
     """What the option `engine` can be."""
     return (_AUTO, *dict.fromkeys(row.asked_as for row in ENGINES))
+
+
+def calls_own_model(engine: str) -> bool:
+    """Whether an engine, by the name in a record, calls the caller's own model."""
+    return any(row.calls_model for row in ENGINES if row.asked_as == engine)
 
 
 def select_engine(

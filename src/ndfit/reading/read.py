@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ndfit.atomic import standing
-from ndfit.engines.reference.reference_engine import ReferenceEngine
+from ndfit.engines.select import calls_own_model
 from ndfit.errors import UnreadableFile
 from ndfit.fit_result import FitResult
 from ndfit.io.fits import is_fits, read_fits
@@ -91,7 +91,7 @@ def read(
         problem = with_data(problem, contents.record, given, equivalencies)
     maps, uncertainties = maps_of(contents, problem.params)
     engine = contents.record["engine"]
-    together = engine["name"] != ReferenceEngine.name
+    together = not calls_own_model(engine["name"])
     values = values_of_model(problem, None, together=together) if evaluable else _NeedsData(path.name)
     return FitResult(
         problem,
