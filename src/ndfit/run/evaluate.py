@@ -11,7 +11,7 @@ to be those of the fit first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
+from ndfit.copying import copied
 from ndfit.engines.base import Engine
 from ndfit.engines.rows import coords_of
 from ndfit.errors import ChangedInputError
@@ -201,9 +202,10 @@ class ModelValues:
     together: bool
 
     def __call__(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        every = self._together(parameters, coords) if self.together else None
+        own = replace(self, model=copied(self.model))  # models keep what they last computed, and threads share this one
+        every = own._together(parameters, coords) if self.together else None
         if every is None:
-            return np.stack([self._one(parameters, coords, row) for row in range(len(parameters))])
+            return np.stack([own._one(parameters, coords, row) for row in range(len(parameters))])
         return every
 
     def _together(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray | None:

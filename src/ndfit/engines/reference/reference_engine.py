@@ -24,6 +24,7 @@ import numpy as np
 from astropy.modeling.fitting import NonFiniteValueError
 
 from ndfit.arrays import FloatArray
+from ndfit.copying import copied
 from ndfit.engines.base import BlockResult, SolveOptions
 from ndfit.engines.certificate import CONVERGED_EDM, status_with_certificate
 from ndfit.engines.reference.answer import Answer, answer_of
@@ -76,6 +77,15 @@ class ReferenceEngine:
     set_tied: ClassVar[None] = None
     dimensions: ClassVar[None] = None
 
+    def __post_init__(self) -> None:
+        # Models remember on themselves what was asked of them, and what they last computed: one that threads copy while
+        # another asks it gives no copy, or numbers of two at once. This one nobody asks anything.
+        self._untouched = copied(self.model)
+
+    def own_model(self) -> Any:
+        """A copy of the model for one thread."""
+        return copied(self._untouched)
+
     def fingerprint(self) -> dict[str, Any]:
         return {"computes": self.model, "fitter": self.fitter, "fitter_kwargs": self.fitter_kwargs}
 
@@ -89,16 +99,16 @@ class ReferenceEngine:
         return worker.results()
 
     def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        rows = []
+        model, rows = self.own_model(), []
         for row, own in enumerate(parameters):
             places = coords_of(coords, row)
             shape = places[0].shape if self.fitting_shape is None else self.fitting_shape
-            values = self.model.evaluate(*(axis.reshape(shape) for axis in places), *own)
+            values = model.evaluate(*(axis.reshape(shape) for axis in places), *own)
             rows.append(np.broadcast_to(np.asarray(values, dtype=float), shape).ravel())
         return np.stack(rows)
 
     def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        model, rows = self.model.copy(), []
+        model, rows = self.own_model(), []
         for row, own in enumerate(parameters):
             places = coords_of(coords, row)
 
@@ -116,7 +126,7 @@ class _Worker:
         n_fits, n_params = block.start.shape
         n_free = len(engine.free)
         self.engine, self.block, self.options = engine, block, options
-        self.model = engine.model.copy()
+        self.model = engine.own_model()
         self.free = FreeParameters(self.model, engine.free)
         self.call = Caller(self.model, engine.fitter, engine.fitter_kwargs, engine.free)
         self.errors: dict[int, str] = {}
