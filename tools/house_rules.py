@@ -16,7 +16,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[1] / "src"
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_ARGUMENTS = 400, 50, 8
-PUBLIC_CALLS = frozenset({("ndfit.api", "fit"), ("ndfit.api", "parallel_fit_dask"), ("ndfit.reading.read", "read")})
+PUBLIC_CALLS = frozenset({("ndfit.api", "fit"), ("ndfit.drop_in", "parallel_fit_dask"), ("ndfit.reading.read", "read")})
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

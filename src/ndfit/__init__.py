@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ndfit.once import LOADING
 
 if TYPE_CHECKING:
-    from ndfit.api import fit, parallel_fit_dask, select
+    from ndfit.api import fit, select
+    from ndfit.drop_in import parallel_fit_dask
     from ndfit.errors import AllFitsFailed, ChangedInputError, CheckpointError, FitWarning, LoadError, UnreadableFile
     from ndfit.fit_result import FitResult
     from ndfit.model.template_models import templates
@@ -59,7 +60,7 @@ _HOME = {
     "decode_flags": "ndfit.result.flag_names",
     "disqualified": "ndfit.result.flag_names",
     "fit": "ndfit.api",
-    "parallel_fit_dask": "ndfit.api",
+    "parallel_fit_dask": "ndfit.drop_in",
     "read": "ndfit.reading.read",
     "select": "ndfit.api",
     "templates": "ndfit.model.template_models",

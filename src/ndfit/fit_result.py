@@ -47,6 +47,27 @@ class FitResult(ResultOutputs):
     nfev : int32, evaluations of the model
     n_samples : int32, samples used
     engine, reason : which engine made the fits, and why
+
+    See Also
+    --------
+    read : makes one of a file again.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.modeling.models import Const1D, Gaussian1D
+    >>> import ndfit
+    >>> x = np.linspace(-5, 5, 50)
+    >>> data = np.array([[2.0], [np.nan]]) * np.exp(-0.5 * x**2) + 1.0
+    >>> result = ndfit.fit(Gaussian1D() + Const1D(), data, fitting_axes=1, world=(x,))
+    >>> result.success
+    array([ True, False])
+    >>> ndfit.STATUS[result.status[1]].status.name
+    'NO_DATA'
+    >>> result.evaluate().shape
+    (2, 50)
+    >>> result[0].fitted.shape
+    (50,)
     """
 
     _problem: FitProblem
@@ -281,17 +302,29 @@ class FitResult(ResultOutputs):
 
         Parameters
         ----------
-        lazy : return a dask array that is computed chunk by chunk, for data larger than memory
+        lazy : bool
+            Return a dask array that is computed chunk by chunk, for data larger than memory.
 
         Returns
         -------
-        array, or dask array, of the data's shape, in the data's unit; NaN where there is no answer
+        array, or dask array
+            Of the data's shape, in the data's unit; NaN where there is no answer.
         """
         values = self._evaluate()
         return values if lazy else values.compute()
 
     def residual(self, lazy: bool = False) -> Any:
         """Data minus `evaluate`.
+
+        Parameters
+        ----------
+        lazy : bool
+            Return a dask array that is computed chunk by chunk, for data larger than memory.
+
+        Returns
+        -------
+        array, or dask array
+            Of the data's shape, in the data's unit; NaN where there is no answer.
 
         Raises
         ------

@@ -40,6 +40,25 @@ class Selection:
     results : the FitResult of each candidate, in the order given
     criterion : 'aic' or 'bic'
     margin : how much lower the criterion of a model with more free parameters has to be
+
+    See Also
+    --------
+    select : the call that returns one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.modeling.models import Const1D, Gaussian1D
+    >>> import ndfit
+    >>> x = np.linspace(-5, 5, 50)
+    >>> line = np.array([[0.0], [3.0]]) * np.exp(-0.5 * (x - 0.5) ** 2)
+    >>> data = line + 1.0 + 0.1 * np.random.default_rng(1).normal(size=line.shape)
+    >>> models = [Const1D(), Gaussian1D() + Const1D()]
+    >>> selection = ndfit.select(models, data, fitting_axes=1, world=(x,), uncertainty=0.1)
+    >>> selection.values.shape
+    (2, 2)
+    >>> selection.parameters(1)["mean_0"].round(1)
+    array([nan, 0.5])
     """
 
     results: Sequence[FitResult]

@@ -81,6 +81,24 @@ def read(
     -----
     UserWarning
         Data, coordinates, weights or mask are not those of the fit; or the file was damaged.
+
+    See Also
+    --------
+    fit : the call whose result is read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from astropy.modeling.models import Gaussian1D
+    >>> import ndfit
+    >>> x = np.linspace(-5, 5, 50)
+    >>> data = np.array([[2.0], [3.0]]) * np.exp(-0.5 * x**2)
+    >>> path = Path(tempfile.mkdtemp()) / "lines.fits"
+    >>> ndfit.fit(Gaussian1D(), data, fitting_axes=1, world=(x,)).to_fits(path)
+    >>> ndfit.read(path).parameters["amplitude"].round(6)
+    array([2., 3.])
     """
     path = Path(path)
     contents = _read_contents(path)
