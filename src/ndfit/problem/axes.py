@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -27,15 +26,15 @@ class Axes:
     shape: tuple[int, ...]
     fitting: tuple[int, ...]
 
-    @cached_property
+    @property
     def iterating(self) -> tuple[int, ...]:
         return tuple(axis for axis in range(len(self.shape)) if axis not in self.fitting)
 
-    @cached_property
+    @property
     def fitting_shape(self) -> tuple[int, ...]:
         return tuple(self.shape[axis] for axis in self.fitting)
 
-    @cached_property
+    @property
     def iterating_shape(self) -> tuple[int, ...]:
         return tuple(self.shape[axis] for axis in self.iterating)
 
