@@ -12,7 +12,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +22,7 @@ from ndfit.arrays import FloatArray
 from ndfit.errors import ChangedInputError, FitWarning
 from ndfit.io.layers import Contents, layers_of
 from ndfit.io.record import Call, is_hashed, record_of
+from ndfit.once import cached_property
 from ndfit.problem.types import FitProblem
 from ndfit.result.criteria import information_criterion
 from ndfit.result.fitted_model import fitted_model

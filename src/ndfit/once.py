@@ -7,14 +7,15 @@ done here.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
-__all__ = ["LOADING", "Latest", "kept", "kept_latest", "lock_across_forks"]
+__all__ = ["LOADING", "Latest", "cached_property", "kept", "kept_latest", "lock_across_forks"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +55,26 @@ def kept_latest(count: int | None) -> Callable[[Callable[P, T]], Callable[P, T]]
         return get
 
     return decorate
+
+
+class cached_property(functools.cached_property[T]):
+    """As that of functools since Python 3.12: threads that ask at once may compute at once, and none waits.
+
+    That of Python 3.11 holds a lock of the class while it computes, for ever in a child that is forked meanwhile.
+    """
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
+    def __get__(self, instance: object | None, owner: type[Any] | None = None) -> Self | T:
+        if instance is None:
+            return self
+        values, name = vars(instance), str(self.attrname)
+        if name not in values:
+            values[name] = self.func(instance)
+        found: T = values[name]
+        return found
 
 
 class Latest(Generic[T]):

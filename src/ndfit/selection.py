@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.fit_result import FitResult
+from ndfit.once import cached_property
 from ndfit.single_fit import OneFit
 
 __all__ = ["CRITERIA", "Selection"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from astropy.modeling.fitting import DogBoxLSQFitter, LevMarLSQFitter, LinearLSQFitter, LMLSQFitter, TRFLSQFitter
@@ -27,6 +26,7 @@ from ndfit.model.design import linear_model
 from ndfit.model.reasons import NotCompilable
 from ndfit.model.trace.tracing import trace
 from ndfit.model.verify import verify
+from ndfit.once import cached_property
 from ndfit.options import SQUARE
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.types import FitProblem

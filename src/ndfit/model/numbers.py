@@ -6,12 +6,13 @@ made of many times in a call, and hundreds of templates are millions of numbers.
 
 from __future__ import annotations
 
-from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ndfit.once import cached_property
 
 __all__ = ["Numbers"]
 

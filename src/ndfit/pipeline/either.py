@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from ndfit.arrays import FloatArray
 from ndfit.engines.base import BlockResult, Engine, SolveOptions
 from ndfit.engines.certificate import noise_variance
 from ndfit.engines.rows import coords_of
+from ndfit.once import cached_property
 from ndfit.options import CASH
 from ndfit.pipeline.guess.tile import median
 from ndfit.pipeline.trials import take_rows

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.engines.linearity import linear_columns
+from ndfit.once import cached_property
 from ndfit.pipeline.components import components_of
 from ndfit.pipeline.positive import positive_parameters
 from ndfit.pipeline.sampling import Range, mean_step, range_of, spacing_at, spacing_bound

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from ndfit.once import cached_property
+
 __all__ = ["Axes", "parse_axes"]
 
 
@@ -26,15 +28,15 @@ class Axes:
     shape: tuple[int, ...]
     fitting: tuple[int, ...]
 
-    @property
+    @cached_property
     def iterating(self) -> tuple[int, ...]:
         return tuple(axis for axis in range(len(self.shape)) if axis not in self.fitting)
 
-    @property
+    @cached_property
     def fitting_shape(self) -> tuple[int, ...]:
         return tuple(self.shape[axis] for axis in self.fitting)
 
-    @property
+    @cached_property
     def iterating_shape(self) -> tuple[int, ...]:
         return tuple(self.shape[axis] for axis in self.iterating)
 

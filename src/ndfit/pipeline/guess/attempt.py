@@ -19,13 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
+from ndfit.once import cached_property
 from ndfit.pipeline.guess.background import BASES, fit_background, fit_beside
 from ndfit.pipeline.guess.curves import Sought, best_curve
 from ndfit.pipeline.guess.groups import Group, Setting, groups_of

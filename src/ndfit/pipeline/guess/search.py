@@ -19,13 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.engines.availability import why_not_compiled
+from ndfit.once import cached_property
 from ndfit.pipeline.guess.formulas import NUMPY
 from ndfit.pipeline.guess.moments import determinant, distance_of, inverse_of, measured, square
 from ndfit.pipeline.guess.profiles import WorldPeak
