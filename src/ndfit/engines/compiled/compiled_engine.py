@@ -6,9 +6,8 @@ it needs compiled is compiled, or loaded from the cache, when it is made ready o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -39,6 +38,7 @@ from ndfit.engines.compiled.second_look import settle
 from ndfit.engines.compiled.some_fits import Fits, Model
 from ndfit.engines.loss import Loss, huber_factor
 from ndfit.engines.natural import natural_scales, with_least_widths
+from ndfit.engines.plain_data import PlainDataEngine
 from ndfit.engines.start_sizes import with_start_sizes
 from ndfit.options import CASH, SQUARE
 from ndfit.problem.types import Block
@@ -90,7 +90,7 @@ class ModelCode(Model, Protocol):
 
 
 @dataclass(frozen=True)
-class CompiledEngine:
+class CompiledEngine(PlainDataEngine):
     """Levenberg-Marquardt with exact derivatives, many fits side by side.
 
     Linear parameters are eliminated, within their bounds. A fit that then ends with a component turned against its
@@ -104,24 +104,10 @@ class CompiledEngine:
     absolute_sigma: bool = False
 
     name: ClassVar[str] = "compiled"
-    chunk_size: ClassVar[int] = 50_000
-    releases_gil: ClassVar[bool] = True
-    pointwise: ClassVar[bool] = True
-    calls_fitter: ClassVar[bool] = False
-    seconds_per_fit: ClassVar[float] = 3e-6
-    packages: ClassVar[tuple[str, ...]] = ("ndfit", "llvmlite", "numpy")
-
-    @property
-    def set_tied(self) -> Callable[[FloatArray], None]:
-        return self.model.set_tied
 
     @property
     def dimensions(self) -> Any:
         return self.model.dimensions
-
-    def fingerprint(self) -> dict[str, Any]:
-        """A compiled model is plain data, all of it in its representation."""
-        return {"computes": sha256(repr(self.model).encode()).hexdigest()}
 
     def make_ready(self, options: SolveOptions) -> None:
         """Compile or load what blocks need, with and without weights."""

@@ -11,10 +11,9 @@ one (`linear_direct.py`). So is everything where nothing can be compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from ndfit.engines.base import BlockResult, SolveOptions
 from ndfit.engines.certificate import edm_of, noise_variance, status_with_certificate
 from ndfit.engines.linear.linear_design import DesignModel
 from ndfit.engines.linear.linear_direct import Solution, covariance_of, solve_directly
+from ndfit.engines.plain_data import PlainDataEngine
 from ndfit.problem.types import Block
 from ndfit.status import Status
 
@@ -32,7 +32,7 @@ __all__ = ["LinearEngine"]
 
 
 @dataclass(frozen=True)
-class LinearEngine:
+class LinearEngine(PlainDataEngine):
     """Direct linear least squares within bounds. Starting values do not matter.
 
     `absolute_sigma`: weights are one over the errors of the samples.
@@ -42,24 +42,7 @@ class LinearEngine:
     absolute_sigma: bool = False
 
     name: ClassVar[str] = "linear"
-    chunk_size: ClassVar[int] = 50_000
-    releases_gil: ClassVar[bool] = True
-    pointwise: ClassVar[bool] = True
-    calls_fitter: ClassVar[bool] = False
-    seconds_per_fit: ClassVar[float] = 3e-6
-    packages: ClassVar[tuple[str, ...]] = ("ndfit", "llvmlite", "numpy")
-
-    @property
-    def set_tied(self) -> Callable[[FloatArray], None]:
-        return self.model.set_tied
-
-    @property
-    def dimensions(self) -> Any:
-        return None
-
-    def fingerprint(self) -> dict[str, Any]:
-        """A compiled model is plain data, all of it in its representation."""
-        return {"computes": sha256(repr(self.model).encode()).hexdigest()}
+    dimensions: ClassVar[None] = None
 
     def make_ready(self, options: SolveOptions) -> None:
         """Compile or load what blocks need."""
