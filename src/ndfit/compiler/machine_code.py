@@ -67,7 +67,7 @@ class Loaded:
 def _from_python(library: Any, function: Function) -> Callable[..., None]:
     signature = ctypes.CFUNCTYPE(None, *(_C_TYPES[kind] for kind in function.kinds))
     callable_here = signature(library[function.name])
-    callable_here.library = library  # type: ignore[attr-defined]  # which is not unloaded as long as it is referred to
+    callable_here.keeps = library  # type: ignore[attr-defined]  # it is not unloaded as long as it is referred to
     return callable_here
 
 

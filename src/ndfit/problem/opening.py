@@ -257,12 +257,7 @@ def _from_quantity(weights: u.Quantity, unit: u.UnitBase | None) -> Callable[[An
 
 
 def _scale(unit: u.UnitBase, target: u.UnitBase, name: str, target_name: str) -> float:
-    try:
-        return unit.to(target)
-    except u.UnitConversionError:
-        raise u.UnitConversionError(
-            f"{name} has unit '{unit}', which cannot be converted to {target_name} '{target}'"
-        ) from None
+    return float(_convert(1.0 * unit, target, name, target_name))
 
 
 def _parse_mask(mask: Any) -> Any:
