@@ -164,12 +164,17 @@ CONDITIONS = {"less": np.less, "less_equal": np.less_equal, "equal": np.equal}
 
 @given(st.data())
 def test_rules_keep_the_value(data: st.DataObject) -> None:
-    """Random expressions, built through the rules, against numpy on the same arguments."""
+    """Random expressions, built through the rules, against numpy on the same arguments.
+
+    A quotient is rounded twice in a graph (it is a product with a reciprocal), so that no comparison is drawn of
+    computed numbers that rounding alone tells apart.
+    """
     b = GraphBuilder()
     parameters = [1.5, -0.5]
     known: list[tuple[int, np.ndarray]] = [(b.input(0), X)]
     known += [(b.param(i), np.full_like(X, value)) for i, value in enumerate(parameters)]
     known += [(b.constant(value), np.full_like(X, value)) for value in (0.0, 1.0, -1.0, 2.0, 3.0)]
+    given_nodes = {node for node, _ in known}
     with np.errstate(all="ignore"):
         for _ in range(data.draw(st.integers(1, 12))):
             kind = data.draw(st.sampled_from(["unary", "binary", "where"]))
@@ -183,6 +188,8 @@ def test_rules_keep_the_value(data: st.DataObject) -> None:
                 made = b.apply(name, *nodes[:2]), BINARY[name](*values[:2])
             else:
                 name = data.draw(st.sampled_from(sorted(CONDITIONS)))
+                if not given_nodes.issuperset(nodes[:2]) and np.any(np.isclose(*values[:2], rtol=1e-9, atol=1e-9)):
+                    continue
                 condition = b.apply("logical_not", b.apply(name, *nodes[:2]))
                 made = b.apply("where", condition, *nodes[2:]), np.where(CONDITIONS[name](*values[:2]), *values[:1:-1])
             if not np.all(np.isfinite(made[1])) or np.max(np.abs(made[1])) > 1e6:
