@@ -66,7 +66,7 @@ def test_bare_numbers_are_taken() -> None:
     model = Metres(2.0, 0.0)
     with pytest.raises(u.UnitsError):
         model(3.0)
-    models.accept_bare_numbers(model)
+    models.accept_unitless_numbers(model)
     assert model(3.0) == 6.0
 
 

@@ -77,9 +77,9 @@ def test_weights_say_what_is_far() -> None:
     engine, block = engine_for(line()), block_for(line(), data, (X,), weights=weights)
     first = engine(block, OPTIONS)
     weighted, _ = Clip({"sigma": 5.0}, n_free=4)(engine, block, OPTIONS, first)
-    bare, _ = Clip({"sigma": 5.0}, weighted=False, n_free=4)(engine, block, OPTIONS, first)
+    unweighted, _ = Clip({"sigma": 5.0}, weighted=False, n_free=4)(engine, block, OPTIONS, first)
     assert weighted.valid is None
-    assert bare.valid is not None
+    assert unweighted.valid is not None
 
 
 def test_positions_that_keep_too_few_samples_have_a_status() -> None:

@@ -55,11 +55,11 @@ def test_other_models_with_the_same_values_have_rules_of_their_own() -> None:
 
 
 def test_bounds_ties_and_what_is_fixed_matter() -> None:
-    assert rules(Lorentz1D()).even == (False, False, True)
-    assert rules(Lorentz1D(bounds={"fwhm": (0.0, None)})).even == (False, False, False)
-    assert rules(Lorentz1D(), bounds={"fwhm": ([-np.inf, 0.1, -np.inf], None)}).even == (False, False, False)
-    assert rules(Lorentz1D(fixed={"fwhm": True})).even == (False, False, False)
-    assert rules(Lorentz1D(tied={"fwhm": lambda m: m.amplitude})).even == (False, False, False)
+    assert rules(Lorentz1D()).sign_symmetric == (False, False, True)
+    assert rules(Lorentz1D(bounds={"fwhm": (0.0, None)})).sign_symmetric == (False, False, False)
+    assert rules(Lorentz1D(), bounds={"fwhm": ([-np.inf, 0.1, -np.inf], None)}).sign_symmetric == (False, False, False)
+    assert rules(Lorentz1D(fixed={"fwhm": True})).sign_symmetric == (False, False, False)
+    assert rules(Lorentz1D(tied={"fwhm": lambda m: m.amplitude})).sign_symmetric == (False, False, False)
     assert rules(Voigt1D(4.0, 1.0, 1.0, 1.0)).symmetries.turns
     assert not rules(Voigt1D(4.0, 1.0, 1.0, 1.0, fixed={"fwhm_G": True})).symmetries.turns
     assert not rules(Gaussian1D(bounds={"stddev": (None, None)})).flags.linear
@@ -67,5 +67,5 @@ def test_bounds_ties_and_what_is_fixed_matter() -> None:
 
 
 def test_a_start_at_which_the_model_is_another_one_matters() -> None:
-    assert rules(Lorentz1D(1.0, 4.0, 2.0)).even == (False, False, True)
-    assert rules(Lorentz1D(0.0, 4.0, 2.0)).even == rules(Lorentz1D(1.0, 4.0, 2.0)).even
+    assert rules(Lorentz1D(1.0, 4.0, 2.0)).sign_symmetric == (False, False, True)
+    assert rules(Lorentz1D(0.0, 4.0, 2.0)).sign_symmetric == rules(Lorentz1D(1.0, 4.0, 2.0)).sign_symmetric

@@ -22,7 +22,7 @@ def even(model: Any, **keywords: Any) -> tuple[bool, ...]:
         parse_fitter(TRFLSQFitter(), None),
     )
     one, other = (
-        with_sign_symmetry(problem, select_engine(problem, call, engine, ()).engine).params.even
+        with_sign_symmetry(problem, select_engine(problem, call, engine, ()).engine).params.sign_symmetric
         for engine in ("auto", "reference")
     )
     assert one == other

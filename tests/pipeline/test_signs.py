@@ -85,8 +85,8 @@ def test_nothing_to_turn() -> None:
 
 def test_no_covariance_to_turn() -> None:
     found = fits([[1.0, 2.0, -3.0]])
-    bare = BlockResult(found.parameters, found.status, found.nfev, found.cost)
-    assert positive_widths(bare, table(), Gaussian1D()).covariance is None
+    plain = BlockResult(found.parameters, found.status, found.nfev, found.cost)
+    assert positive_widths(plain, table(), Gaussian1D()).covariance is None
 
 
 def test_ties_of_ties_are_set_in_the_order_of_the_parameters() -> None:

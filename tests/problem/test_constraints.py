@@ -47,11 +47,11 @@ def test_the_callers_model_is_left_alone() -> None:
     model = fix_inputs(Gaussian2D(1.0, 3.0, 0.0, 2.0, 1.0), {"y": 0.5})
     before = model.parameters.copy()
     kind = type(model)
-    bare = problem_of(model).model
+    unitless = problem_of(model).model
     assert type(model) is kind
     assert_array_equal(model.parameters, before)
     x = np.arange(4.0)
-    assert_allclose(bare.evaluate(x, *bare.parameters), model(x))
+    assert_allclose(unitless.evaluate(x, *unitless.parameters), model(x))
 
 
 def test_bounds_that_contradict_themselves_are_shown() -> None:
@@ -89,17 +89,17 @@ def test_parts_of_a_compound_with_maps_take_their_own_parameters() -> None:
     x = np.arange(12.0)
     left, right = (maps[0] + maps[1]) + maps[2], maps[0] + (maps[1] + maps[2])
     for compound in (left, right, (maps[0] + maps[1]) - (maps[2] + maps[3])):
-        bare = problem_of(compound).model
-        assert_allclose(bare.evaluate(x, *bare.parameters), bare(x))
-        assert bare(x).shape == x.shape
+        unitless = problem_of(compound).model
+        assert_allclose(unitless.evaluate(x, *unitless.parameters), unitless(x))
+        assert unitless(x).shape == x.shape
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_fixed_inputs_anywhere_in_a_compound_can_be_fitted(first: bool) -> None:
     cut, other = fix_inputs(Gaussian2D(1.0, 3.0, 0.0, 2.0, 1.0), {"y": 0.5}), Const1D(1.0)
-    bare = problem_of((cut + other) * Const1D(1.0) if first else Const1D(1.0) * (other + cut)).model
-    assert bare.fittable
-    assert_allclose(bare.evaluate(np.arange(4.0), *bare.parameters), bare(np.arange(4.0)))
+    unitless = problem_of((cut + other) * Const1D(1.0) if first else Const1D(1.0) * (other + cut)).model
+    assert unitless.fittable
+    assert_allclose(unitless.evaluate(np.arange(4.0), *unitless.parameters), unitless(np.arange(4.0)))
 
 
 def test_constraints_of_a_model_that_does_not_pass_them_on() -> None:

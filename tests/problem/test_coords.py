@@ -61,7 +61,7 @@ def test_arrays_of_every_broadcastable_shape(axes, data):
 @pytest.mark.parametrize(
     "world",
     [
-        pytest.param(np.arange(6.0), id="bare array"),
+        pytest.param(np.arange(6.0), id="plain array"),
         pytest.param([0, 1, 2, 3, 4, 5], id="numbers"),
         pytest.param([[0, 1, 2, 3, 4, 5]], id="list of lists"),
         pytest.param(([0, 1, 2, 3, 4, 5],), id="tuple of list"),

@@ -1,4 +1,4 @@
-"""Data, weights and masks of every kind come out as bare arrays on the data's axes."""
+"""Data, weights and masks of every kind come out as plain arrays on the data's axes."""
 
 from __future__ import annotations
 

@@ -81,9 +81,9 @@ def shifted_quantity(model: Any) -> Any:
 def test_ties_mean_what_they_meant_in_the_callers_units(tie: Any, expected: float) -> None:
     model = Const1D(1000 * u.mJy) + Const1D(1000 * u.mJy)
     model.amplitude_1.tied = tie
-    bare = problem_of(model).model
-    bare.parameters = [3.0, 0.0]
-    assert_allclose(bare.tied["amplitude_1"](bare), expected)
+    unitless = problem_of(model).model
+    unitless.parameters = [3.0, 0.0]
+    assert_allclose(unitless.tied["amplitude_1"](unitless), expected)
 
 
 def test_units_of_a_product_are_shared_out() -> None:
@@ -155,9 +155,9 @@ def test_input_without_a_unit_takes_any_coordinate() -> None:
 def test_tie_in_bare_numbers_sees_the_rest_of_the_model_too() -> None:
     model = Const1D(1000 * u.mJy) + Const1D(1000 * u.mJy)
     model.amplitude_1.tied = lambda m: float(m.amplitude_0) * len(m.param_names)
-    bare = problem_of(model).model
-    bare.parameters = [3.0, 0.0]
-    assert_allclose(bare.tied["amplitude_1"](bare), 6.0)
+    unitless = problem_of(model).model
+    unitless.parameters = [3.0, 0.0]
+    assert_allclose(unitless.tied["amplitude_1"](unitless), 6.0)
 
 
 def test_tie_that_no_unit_touches_is_left_as_it_is() -> None:
@@ -170,18 +170,18 @@ def test_tie_that_no_unit_touches_is_left_as_it_is() -> None:
     for tie, kept in ((same, True), (of_quantities, False)):
         model = Const1D(2 * u.Jy) + Const1D(2 * u.Jy)
         model.amplitude_1.tied = tie
-        bare = problem_of(model).model
-        assert (bare.tied["amplitude_1"] is tie) == kept
-        bare.parameters = [3.0, 0.0]
-        assert_allclose(bare.tied["amplitude_1"](bare), 3.0)
+        unitless = problem_of(model).model
+        assert (unitless.tied["amplitude_1"] is tie) == kept
+        unitless.parameters = [3.0, 0.0]
+        assert_allclose(unitless.tied["amplitude_1"](unitless), 3.0)
 
 
 def test_tie_sees_the_one_parameter_whose_unit_changes_in_the_caller_s() -> None:
     model = Gaussian1D(2000 * u.mJy, 7 * u.um, 1 * u.um)
     model.stddev.tied = lambda m: m.amplitude.value / 1000
-    bare = problem_of(model).model
-    bare.parameters = [3.0, 7.0, 0.0]
-    assert_allclose(bare.tied["stddev"](bare), 3.0)
+    unitless = problem_of(model).model
+    unitless.parameters = [3.0, 7.0, 0.0]
+    assert_allclose(unitless.tied["stddev"](unitless), 3.0)
 
 
 def test_parameter_whose_unit_fits_no_other_is_named() -> None:
@@ -206,5 +206,5 @@ def test_bare_model_takes_bare_numbers_whatever_its_class_says() -> None:
         def input_units(self) -> Any:
             return {"x": u.um}
 
-    bare = problem_of(InMicrometres(1 * u.Jy, 7 * u.um, 1 * u.um)).model
-    assert_allclose(bare(X), Gaussian1D(1.0, 7.0, 1.0)(X))
+    unitless = problem_of(InMicrometres(1 * u.Jy, 7 * u.um, 1 * u.um)).model
+    assert_allclose(unitless(X), Gaussian1D(1.0, 7.0, 1.0)(X))

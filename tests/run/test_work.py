@@ -97,7 +97,7 @@ def test_samples_that_are_used_are_those_that_clipping_keeps() -> None:
     work, inputs = work_on(data, Const1D(1.0), clip=Clip({"sigma": 3.0}, n_free=1))
     result = work(inputs)
     assert_array_equal(result.n_samples, [12, 11])
-    at_solutions = replace(inputs, trials=result.parameters.T[np.newaxis])
+    at_solutions = replace(inputs, starts=result.parameters.T[np.newaxis])
     assert_array_equal((~samples_used(at_solutions, work)).nonzero(), [[1], [3]])
     assert samples_used(at_solutions, None).all()
     assert samples_used(inputs, work).all()

@@ -17,7 +17,7 @@ from astropy.units import Quantity, UnitBase
 __all__ = [
     "OF_EVERY_CLASS",
     "OF_EVERY_MODEL",
-    "accept_bare_numbers",
+    "accept_unitless_numbers",
     "call_first",
     "combined_equivalencies",
     "has_unit_rule",
@@ -75,11 +75,11 @@ def parameter_units(model: Model, inputs: Mapping[str, UnitBase], outputs: Mappi
 
 def units_from_data(model: Model, data: Mapping[str, Quantity]) -> Model:
     """The model in the units of the data: a product takes what it was told of each of its factors by private names."""
-    bare, factors = model.without_units_for_data(**data), {}
-    if isinstance(bare, tuple):
-        bare, left, right = bare
+    unitless, factors = model.without_units_for_data(**data), {}
+    if isinstance(unitless, tuple):
+        unitless, left, right = unitless
         factors = {"_left_kwargs": left, "_right_kwargs": right}
-    return bare.with_units_from_data(**data, **factors)
+    return unitless.with_units_from_data(**data, **factors)
 
 
 def output_unit(model: Model) -> UnitBase:
@@ -92,7 +92,7 @@ def orthogonal_basis(model: Model, x: Any, y: Any) -> Any:
     return model._fcache(x, y)
 
 
-def accept_bare_numbers(model: Model) -> None:
+def accept_unitless_numbers(model: Model) -> None:
     """Let a model with units for its inputs take numbers, in place; it can only be had when a class is written."""
     model._input_units_allow_dimensionless = True
 

@@ -1,7 +1,7 @@
 """Which parameters a model is linear in, each by itself.
 
-Flows in: the bare model and the parameters that are asked about. Flows out: those of them that the model is linear in
-while the others keep their values. An amplitude is; a centre or a width is not.
+Flows in: the unitless model and the parameters that are asked about. Flows out: those of them that the model is linear
+in while the others keep their values. An amplitude is; a centre or a width is not.
 
 A sum, difference or product is linear in what one of its sides is linear in, a quotient in what its left side is, and
 so is `f | g` in what g is. Each part is tried at a few points by itself, so that compounds of many parts cost no more

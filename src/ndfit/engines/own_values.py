@@ -1,7 +1,7 @@
 """Values of the caller's own model at a few points of its parameters.
 
-Flows in: the bare model, parameters, coordinates. Flows out: values with ties applied, NaN where the model raises: what
-it raises belongs to the fit.
+Flows in: the unitless model, parameters, coordinates. Flows out: values with ties applied, NaN where the model raises:
+what it raises belongs to the fit.
 """
 
 from __future__ import annotations

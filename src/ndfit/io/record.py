@@ -139,7 +139,7 @@ def _parameters(problem: FitProblem) -> list[dict[str, Any]]:
             "upper": _number_or_map(params.upper[index]),
             "fixed": params.fixed[index],
             "tied": describe_tie(problem.original.tied[name]),
-            "even": bool(params.even[index]),
+            "even": bool(params.sign_symmetric[index]),
         }
         for index, name in enumerate(params.names)
     ]

@@ -119,7 +119,7 @@ def _equations(graph: ModelGraph, forms: list[FloatArray]) -> Iterator[FloatArra
 
 
 def _numbers(graph: ModelGraph, forms: list[FloatArray]) -> Iterator[FloatArray]:
-    """Sums with bare numbers, which are taken to be without dimension."""
+    """Sums with unitless numbers, which are taken to be without dimension."""
     for op, args, _ in graph.nodes:
         if op in _SAME and any(graph.nodes[arg].op == "const" for arg in args):
             yield from (forms[arg] for arg in args if graph.nodes[arg].op != "const")

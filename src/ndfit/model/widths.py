@@ -4,7 +4,7 @@ Flows in: a ModelGraph and its Dimensions. Flows out: one flag a parameter.
 
 The value stays what it is when the sign of a width is turned, or when those of a pair are (both widths of a Voigt
 profile). That is tested with numbers, at a few parameters and inputs that mean nothing; which parameters are lengths is
-told by dimensional analysis. A solver keeps widths from passing through zero.
+known by dimensional analysis. A solver keeps widths from passing through zero.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _NEIGHBOURS = 3
 @lru_cache(64)
 def widths(graph: ModelGraph) -> tuple[bool, ...]:
     """P flags."""
-    told = dimensions(graph)
+    known = dimensions(graph)
     lengths = [
         i
-        for i, exponents in enumerate(told.exponents)
-        if exponents is not None and not told.places[i] and exponents[-1] == 0.0 and _is_length(exponents[:-1])
+        for i, exponents in enumerate(known.exponents)
+        if exponents is not None and not known.places[i] and exponents[-1] == 0.0 and _is_length(exponents[:-1])
     ]
-    trial = _Trial(graph)
-    single = {i for i in lengths if trial.is_symmetric(i)}
+    probe = _ProbeValues(graph)
+    single = {i for i in lengths if probe.is_symmetric(i)}
     others = [i for i in lengths if i not in single]
-    pairs = [(i, j) for i in others for j in others if 0 < j - i <= _NEIGHBOURS and trial.is_symmetric(i, j)]
+    pairs = [(i, j) for i in others for j in others if 0 < j - i <= _NEIGHBOURS and probe.is_symmetric(i, j)]
     found = single.union(*pairs)
     return tuple(i in found for i in range(len(graph.param_names)))
 
@@ -47,7 +47,7 @@ def _is_length(exponents: tuple[float, ...]) -> bool:
     return sorted(exponents) == [0.0] * (len(exponents) - 1) + [1.0]
 
 
-class _Trial:
+class _ProbeValues:
     """The model's values at a few points, and with some of the parameters changed."""
 
     def __init__(self, graph: ModelGraph) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ndfit.engines.base import BlockResult, Engine, EngineChoice, SolveOptions
 from ndfit.engines.fitters import outlier_removal
-from ndfit.pipeline.trials import take_rows
+from ndfit.pipeline.multistart import take_rows
 from ndfit.problem.types import Block
 from ndfit.status import Status, usable
 
@@ -39,7 +39,7 @@ class Clip:
     ----------
     keywords : of `astropy.stats.sigma_clip`
     rounds : at most
-    weighted : clip residuals times weights, not bare residuals
+    weighted : clip residuals times weights, not the residuals alone
     n_free : free parameters, which take as many samples
     """
 

@@ -1,6 +1,6 @@
 """The parts of a model that are classes of astropy's catalogue, and where their parameters stand.
 
-Flows in: the bare astropy model. Flows out: Components, picklable, so that workers need no look at the model.
+Flows in: the unitless astropy model. Flows out: Components, picklable, so that workers need no look at the model.
 """
 
 from __future__ import annotations

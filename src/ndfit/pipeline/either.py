@@ -30,7 +30,7 @@ from ndfit.engines.rows import coords_of
 from ndfit.once import cached_property
 from ndfit.options import CASH
 from ndfit.pipeline.guess.tile import median
-from ndfit.pipeline.trials import take_rows
+from ndfit.pipeline.multistart import take_rows
 from ndfit.problem.types import Block
 from ndfit.status import Flag, Status, converged, usable
 

@@ -11,7 +11,7 @@ OUT_OF_RANGE  a centre is more than one range of the samples outside of them, or
 UNCERTAIN     the standard error of a centre or a width is larger than the range of the samples, that of a centre larger
               than FWHM: within such an error nothing is as it is at the answer. Or that of another
               parameter is larger than itself and than its natural scale (`ndfit.model.dimensions`): the range for
-              lengths, one over it for frequencies, ten for exponents and other bare numbers. Such a parameter is within
+              lengths, one over it for frequencies, ten for exponents and other numbers. Such a parameter is within
               one error of infinity: its inverse is known to the inverse times error over value
 AT_ZERO       a width is below a thousandth of the distance of the samples or of FWHM, or below a tenth of its own
               standard error: near zero the model depends on its square alone. So is another parameter whose sign has
@@ -168,7 +168,7 @@ def flag_rules(
     lines = tuple(line for line, part in parts if part.at_coordinates)
     widths = {column for line, _ in parts for column in line.widths}
     turning = {column for turn in symmetries.turns for column in turn.negative if column in widths}
-    symmetric = tuple(i for i in params.free if params.even[i] or i in turning)
+    symmetric = tuple(i for i in params.free if params.sign_symmetric[i] or i in turning)
     positive = {column for line in lines for column in line.widths} | set(positive_parameters(model, params, sample))
     bounded = tuple(i for i in params.free if params.is_bounded(i))
     return FlagRules(

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from ndfit.engines.base import BlockResult, SolveOptions
-from ndfit.pipeline.trials import Solve, from_start, take_rows
+from ndfit.pipeline.multistart import Solve, from_start, take_rows
 from ndfit.problem.types import Block
 from ndfit.status import usable
 

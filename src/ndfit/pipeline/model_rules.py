@@ -37,12 +37,12 @@ class ModelRules:
 
     Attributes
     ----------
-    even : P flags, see ParamTable
+    sign_symmetric : P flags, see ParamTable
     symmetries : beyond these
     flags : what flags need to know
     """
 
-    even: tuple[bool, ...]
+    sign_symmetric: tuple[bool, ...]
     symmetries: Symmetries
     flags: FlagRules
 
@@ -59,14 +59,16 @@ def rules_of(problem: FitProblem, engine: Engine) -> ModelRules:
 
 def with_sign_symmetry(problem: FitProblem, engine: Engine) -> FitProblem:
     """The problem with a flag at each parameter that its model is even in."""
-    return replace(problem, params=replace(problem.params, even=rules_of(problem, engine).even))
+    return replace(problem, params=replace(problem.params, sign_symmetric=rules_of(problem, engine).sign_symmetric))
 
 
 def _find(problem: FitProblem, engine: Engine, sample: tuple[FloatArray, ...]) -> ModelRules:
     model, params = problem.model, problem.params
-    params = replace(params, even=sign_symmetric_parameters(problem, engine, sample))
+    params = replace(params, sign_symmetric=sign_symmetric_parameters(problem, engine, sample))
     symmetries = symmetries_of(model, params.free, sample)
-    return ModelRules(params.even, symmetries, flag_rules(model, params, symmetries, sample, engine.dimensions))
+    return ModelRules(
+        params.sign_symmetric, symmetries, flag_rules(model, params, symmetries, sample, engine.dimensions)
+    )
 
 
 def _key(problem: FitProblem, sample: tuple[FloatArray, ...]) -> tuple[Hashable, ...]:

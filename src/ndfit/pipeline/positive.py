@@ -1,6 +1,6 @@
 """Which free parameters a model is defined for above zero alone, such as the index of a Sersic profile.
 
-Flows in: the bare model, its parameters, a few coordinates. Flows out: places of those parameters.
+Flows in: the unitless model, its parameters, a few coordinates. Flows out: places of those parameters.
 """
 
 from __future__ import annotations

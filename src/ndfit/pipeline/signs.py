@@ -71,7 +71,7 @@ class Canonical:
     def _turned_alone(self, values: FloatArray, signs: FloatArray) -> NDArray[np.bool_]:
         """Turn what the model is even in, in place; which fits changed."""
         changed = np.zeros(len(values), dtype=bool)
-        for column in np.flatnonzero(self.params.even):
+        for column in np.flatnonzero(self.params.sign_symmetric):
             negative = values[:, column] < 0.0
             if negative.any():
                 values[negative, column] *= -1.0

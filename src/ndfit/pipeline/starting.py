@@ -1,6 +1,6 @@
 """Which points the fits of a block start from.
 
-Flows in: a Block. Flows out: tables of starting values (N, P), one after another, of which `ndfit.pipeline.trials`
+Flows in: a Block. Flows out: tables of starting values (N, P), of which `ndfit.pipeline.multistart`
 keeps what fits best.
 
 The first is the caller's, or the guess from the data, or both are (`ndfit.pipeline.either` says which of their fits is
@@ -38,8 +38,8 @@ from ndfit.pipeline.guess.groups import SetTied
 from ndfit.pipeline.guess.guess import Guess
 from ndfit.pipeline.guess.profiles import PROFILES
 from ndfit.pipeline.guess.terms import Term, depends_on_start, parse_terms
+from ndfit.pipeline.multistart import best_of, better, from_start
 from ndfit.pipeline.signs import update_ties
-from ndfit.pipeline.trials import best_of, better, from_start
 from ndfit.problem.constraints import check_starts
 from ndfit.problem.types import Block, FitProblem
 

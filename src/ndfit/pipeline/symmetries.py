@@ -1,9 +1,9 @@
 """Changes of parameters that leave a model as it is, beyond the sign of single widths: both widths of a Voigt profile
 turned at once, an angle moved by its period.
 
-Flows in: the bare model, its constraints, a few coordinates. Flows out: the Symmetries that the model really has: rows
-of the table below, of which those that ties may contradict are tried on the model.
-`ndfit.pipeline.sign_symmetry` finds the single parameters whose sign has no meaning.
+Flows in: the unitless model, its constraints, a few coordinates. Flows out: the Symmetries that the model really has:
+rows of the table below, of which those that ties may contradict are tried on the model. `ndfit.pipeline.sign_symmetry`
+finds the single parameters whose sign has no meaning.
 
 A Voigt profile is Re w(z) with z = (2 (x - x_0) + i fwhm_L) sqrt(ln 2) / fwhm_G, times fwhm_L / fwhm_G. With both
 widths turned, z becomes minus its own complex conjugate, at which w is the complex conjugate of what it was (NIST

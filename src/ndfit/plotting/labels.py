@@ -25,7 +25,7 @@ SKY_NAMES = {"pos.eq.ra": "RA", "pos.eq.dec": "Dec", "pos.galactic.lon": "l", "p
 def label(text: str, unit: Any, power: int = 0) -> str:
     """Text and unit, for an axis or a colour bar; `power` of ten that the numbers are to be multiplied by."""
     text, factor = in_picture(text), f"10^{{{power}}}" if power else ""
-    if _is_bare(unit):
+    if _is_unitless(unit):
         return f"{text} [${factor}$]" if factor else text
     if any(isinstance(base, u.UnrecognizedUnit) for base in getattr(unit, "bases", ())):
         return f"{text} [{f'${factor}$ ' if factor else ''}{in_picture(str(unit))}]"
@@ -40,7 +40,7 @@ def in_picture(text: str) -> str:
 
 def unit_in_words(unit: Any) -> str:
     """The unit in plain characters, empty where there is none."""
-    return "" if _is_bare(unit) else str(unit.to_string("unicode"))
+    return "" if _is_unitless(unit) else str(unit.to_string("unicode"))
 
 
 def coordinate_units(problem: FitProblem) -> tuple[Any, ...]:
@@ -57,7 +57,7 @@ def coordinate_names(problem: FitProblem) -> tuple[str, ...]:
     is_spectral = any((kind or "").startswith(WAVELENGTH) for kind in types)
     kinds = KINDS | ({"length": "wavelength"} if is_spectral else {})
     return tuple(
-        name if _is_bare(unit) else next((kinds[kind] for kind in unit.physical_type if kind in kinds), name)
+        name if _is_unitless(unit) else next((kinds[kind] for kind in unit.physical_type if kind in kinds), name)
         for name, unit in zip(problem.original.inputs, coordinate_units(problem), strict=True)
     )
 
@@ -68,5 +68,5 @@ def sky_name(physical_type: str | None, name: str = "") -> str:
     return SKY_NAMES.get(kind) or name or kind.split(".")[-1] or "world"
 
 
-def _is_bare(unit: Any) -> bool:
+def _is_unitless(unit: Any) -> bool:
     return unit is None or unit == u.dimensionless_unscaled

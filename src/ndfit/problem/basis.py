@@ -1,7 +1,7 @@
 """Polynomials in a basis that is well conditioned.
 
-Flows in: the bare model of a linear fit and its coordinates. Flows out: the model with its domain set, and the matrix
-that takes the fitted coefficients to the caller's.
+Flows in: the unitless model of a linear fit and its coordinates. Flows out: the model with its domain set, and the
+matrix that takes the fitted coefficients to the caller's.
 
 A linear fit of an orthogonal polynomial maps the coordinates' range to the polynomial's window, as astropy's
 LinearLSQFitter does; here the range is that of all positions, so that one domain describes all of them. A power series

@@ -31,7 +31,7 @@ class Inputs:
     start, lower, upper : P maps of the region's shape, or numbers
     free : indices of the free parameters
     positions : as in Block
-    trials : shape (T, P, iterating...), starting values to be tried instead of `start`; NaN where a position is not to
+    starts : shape (T, P, iterating...), starting values to be tried instead of `start`; NaN where a position is not to
         be tried
     """
 
@@ -42,7 +42,7 @@ class Inputs:
     free: tuple[int, ...]
     filter_non_finite: bool
     positions: NDArray[np.int64]
-    trials: FloatArray | None = None
+    starts: FloatArray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Parameters, bounds, fixed and tied -> ParamTable and a model without units.
 
-Flows in: the caller's model and the UnitPlan. Flows out: ParamTable, in the fit's units, and the bare scalar model that
-engines evaluate. The caller's model is not touched.
+Flows in: the caller's model and the UnitPlan. Flows out: ParamTable, in the fit's units, and the unitless scalar model
+that engines evaluate. The caller's model is not touched.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.modeling import CompoundModel, Model
 
-from ndfit._compat.astropy_models import accept_bare_numbers, let_be_fitted, set_unit, set_values
+from ndfit._compat.astropy_models import accept_unitless_numbers, let_be_fitted, set_unit, set_values
 from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.problem.axes import Axes
@@ -22,7 +22,7 @@ from ndfit.problem.ties import UnitTie
 from ndfit.problem.types import ParamTable
 from ndfit.problem.units import UnitPlan
 
-__all__ = ["Limits", "bare_model", "check_starts", "own_copy", "parameter_table", "parse_bounds", "scalar_model"]
+__all__ = ["Limits", "check_starts", "own_copy", "parameter_table", "parse_bounds", "scalar_model", "unitless_model"]
 
 Limits = Mapping[str, tuple[FloatArray, FloatArray]]
 
@@ -83,7 +83,7 @@ def parse_bounds(model: Model, bounds: Mapping[str, tuple[Any, Any]], plan: Unit
             raise ValueError(f"the bounds of '{name}' should be a pair (lower, upper), got {pair!r}")
         unit, factor = getattr(model, name).unit, plan.factors[name]
         low, high = (
-            none if limit is None else _bare_limit(limit, name, unit) * factor
+            none if limit is None else _unitless_limit(limit, name, unit) * factor
             for limit, none in zip(pair, (-np.inf, np.inf), strict=True)
         )
         limits[name] = (np.asarray(low, dtype=float), np.asarray(high, dtype=float))
@@ -95,7 +95,7 @@ def parse_bounds(model: Model, bounds: Mapping[str, tuple[Any, Any]], plan: Unit
     return limits
 
 
-def _bare_limit(limit: Any, name: str, unit: u.UnitBase | None) -> FloatArray:
+def _unitless_limit(limit: Any, name: str, unit: u.UnitBase | None) -> FloatArray:
     if not isinstance(limit, u.Quantity):
         try:
             return np.asarray(limit, dtype=float)
@@ -112,29 +112,29 @@ def _bare_limit(limit: Any, name: str, unit: u.UnitBase | None) -> FloatArray:
         ) from None
 
 
-def bare_model(bare: Model, plan: UnitPlan, limits: Limits) -> Model:
+def unitless_model(unitless: Model, plan: UnitPlan, limits: Limits) -> Model:
     """Strip a scalar model of its units, in place; rewrite bounds and ties for the fit's units.
 
     Bounds that are maps stay with the ParamTable: astropy's parameters hold one number.
 
-    The model's own check of its inputs' units is told to let bare numbers pass.
+    The model's own check of its inputs' units lets unitless numbers pass.
     """
-    ties = {name: UnitTie.around(tie, name, bare, plan) for name, tie in bare.tied.items() if tie}
-    for name in bare.param_names:
-        parameter = getattr(bare, name)
+    ties = {name: UnitTie.around(tie, name, unitless, plan) for name, tie in unitless.tied.items() if tie}
+    for name in unitless.param_names:
+        parameter = getattr(unitless, name)
         set_unit(parameter, None)
         parameter.value = parameter.value * plan.factors[name]
         parameter.bounds = tuple(_number_or_none(limit) for limit in limits[name])
         parameter.tied = ties.get(name, parameter.tied)
-    for part in _parts(bare):
-        accept_bare_numbers(part)
+    for part in _parts(unitless):
+        accept_unitless_numbers(part)
         if isinstance(part, CompoundModel):
             _make_fittable(part)
         else:
             for name in part.param_names:
                 set_unit(getattr(part, name), None)
-    bare.sync_constraints = True
-    return bare
+    unitless.sync_constraints = True
+    return unitless
 
 
 def _number_or_none(limit: FloatArray) -> float | None:
@@ -158,10 +158,10 @@ def _make_fittable(compound: CompoundModel) -> None:
     let_be_fitted(compound, all(part.fittable for part in parts))
 
 
-def parameter_table(model: Model, bare: Model, plan: UnitPlan, limits: Limits, axes: Axes) -> ParamTable:
+def parameter_table(model: Model, unitless: Model, plan: UnitPlan, limits: Limits, axes: Axes) -> ParamTable:
     """Starting values and constraints of the caller's model, in the fit's units.
 
-    In which parameters the model is even is told once there is an engine, by `ndfit.pipeline.sign_symmetry`.
+    In which parameters the model is even follows once there is an engine, from `ndfit.pipeline.sign_symmetry`.
 
     Raises
     ------
@@ -174,13 +174,13 @@ def parameter_table(model: Model, bare: Model, plan: UnitPlan, limits: Limits, a
     lower, upper = (
         tuple(_as_map(limits[name][side], f"a bound of '{name}'", axes) for name in names) for side in (0, 1)
     )
-    fixed, tied = (tuple(bool(known[name]) for name in names) for known in (bare.fixed, bare.tied))
+    fixed, tied = (tuple(bool(known[name]) for name in names) for known in (unitless.fixed, unitless.tied))
     for name, values, low, high, is_fixed, is_tied in zip(names, start, lower, upper, fixed, tied, strict=True):
         if not (is_fixed or is_tied):
             _check_bounds(name, values, low, high)
         elif is_fixed:
             _check_known(name, values, "fixed value", "give the value that it is to have")
-    return ParamTable(names, start, lower, upper, fixed, tied, even=(False,) * len(names))
+    return ParamTable(names, start, lower, upper, fixed, tied, sign_symmetric=(False,) * len(names))
 
 
 def _start(parameter: Any, name: str, plan: UnitPlan, axes: Axes) -> FloatArray:

@@ -19,7 +19,7 @@ from ndfit.options import Data
 from ndfit.problem.arguments import check_mapping
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.basis import set_linear_basis
-from ndfit.problem.constraints import bare_model, own_copy, parameter_table, parse_bounds, scalar_model
+from ndfit.problem.constraints import own_copy, parameter_table, parse_bounds, scalar_model, unitless_model
 from ndfit.problem.coords import coordinates
 from ndfit.problem.deferred import is_lazy
 from ndfit.problem.map_wcs import low_level, wcs_of_maps
@@ -66,19 +66,19 @@ def normalize(
     coords = convert_coordinates(coordinates(opened.world, axes), scalar, equivalencies, has_units)
     plan = plan_units(scalar, coords, opened.unit, has_units)
     limits = parse_bounds(scalar, check_mapping(bounds, "bounds", "a dict of pairs, name -> (lower, upper)"), plan)
-    bare = bare_model(scalar, plan, limits)
+    unitless = unitless_model(scalar, plan, limits)
     values = tuple(coordinate.values for coordinate in coords)
-    transform = set_linear_basis(bare, values) if linear else None
+    transform = set_linear_basis(unitless, values) if linear else None
     if not sample_coordinates(values, axes, _N_TRIED)[0].size:
         _check_coordinates(values)
-    params = parameter_table(model, bare, plan, limits, axes)
+    params = parameter_table(model, unitless, plan, limits, axes)
     wcs = low_level(opened.world)
     if isinstance(wcs, WCS):  # which a caller may change later
         wcs = wcs.deepcopy()
     map_wcs, map_wcs_note = wcs_of_maps(wcs, axes)
     return FitProblem(
         original=own_copy(model),
-        model=bare,
+        model=unitless,
         units=tuple(plan.parameters[name] for name in params.names),
         params=params,
         samples=replace(samples, coords=values),

@@ -1,4 +1,4 @@
-"""The objects that a call brings -> bare arrays on the data's axes.
+"""The objects that a call brings -> plain arrays on the data's axes.
 
 Flows in: ndarray, memmap, masked array, Quantity, dask array or NDData, with weights and masks of every shape that can
 be meant. Flows out: Opened, whose arrays have the data's number of axes, are not copied, and stay lazy where they came

@@ -1,7 +1,7 @@
 """Ties between parameters that keep their meaning when units change.
 
-Flows in: a `tied` callable written for the caller's model, and the UnitPlan. Flows out: a callable for the bare model
-that is fitted.
+Flows in: a `tied` callable written for the caller's model, and the UnitPlan. Flows out: a callable for the unitless
+model that is fitted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class UnitTie:
 
     @classmethod
     def around(cls, tie: Callable[[Any], Any], name: str, model: Model, plan: UnitPlan) -> Callable[[Any], Any]:
-        """The tie itself where no unit changes and it works on bare numbers."""
+        """The tie itself where no unit changes and it works on unitless numbers."""
         units = {other: getattr(model, other).unit for other in model.param_names}
         wrapped = cls(tie, name, plan, units)
         if not any(units.values()):
@@ -50,11 +50,11 @@ class UnitTie:
 
 
 def _is_plain_number(tie: Callable[[Any], Any], model: Model, plan: UnitPlan) -> bool:
-    bare = model.copy()
-    for name in bare.param_names:
-        set_unit(getattr(bare, name), None)
+    unitless = model.copy()
+    for name in unitless.param_names:
+        set_unit(getattr(unitless, name), None)
     try:
-        return not isinstance(tie(bare), u.Quantity)
+        return not isinstance(tie(unitless), u.Quantity)
     except (TypeError, AttributeError, u.UnitsError):
         return False
 
@@ -75,7 +75,7 @@ class _UnitView:
 
 
 class _UnitValue(NDArrayOperatorsMixin):
-    """One parameter of a _UnitView: the bare number, or the quantity where it meets another quantity."""
+    """One parameter of a _UnitView: the unitless number, or the quantity where it meets another quantity."""
 
     def __init__(self, value: Any, unit: u.UnitBase) -> None:
         self.value, self.unit = value, unit

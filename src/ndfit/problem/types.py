@@ -30,7 +30,7 @@ class ParamTable:
     names : P names.
     start, lower, upper : P float64 arrays, each broadcastable to B; no bound is an infinity.
     fixed, tied : P flags. A parameter that is neither is free.
-    even : P flags: the model depends on the magnitude alone, so that the fitted value is reported positive.
+    sign_symmetric : P flags: the model depends on the magnitude alone, so that the fitted value is reported positive.
     """
 
     names: tuple[str, ...]
@@ -39,7 +39,7 @@ class ParamTable:
     upper: tuple[FloatArray, ...]
     fixed: tuple[bool, ...]
     tied: tuple[bool, ...]
-    even: tuple[bool, ...]
+    sign_symmetric: tuple[bool, ...]
 
     @property
     def free(self) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from ndfit.io.model_record import CannotRebuild, UnrestorableTie, build
 from ndfit.io.tie_text import ExpressionTie
 from ndfit.io.units_text import parse_unit
 from ndfit.problem.axes import Axes
-from ndfit.problem.constraints import Limits, bare_model, scalar_model
+from ndfit.problem.constraints import Limits, scalar_model, unitless_model
 from ndfit.problem.samples import Samples
 from ndfit.problem.types import FitProblem, ParamTable
 from ndfit.problem.units import UnitPlan
@@ -63,13 +63,13 @@ def problem_of(contents: Contents, model: Any) -> FitProblem:
         name: _factor(unit, parse_unit(row["start_unit"])) for name, unit, row in zip(names, units, rows, strict=True)
     }
     starts = tuple(_values(contents, row, "start") * factors[row["name"]] for row in rows)
-    bare: Any = original
+    unitless: Any = original
     if isinstance(original, Model):
-        bare = _bare(original, UnitPlan(dict(zip(names, units, strict=True)), factors), limits, record["model"])
+        unitless = _unitless(original, UnitPlan(dict(zip(names, units, strict=True)), factors), limits, record["model"])
     fitting = tuple(record["axes"]["fitting_axes"])
     return FitProblem(
         original=original,
-        model=bare,
+        model=unitless,
         units=units,
         params=ParamTable(
             names=names,
@@ -78,7 +78,7 @@ def problem_of(contents: Contents, model: Any) -> FitProblem:
             upper=tuple(limits[name][1] for name in names),
             fixed=tuple(row["fixed"] for row in rows),
             tied=tuple(row["tied"] is not None for row in rows),
-            even=tuple(row["even"] for row in rows),
+            sign_symmetric=tuple(row["even"] for row in rows),
         ),
         samples=Samples(Axes(tuple(record["data"]["shape"]), fitting), data=None),
         filter_non_finite=record["filter_non_finite"],
@@ -146,15 +146,15 @@ def _tie(name: str, recorded: Mapping[str, str] | None, given: Any, names: tuple
     return tie
 
 
-def _bare(original: Model, plan: UnitPlan, limits: Limits, record: Mapping[str, Any]) -> Model:
+def _unitless(original: Model, plan: UnitPlan, limits: Limits, record: Mapping[str, Any]) -> Model:
     """The model that was fitted: without units, with the bounds of the fit and the domains that it set."""
     scalar = scalar_model(original)
     lost = {name: tie for name, tie in original.tied.items() if isinstance(tie, UnrestorableTie)}
     for name in lost:
         getattr(scalar, name).tied = False
-    bare = bare_model(scalar, plan, limits)
+    unitless = unitless_model(scalar, plan, limits)
     for name, tie in lost.items():
-        getattr(bare, name).tied = tie
+        getattr(unitless, name).tied = tie
     for name, value in record["domains"].items():
-        setattr(bare, name, parse_exact(value))
-    return bare
+        setattr(unitless, name, parse_exact(value))
+    return unitless

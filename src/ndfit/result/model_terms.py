@@ -1,6 +1,6 @@
 """The terms of a sum of models.
 
-Flows in: a bare astropy model. Flows out: one Term a summand, with its place among the parameters of the whole.
+Flows in: a unitless astropy model. Flows out: one Term a summand, with its place among the parameters of the whole.
 """
 
 from __future__ import annotations

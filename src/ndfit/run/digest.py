@@ -57,7 +57,7 @@ def digests_of(inputs: Inputs) -> Digests:
 
 def digests_of_solutions(inputs: Inputs) -> Digests:
     """Digest of what the fits of a region start from, where an earlier stage has left it."""
-    return {} if inputs.trials is None else {SOLUTIONS: _digest(inputs.trials)}
+    return {} if inputs.starts is None else {SOLUTIONS: _digest(inputs.starts)}
 
 
 def _digest(array: Any) -> str:

@@ -123,10 +123,10 @@ def _evaluate_checked(
     parameters: FloatArray,
     shape: tuple[int, ...],
     digests: NDArray[np.uint64],
-    bare: Inputs,
+    empty: Inputs,
     *arrays: Any,
 ) -> FloatArray:
-    inputs = bare.with_arrays(in_memory(arrays))
+    inputs = empty.with_arrays(in_memory(arrays))
     check_samples(inputs, digests)
     return _evaluate(values, parameters, shape, *inputs.samples.coords)
 

@@ -137,7 +137,7 @@ def _parameters(problem: FitProblem) -> dict[str, Any]:
             "upper": fingerprint(params.upper[index]),
             "fixed": params.fixed[index],
             "tied": params.tied[index] and fingerprint(problem.original.tied[name]),
-            "even": bool(params.even[index]),
+            "even": bool(params.sign_symmetric[index]),
         }
         for index, name in enumerate(params.names)
     }

@@ -82,7 +82,7 @@ def look_up_fit(
         with np.errstate(all="ignore"):
             fitted = values_of(values[np.newaxis], [axis.ravel() for axis in world]).reshape(data.shape)
         solution = values if problem.transform is None else np.linalg.solve(problem.transform, values)
-        inputs = replace(inputs, trials=solution.reshape(1, -1, *inputs.shape))
+        inputs = replace(inputs, starts=solution.reshape(1, -1, *inputs.shape))
     return OneFit(
         model=model,
         world=world,
@@ -113,7 +113,7 @@ def used_everywhere(problem: FitProblem, maps: Maps, work: Work | None = None) -
     n_most = max(1, _SAMPLES_AT_ONCE // axes.n_samples)
     for region in plan_regions(problem, n_most=n_most, n_workers=1).regions:
         everywhere: Any = (slice(None), *region)
-        inputs = replace(load(inputs_of(problem, region)), trials=solutions[everywhere][np.newaxis])
+        inputs = replace(load(inputs_of(problem, region)), starts=solutions[everywhere][np.newaxis])
         used[region] = samples_used(inputs, work).reshape(used[region].shape)
     return used.reshape(-1, axes.n_samples)
 

@@ -169,16 +169,16 @@ def _parts(coords: tuple[FloatArray, ...]) -> Iterator[tuple[str, tuple[FloatArr
 def _numbers(compute: Callable[..., Any], *arguments: Any) -> Any:
     """Some numbers of what is computed; in words where it raises or is no numbers."""
     try:
-        values = np.ravel(np.asarray(_bare(compute(*arguments)), dtype=float))
+        values = np.ravel(np.asarray(_without_unit(compute(*arguments)), dtype=float))
     except Exception as error:  # a model may raise anything where it is not defined
         return f"raises {type(error).__name__}"
     return [number(value) for value in _summary(values)]
 
 
-def _bare(value: Any) -> Any:
+def _without_unit(value: Any) -> Any:
     """The number of a Parameter, the arrays of a list of derivatives."""
     if isinstance(value, (list, tuple)):
-        return [np.ravel(_bare(item)) for item in value]
+        return [np.ravel(_without_unit(item)) for item in value]
     return getattr(value, "value", value)
 
 

@@ -89,7 +89,7 @@ def from_solutions(
 
     def cut(region: Region) -> Inputs:
         everywhere: Any = (slice(None), *region)
-        return replace(inputs_of(problem, region), trials=solutions[everywhere][np.newaxis])
+        return replace(inputs_of(problem, region), starts=solutions[everywhere][np.newaxis])
 
     with closing(stages("from-solutions", work, cut, regions)) as solved:
         for region, result in solved:
@@ -147,7 +147,7 @@ def _fit_again(
     anywhere: NDArray[np.bool_] = np.any(pending, axis=0, keepdims=True)[0]
 
     def cut(region: Region) -> Inputs:
-        return replace(inputs_of(problem, region), trials=np.stack(list(_trials(solutions, pending, steps, region))))
+        return replace(inputs_of(problem, region), starts=np.stack(list(_starts(solutions, pending, steps, region))))
 
     improved = np.zeros(anywhere.shape, dtype=bool)
     busy = [region for region in regions if anywhere[region].any()]
@@ -169,7 +169,7 @@ def _is_alike(
         return np.asarray(2.0 * (before - maps.cost[region]) <= ALIKE * variance)
 
 
-def _trials(
+def _starts(
     solutions: FloatArray, pending: NDArray[np.bool_], steps: tuple[Step, ...], region: Region
 ) -> Iterator[FloatArray]:
     """Solutions of each neighbour of a region's positions, (P, *region); NaN where they are not to be tried."""

@@ -38,9 +38,9 @@ def solve_inputs(task: Task[T], inputs: Inputs) -> T:
     return task(load(inputs))
 
 
-def solve_arrays(task: Task[T], bare: Inputs, *arrays: Any) -> T:
+def solve_arrays(task: Task[T], empty: Inputs, *arrays: Any) -> T:
     """The task, with the arrays that dask has loaded."""
-    return task(bare.with_arrays(in_memory(arrays)))
+    return task(empty.with_arrays(in_memory(arrays)))
 
 
 def leaving(address: Address | None, solve: Callable[..., T], *arguments: Any) -> T | None:

@@ -21,10 +21,10 @@ from ndfit.pipeline.clipping import Clip
 from ndfit.pipeline.flags import FlagRules
 from ndfit.pipeline.graduated import better_by_way_of_a_convex_loss, options_of_all_fits
 from ndfit.pipeline.model_rules import rules_of
+from ndfit.pipeline.multistart import Watched, best_of
 from ndfit.pipeline.set_flags import set_flags
 from ndfit.pipeline.signs import Canonical
 from ndfit.pipeline.starting import Starting
-from ndfit.pipeline.trials import Watched, best_of
 from ndfit.problem.block import Inputs, make_block
 from ndfit.problem.types import Block, FitProblem, ParamTable
 from ndfit.run.sample_digest import sample_digests
@@ -78,7 +78,7 @@ class Work:
         finite = problem.filter_non_finite
         rules = rules_of(problem, engine)
         # Maps come with each region; here they would travel to every worker.
-        params = replace(problem.params, start=(), lower=(), upper=(), even=rules.even)
+        params = replace(problem.params, start=(), lower=(), upper=(), sign_symmetric=rules.sign_symmetric)
         canonical = Canonical(params, problem.model, rules.symmetries)
         return cls(engine, options, params, finite, starting, canonical, rules.flags, clip, bootstrap, digests)
 
@@ -104,11 +104,11 @@ class Work:
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
         engine: Any = Watched(self.engine, self.flags.free)
-        if inputs.trials is None:
+        if inputs.starts is None:
             best = self.starting.fit(engine, block, self.options)
             best = better_by_way_of_a_convex_loss(engine, block, self.options, best)
         else:
-            best = best_of(engine, block, self.options, self._trials(block, inputs.trials))
+            best = best_of(engine, block, self.options, self._starts(block, inputs.starts))
         clipped, result = self._clipped(block, best)
         result = self.canonical(result, block)
         known = result.flags
@@ -122,10 +122,10 @@ class Work:
         return _note_left_out(result, block, inputs) if self.filter_non_finite else result
 
     def kept(self, block: Block, inputs: Inputs) -> Block:
-        """The block without the samples that are left out of the fits that end at the only one of `inputs.trials`."""
-        if self.clip is None or inputs.trials is None:
+        """The block without the samples that are left out of the fits that end at the only one of `inputs.starts`."""
+        if self.clip is None or inputs.starts is None:
             return block
-        starts = self._trials(block, inputs.trials)
+        starts = self._starts(block, inputs.starts)
         return self._clipped(block, best_of(self.engine, block, self.options, starts))[0]
 
     def _clipped(self, block: Block, result: BlockResult) -> tuple[Block, BlockResult]:
@@ -134,11 +134,11 @@ class Work:
     def _refit(self, block: Block, options: SolveOptions) -> BlockResult:
         return self.canonical(self.engine(block, options), block, around_start=True)
 
-    def _trials(self, block: Block, trials: FloatArray) -> Iterator[FloatArray]:
+    def _starts(self, block: Block, starts: FloatArray) -> Iterator[FloatArray]:
         """Tables of starting values, with the block's own values of what is not free."""
         free = np.isin(np.arange(block.start.shape[1]), self.params.free)
-        for trial in trials:
-            yield np.where(free, trial.reshape(len(trial), -1).T, block.start)
+        for start in starts:
+            yield np.where(free, start.reshape(len(start), -1).T, block.start)
 
 
 def _with_flags(result: BlockResult, known: NDArray[np.uint32] | None) -> BlockResult:
@@ -168,7 +168,7 @@ def samples_used(inputs: Inputs, work: Work | None) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    inputs : in memory; the solutions are its only `trials`, None where there are none
+    inputs : in memory; the solutions are its only `starts`, None where there are none
     work : that made the fits, where it may have left outliers out
     """
     block = make_block(inputs)

@@ -230,5 +230,5 @@ class Objective:
 
 
 def flat_values(model: Any, coords: tuple[FloatArray, ...], parameters: FloatArray, shape: tuple[int, ...]) -> Any:
-    """Values of a bare model at samples of some shape, flat."""
+    """Values of a unitless model at samples of some shape, flat."""
     return np.broadcast_to(np.asarray(model.evaluate(*coords, *parameters), dtype=float), shape).ravel()

@@ -254,7 +254,7 @@ class _CountedCompound(CompoundModel):  # type: ignore[misc]
 
 
 def counted_model(model: Any, counting: Counting) -> Any:
-    """Copy of a bare model whose parameters are counted: evaluation, derivatives and ties follow `counting`.
+    """Copy of a unitless model whose parameters are counted: evaluation, derivatives and ties follow `counting`.
 
     Its bounds are set by `set_bounds`.
     """

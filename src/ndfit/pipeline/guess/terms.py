@@ -1,7 +1,7 @@
 """A model as a sum of terms whose starting values can be guessed.
 
-Flows in: the bare astropy model. Flows out: Terms, picklable, so that workers need no look at the model; or ValueError
-with what can be guessed.
+Flows in: the unitless astropy model. Flows out: Terms, picklable, so that workers need no look at the model; or
+ValueError with what can be guessed.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def start_fit(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, m
     at(workspace, Field.PARAMS_NORM2)[lane] = 0.0
     at(workspace, Field.MARK)[lane] = INFINITY
     at(workspace, Field.BY_ROWS)[lane] = 0.0
-    at(workspace, Field.HELD)[lane] = 0.0
+    at(workspace, Field.REPEATS)[lane] = 0.0
     at(workspace, Field.LEFT_DOMAIN)[lane] = 0.0
     at(workspace, Field.PSEUDO)[lane] = 0.0
     at(workspace, Field.FINAL)[lane] = READY
@@ -251,13 +251,13 @@ def test_convergence(structure: Any, workspace: Any, group: Any, noise: Any, lea
     code = choose((load(steepest, 0) <= gtol * gtol * cost) & certain, GTOL, code)
     code = choose((nfev == 1.0) & (load(effect, 0) == 0.0), INSENSITIVE, code)
     code = choose(cost < INFINITY, code, NON_FINITE_MODEL)
-    held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
-    asked = held | ((cost >= HUGE) & (cost < INFINITY))
+    repeated = load(at_group(workspace, Field.REPEATS, group), 0) > 0.0
+    asked = repeated | ((cost >= HUGE) & (cost < INFINITY))
     code = choose(asked, choose(nfev >= max_nfev + MORE_EVALUATIONS, NON_FINITE_MODEL, READY), code)
     store(at_group(workspace, Field.CODE, group), 0, code)
     store(at_group(workspace, Field.NFEV, group), 0, nfev)
     store(edm, 0, choose(exact, 0.0, choose(by_cost & (left > least), least, left)))
-    store(mode, 0, choose((load(mode, 0) == START) & ~held, ELIMINATE, load(mode, 0)))
+    store(mode, 0, choose((load(mode, 0) == START) & ~repeated, ELIMINATE, load(mode, 0)))
 
 
 def stagnant(workspace: Any, group: Any, noise: Any, ftol: Any, nfev: Any, max_nfev: Any) -> Any:

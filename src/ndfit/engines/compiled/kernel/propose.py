@@ -61,10 +61,10 @@ def propose(structure: Any, workspace: Any, group: Any, least: Any) -> None:
     shorten(structure, workspace, group)
     set_trial_point(structure, workspace, group)
     by_products = load(at_group(workspace, Field.BY_ROWS, group), 0) == 0.0
-    held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
+    repeated = load(at_group(workspace, Field.REPEATS, group), 0) > 0.0
     # Of a fit that starts where the model is no number, what stands there is another's.
     begun = load(at_group(workspace, Field.COST, group), 0) < INFINITY
-    doubtful = (load(at_group(workspace, Field.PIVOT, group), 0) < DOUBTFUL) & by_products & begun & ~held
+    doubtful = (load(at_group(workspace, Field.PIVOT, group), 0) < DOUBTFUL) & by_products & begun & ~repeated
     with when(~none_of(doubtful)):
         ask_again(structure, workspace, group, doubtful)
 
@@ -99,8 +99,8 @@ def find_active_set(structure: Any, workspace: Any, group: Any) -> None:
     steepest, effect = Local(Lanes.of(0.0)), Local(Lanes.of(0.0))
     with loop(structure[FREE]) as i:
         square, slope, point = load(normal, entry(i, i)), load(gradient, i), load(params, structure[PLACES + i])
-        held = ((point <= load(lower, i)) & (slope < 0.0)) | ((point >= load(upper, i)) & (slope > 0.0))
-        own = choose(held, 0.0, choose(square > 0.0, 1.0 / root(square), 0.0))
+        active = ((point <= load(lower, i)) & (slope < 0.0)) | ((point >= load(upper, i)) & (slope > 0.0))
+        own = choose(active, 0.0, choose(square > 0.0, 1.0 / root(square), 0.0))
         effect += square
         slant = slope * own * slope * own
         steepest.set(choose(slant > steepest.value, slant, steepest.value))
@@ -118,14 +118,14 @@ def solve_within(structure: Any, workspace: Any, group: Any, least: Any, turns: 
     edm = at_group(workspace, Field.EDM, group)
     norm2 = load(at_group(workspace, Field.METRIC_STEP_NORM2, group), 0)
     mu, allowed2 = load(damping, 0), load(radius, 0)
-    held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
-    allowed2 = choose((allowed2 < HUGE) | held, allowed2, norm2)  # the first step of a fit
+    repeated = load(at_group(workspace, Field.REPEATS, group), 0) > 0.0
+    allowed2 = choose((allowed2 < HUGE) | repeated, allowed2, norm2)  # the first step of a fit
     known = choose(mu == 0.0, 0.5 * gained, load(edm, 0))
     stuck = norm2 <= ROUNDING2 * load(at_group(workspace, Field.PARAMS_NORM2, group), 0)
     late = load(at_group(workspace, Field.NFEV, group), 0) + 1.0 >= load(at_group(workspace, Field.LATEST, group), 0)
     unsure = (mu > 0.0) & (known == INFINITY) & ((gained <= 2.0 * least) | stuck | late)
     too_long, too_short = norm2 > LONGEST2 * allowed2, (mu > 0.0) & (norm2 < SHORTEST2 * allowed2)
-    again = (too_long | too_short | unsure) & (allowed2 > 0.0) & ~held
+    again = (too_long | too_short | unsure) & (allowed2 > 0.0) & ~repeated
     store(edm, 0, known)
     store(radius, 0, allowed2)
     turns += 1
@@ -251,7 +251,8 @@ def set_trial_point(structure: Any, workspace: Any, group: Any) -> None:
     params, trial = at_group(workspace, Field.PARAMS, group), at_group(workspace, Field.TRIAL, group)
     lower, upper = at_group(workspace, Field.LOWER, group), at_group(workspace, Field.UPPER, group)
     secant_ad, secant_y = at_group(workspace, Field.SECANT_AD, group), at_group(workspace, Field.SECANT_Y, group)
-    held = load(at_group(workspace, Field.HELD, group), 0) > 0.0  # the trial point stays, and what is expected of it
+    # The trial point stays, and what is expected of it.
+    repeated = load(at_group(workspace, Field.REPEATS, group), 0) > 0.0
     descent, curvature, distance, size, along, beyond = (Local(Lanes.of(0.0)) for _ in range(6))
     with loop(structure[FREE]) as i:
         point, least, most = load(params, structure[PLACES + i]), load(lower, i), load(upper, i)
@@ -261,7 +262,7 @@ def set_trial_point(structure: Any, workspace: Any, group: Any) -> None:
         own = choose(below, least - point, choose(above, most - point, own))
         store(step, i, own)
         place = structure[PLACES + i]
-        store(trial, place, choose(held, load(trial, place), choose(below, least, choose(above, most, reached))))
+        store(trial, place, choose(repeated, load(trial, place), choose(below, least, choose(above, most, reached))))
         square, slope = load(normal, entry(i, i)), load(gradient, i)
         descent += slope * own
         distance += square * own * own
@@ -273,7 +274,7 @@ def set_trial_point(structure: Any, workspace: Any, group: Any) -> None:
     length = distance.value + 2.0 * curvature.value
     reduction = 2.0 * descent.value - length + along.value * along.value - beyond.value * beyond.value
     predicted = at_group(workspace, Field.PREDICTED, group)
-    store(predicted, 0, choose(held, load(predicted, 0), choose(reduction > TINY, reduction, TINY)))
+    store(predicted, 0, choose(repeated, load(predicted, 0), choose(reduction > TINY, reduction, TINY)))
     store(at_group(workspace, Field.RESIDUAL_STEP_NORM2, group), 0, length)
     store(at_group(workspace, Field.STEP_NORM2, group), 0, distance.value)
     store(at_group(workspace, Field.PARAMS_NORM2, group), 0, size.value)

@@ -95,8 +95,8 @@ def accept_or_reject(structure: Any, workspace: Any, group: Any) -> None:
     undefined = Local(Lanes.of(0.0))
     with loop(n_free) as i:
         undefined += (load(trial_normal, entry(i, i)) - load(trial_gradient, i)) * 0.0
-    held = load(at_group(workspace, Field.HELD, group), 0) > 0.0
-    keep = (new < old) & (undefined.value == 0.0) & ~held
+    repeated = load(at_group(workspace, Field.REPEATS, group), 0) > 0.0
+    keep = (new < old) & (undefined.value == 0.0) & ~repeated
     outside, left = (
         (old < HUGE) & ~((new < HUGE) & (undefined.value == 0.0)),
         at_group(workspace, Field.LEFT_DOMAIN, group),
@@ -111,7 +111,7 @@ def accept_or_reject(structure: Any, workspace: Any, group: Any) -> None:
         with loop(entry(n_free + 1, 0)) as i:
             store(r, i, choose(keep, load(trial_r, i), load(r, i)))
     update_secant(structure, workspace, group, keep & (old < HUGE) & (rho > LEAST_GAIN) & (rho < MOST_GAIN))
-    set_radius(workspace, group, keep, rho, (old < HUGE) & ~held)
+    set_radius(workspace, group, keep, rho, (old < HUGE) & ~repeated)
     store(cost, 0, choose(keep, new, old))
     foreseen = keep & (rho > 1.0 - MOST_MISPREDICTION) & (rho < 1.0 + MOST_MISPREDICTION)
     store(former, 0, choose(foreseen, load(at_group(workspace, Field.RESIDUAL_STEP_NORM2, group), 0), 0.0))

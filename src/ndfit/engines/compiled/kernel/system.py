@@ -45,7 +45,7 @@ from ndfit.engines.compiled.kernel.workspace import (
 ROUNDING_OF_REDUCTION = 1e-13
 # Where elimination leaves less than this part, the point is evaluated again at the linear parameters that it found; but
 # not where that is rounding of the data.
-LOST, EXACT, MOST_HELD = 1e-7, 1e-28, 3.0
+LOST, EXACT, MOST_REPEATS = 1e-7, 1e-28, 3.0
 
 
 def eliminate(structure: Any, workspace: Any, group: Any) -> None:
@@ -107,11 +107,12 @@ def evaluate_again(workspace: Any, group: Any, lost: Any) -> None:
 
     RESTART marks the evaluation after that: what was known of steps is of other linear parameters.
     """
-    held, power = at_group(workspace, Field.HELD, group), load(at_group(workspace, Field.DATA_NORM2, group), 0)
-    lost = lost & (load(held, 0) < MOST_HELD) & (load(at_group(workspace, Field.TRIAL_COST, group), 0) > EXACT * power)
+    repeated, power = at_group(workspace, Field.REPEATS, group), load(at_group(workspace, Field.DATA_NORM2, group), 0)
+    lost = lost & (load(repeated, 0) < MOST_REPEATS)
+    lost = lost & (load(at_group(workspace, Field.TRIAL_COST, group), 0) > EXACT * power)
     restart = at_group(workspace, Field.RESTART, group)
-    store(restart, 0, choose(~lost & (load(held, 0) > 0.0), 1.0, 0.0))
-    store(held, 0, choose(lost, load(held, 0) + 1.0, 0.0))
+    store(restart, 0, choose(~lost & (load(repeated, 0) > 0.0), 1.0, 0.0))
+    store(repeated, 0, choose(lost, load(repeated, 0) + 1.0, 0.0))
 
 
 def keep_plausible(structure: Any, workspace: Any, group: Any) -> None:

@@ -194,7 +194,7 @@ class Field(IntEnum):
     SMALL = 48  # 2 F * (F + 1), R over sqrt(mu) D, with z over zeros
     SMALL_R = 49  # packed, as R
     SMALL_STEP = 50  # F, the step in scaled parameters
-    HELD = 51  # how often the trial point has been asked for again, at better linear parameters
+    REPEATS = 51  # how often the trial point has been asked for again, at better linear parameters
     RESTART = 52  # whether it was the last time
     CLAMPED = 53  # F, one where a bound stops a linear parameter,
     CLAMPED_TO = 54  # F, and its change up to there

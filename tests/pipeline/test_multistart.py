@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 
 from ndfit.arrays import FloatArray
 from ndfit.engines.base import BlockResult, SolveOptions
-from ndfit.pipeline.trials import best_of, better, take_rows
+from ndfit.pipeline.multistart import best_of, better, take_rows
 from ndfit.problem.types import Block
 from ndfit.status import Status
 
