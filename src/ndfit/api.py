@@ -17,7 +17,6 @@ from ndfit.call_types import (
     Equivalencies,
     FitterLike,
     GuessKind,
-    LossKind,
     ModelLike,
     PathLike,
     Refinement,
@@ -30,6 +29,7 @@ from ndfit.call_types import (
 from ndfit.engines.fitters import innermost
 from ndfit.fit_result import FitResult
 from ndfit.fitting import Description, fit_described
+from ndfit.loss_functions import LossKind
 from ndfit.options import MEMORY_LIMIT, Data, Errors, Execution, Objective, Starts
 from ndfit.problem.arguments import check_choice, check_number, check_path
 from ndfit.run.chi_square_rounding import rounding_everywhere

@@ -20,7 +20,6 @@ __all__ = [
     "Equivalencies",
     "FitterLike",
     "GuessKind",
-    "LossKind",
     "ModelLike",
     "PathLike",
     "Refinement",
@@ -89,7 +88,6 @@ PathLike: TypeAlias = str | os.PathLike[str]
 Axes: TypeAlias = int | Iterable[int]
 Bounds: TypeAlias = Mapping[str, tuple[Any, Any]]
 Equivalencies: TypeAlias = Mapping[str, Any]
-LossKind: TypeAlias = Literal["linear", "huber", "soft_l1", "cauchy", "arctan"]
 StatisticKind: TypeAlias = Literal["chi2", "cash"]
 GuessKind: TypeAlias = Literal["also", "auto"]
 ResampleKind: TypeAlias = Literal["parametric", "residual"]

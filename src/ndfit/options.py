@@ -14,6 +14,7 @@ from numbers import Integral
 from typing import Any
 
 from ndfit.errors import WrongArgument
+from ndfit.loss_functions import ROBUST
 from ndfit.problem.arguments import check_choice, check_flag, check_number, check_path, check_size, check_whole
 
 __all__ = [
@@ -185,7 +186,7 @@ class Objective(_Group):
         default=SQUARE,
         metadata=_told(
             "Loss function.",
-            Choice((SQUARE, "huber", "soft_l1", "cauchy", "arctan")),
+            Choice((SQUARE, *ROBUST)),
             on_command_line=True,
         ),
     )

@@ -63,14 +63,21 @@ class ResultOutputs:
 
         return plot_one(self, position, axes)
 
-    def to_fits(
-        self: Any, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False
+    def write(
+        self: Any,
+        path: Any,
+        *,
+        format: str | None = None,
+        cubes: Iterable[str] = (),
+        source: Any = None,
+        overwrite: bool = False,
     ) -> None:
-        """Write everything but the data as FITS, which `ndfit.read` reads; docs/files.md describes the layout.
+        """Write everything but the data, as `ndfit.read` reads it; docs/files.md describes the layouts.
 
         Parameters
         ----------
-        path : of the file; it appears whole or not at all
+        path : of the file or store; it appears whole or not at all
+        format : 'fits' or 'zarr'; by default what the ending of `path` stands for
         cubes : of 'model' and 'residual', which are computed and written chunk by chunk
         source : path of the file that the data came from, whose name and SHA-256 are recorded
         overwrite : replace what is there
@@ -79,20 +86,25 @@ class ResultOutputs:
         ------
         FileExistsError
             There is something at `path`, and `overwrite` is False.
+        ValueError
+            `format`, or the ending of `path`, stands for no format.
         """
-        from ndfit.io.fits import write_fits
+        from ndfit.io.formats import format_of
 
-        computed = self._cubes(cubes)
-        write_fits(Path(path), self._contents(source), computed, self._problem, overwrite)
+        chosen = format_of(Path(path), format)
+        chosen.write(Path(path), self._contents(source), self._cubes(cubes), self._problem, overwrite)
+
+    def to_fits(
+        self: Any, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False
+    ) -> None:
+        """Write a FITS file, whatever its ending; see `write`."""
+        self.write(path, format="fits", cubes=cubes, source=source, overwrite=overwrite)
 
     def to_zarr(
         self: Any, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False
     ) -> None:
-        """Write everything but the data as a zarr store, which `ndfit.read` and xarray read; see `to_fits`."""
-        from ndfit.io.store import write_zarr
-
-        computed = self._cubes(cubes)
-        write_zarr(Path(path), self._contents(source), computed, self._problem, overwrite)
+        """Write a zarr store, which xarray reads too; see `write`."""
+        self.write(path, format="zarr", cubes=cubes, source=source, overwrite=overwrite)
 
     def to_xarray(self: Any, *, cubes: Iterable[str] = ()) -> Any:
         """The maps as an `xarray.Dataset`, with coordinates of the positions; `cubes` stay lazy."""

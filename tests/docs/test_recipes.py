@@ -23,11 +23,11 @@ from ndfit.atomic import refuse_existing, replacing
 from ndfit.cli.command_options import _of_group
 from ndfit.errors import WrongArgument
 from ndfit.io.check import check_contents, check_layer, record_of_text
+from ndfit.io.formats import FORMATS, Format
 from ndfit.io.layers import Contents, Layer
 from ndfit.model.trace.rules import RULES
 from ndfit.options import Objective
 from ndfit.problem import containers
-from ndfit.reading import read
 
 PAGE = (DOCS / "contributing.md").read_text()
 X = np.arange(20.0)
@@ -81,10 +81,10 @@ def read_npz(path: Path) -> Contents:
 
 
 def test_an_output_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "_FORMATS", (*read._FORMATS, (is_npz, read_npz)))
+    monkeypatch.setitem(FORMATS, "npz", Format("an npz file", (".npz",), write_npz, is_npz, read_npz))
     result = ndfit.fit(Gaussian1D(2 * u.K, 9, 1.5), DATA * u.K, fitting_axes=0)
     path = tmp_path / "fit.npz"
-    write_npz(path, result._contents(None), {}, result._problem, False)
+    result.write(path)
     again = ndfit.read(path)
     for name in result.param_names:
         assert_array_equal(again.parameters[name], result.parameters[name])

@@ -28,6 +28,7 @@ DOMAINS = {
     "gammaincinv": (POSITIVE[:3], UNIT),
     "gammaln": (POSITIVE,),
     "loggamma": (POSITIVE,),
+    "digamma": (POSITIVE,),
     "psi": (POSITIVE,),
     "gamma": (np.array([-2.5, -1.3, -0.2, 0.3, 1.0, 4.5]),),
     "log_expit": (X[:7],),

@@ -22,17 +22,17 @@ from tests.normalized import normalize
 from tests.reading.drawn_results import M, result_of, results
 
 import ndfit
-from ndfit.io import layers
+from ndfit.io import formats, layers
 from ndfit.io.model_record import CannotRebuild
 from ndfit.io.tie_text import ExpressionTie
 from ndfit.result.maps import Maps
 
-FORMATS = ("fits", "zarr")
+FORMATS = tuple(formats.FORMATS)
 X = np.arange(M) * u.km / u.s
 
 
 def write(result: ndfit.FitResult, path: Path, **keywords: Any) -> Path:
-    {".fits": result.to_fits, ".zarr": result.to_zarr}[path.suffix](path, **keywords)
+    result.write(path, **keywords)
     return path
 
 
@@ -78,7 +78,7 @@ def test_round_trip_is_exact(result: ndfit.FitResult, ending: str) -> None:
 
 def assert_same_problem(result: ndfit.FitResult, again: ndfit.FitResult) -> None:
     one, other = result._problem, again._problem
-    for name in ("names", "fixed", "tied", "even"):
+    for name in ("names", "fixed", "tied", "sign_symmetric"):
         assert getattr(one.params, name) == getattr(other.params, name)
     for name in ("start", "lower", "upper"):
         for values, others in zip(getattr(one.params, name), getattr(other.params, name), strict=True):

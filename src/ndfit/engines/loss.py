@@ -8,14 +8,7 @@ Of an M-estimator with psi(r) = rho'(r) / 2 the covariance is (P. J. Huber, Robu
     K^2 [sum psi^2 / (n - p)] / [mean psi']^2 (J^T J)^-1,    K = 1 + (p / n) var(psi') / (mean psi')^2,
 
 with n samples and p parameters. The size of the errors is taken from the residuals: it needs no scaling, and for the
-square itself it is the usual covariance. With z = (r / scale)^2, psi / r and psi' are
-
-=======  =====================  ==============================
-huber    1, 1 / sqrt(z)         1 where z <= 1, else 0
-soft_l1  (1 + z)^-1/2           (1 + z)^-3/2
-cauchy   1 / (1 + z)            (1 - z) / (1 + z)^2
-arctan   1 / (1 + z^2)          (1 - 3 z^2) / (1 + z^2)^2
-=======  =====================  ==============================
+square itself it is the usual covariance. psi and psi' of each loss are in `ndfit.loss_functions`.
 
 For counts with expectation m the covariance is that of Fisher's information, sum of df df^T / m: the weights are
 1 / sqrt(m).
@@ -23,13 +16,13 @@ For counts with expectation m the covariance is that of Fisher's information, su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
+from ndfit.loss_functions import ROBUST
 from ndfit.options import CASH, SQUARE, Objective
 
 __all__ = ["Loss", "costs", "huber_factor", "loss_of", "weights_and_residual"]
@@ -41,31 +34,12 @@ class Loss:
 
     Attributes
     ----------
-    name : of `_PSI`, or SQUARE, or CASH
+    name : of `ROBUST`, or SQUARE, or CASH
     scale : of the residuals, beyond which they count less than their square
     """
 
     name: str = SQUARE
     scale: float = 1.0
-
-
-Psi = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
-
-_PSI: Mapping[str, Psi] = {
-    "huber": lambda z: (1.0 / np.sqrt(np.maximum(z, 1.0)), np.where(z <= 1.0, 1.0, 0.0)),
-    "soft_l1": lambda z: ((1.0 + z) ** -0.5, (1.0 + z) ** -1.5),
-    "cauchy": lambda z: (1.0 / (1.0 + z), (1.0 - z) / (1.0 + z) ** 2),
-    "arctan": lambda z: (1.0 / (1.0 + z**2), (1.0 - 3.0 * z**2) / (1.0 + z**2) ** 2),
-}
-"""Name -> function of z that gives psi / r and psi'."""
-
-_RHO: Mapping[str, Callable[[FloatArray], FloatArray]] = {
-    "huber": lambda z: np.where(z <= 1.0, z, 2.0 * np.sqrt(z) - 1.0),
-    "soft_l1": lambda z: 2.0 * (np.sqrt(1.0 + z) - 1.0),
-    "cauchy": np.log1p,
-    "arctan": np.arctan,
-}
-"""Name -> function of z that gives rho, of residuals in units of the scale."""
 
 
 def costs(loss: Loss, weights: FloatArray, data: FloatArray, values: FloatArray) -> FloatArray:
@@ -77,7 +51,9 @@ def costs(loss: Loss, weights: FloatArray, data: FloatArray, values: FloatArray)
         found = np.sum(each, axis=1, where=used)
     else:
         residual = np.where(weights == 0.0, 0.0, weights * (values - data))
-        found = 0.5 * np.sum(residual**2 if loss.name == SQUARE else _rho(loss, residual), axis=1)
+        found = 0.5 * np.sum(
+            residual**2 if loss.name == SQUARE else residual**2 * _ratio_and_slope(loss, residual)[0], axis=1
+        )
     return np.where(np.isfinite(found), found, np.inf)
 
 
@@ -92,13 +68,14 @@ def weights_and_residual(
     residual = np.where(used, weights * (values - data), 0.0)
     if loss.name == SQUARE:
         return weights, residual
-    share = np.sqrt(_PSI[loss.name]((residual / loss.scale) ** 2)[0])
+    share = np.sqrt(_ratio_and_slope(loss, residual)[1])
     return weights * share, residual * share
 
 
-def _rho(loss: Loss, residual: FloatArray) -> FloatArray:
-    """As `scipy.optimize.least_squares` has it."""
-    return loss.scale**2 * _RHO[loss.name]((residual / loss.scale) ** 2)
+def _ratio_and_slope(loss: Loss, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """rho / z and rho', as `scipy.optimize.least_squares` has rho."""
+    with np.errstate(all="ignore"):
+        return ROBUST[loss.name].ratio_and_slope(residual / loss.scale, np)
 
 
 def huber_factor(loss: Loss, residual: FloatArray, used: NDArray[np.bool_], n_free: int) -> FloatArray:
@@ -111,7 +88,8 @@ def huber_factor(loss: Loss, residual: FloatArray, used: NDArray[np.bool_], n_fr
     n_free : p
     """
     used = np.broadcast_to(used, residual.shape)
-    share, slope = _PSI[loss.name]((residual / loss.scale) ** 2)
+    _, share = _ratio_and_slope(loss, residual)
+    slope = ROBUST[loss.name].curvature(residual / loss.scale, np)
     n_used = used.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.sum(slope, axis=1, where=used) / n_used

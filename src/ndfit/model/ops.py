@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ndfit.model.special import (
+    ScipySpecial,
     faddeeva_imag,
     faddeeva_real,
     gammainc_grad_a,
     interp,
     interp_slope,
-    scipy_special,
 )
 
 if TYPE_CHECKING:
@@ -260,22 +260,22 @@ _CONDITIONS = (
 )
 
 _SPECIAL = (
-    _row("erf", _gaussian(2.0 / sqrt(pi)), _ANY, numpy=scipy_special("erf")),
-    _row("erfc", _gaussian(-2.0 / sqrt(pi)), _ANY, numpy=scipy_special("erfc")),
+    _row("erf", _gaussian(2.0 / sqrt(pi)), _ANY, numpy=ScipySpecial("erf")),
+    _row("erfc", _gaussian(-2.0 / sqrt(pi)), _ANY, numpy=ScipySpecial("erfc")),
     _row("faddeeva_real", _faddeeva_real, _ANY, _POSITIVE, numpy=faddeeva_real),
     _row("faddeeva_imag", _faddeeva_imag, _ANY, _POSITIVE, numpy=faddeeva_imag),
-    _row("gammaln", _scaled(1.0, "digamma"), _POSITIVE, numpy=scipy_special("gammaln")),
-    _row("digamma", None, _POSITIVE, numpy=scipy_special("digamma")),
+    _row("gammaln", _scaled(1.0, "digamma"), _POSITIVE, numpy=ScipySpecial("gammaln")),
+    _row("digamma", None, _POSITIVE, numpy=ScipySpecial("digamma")),
     _row(
-        "gammainc", _gammainc, _POSITIVE, _POSITIVE, numpy=scipy_special("gammainc")
+        "gammainc", _gammainc, _POSITIVE, _POSITIVE, numpy=ScipySpecial("gammainc")
     ),
     _row(
         "gammaincinv", _gammaincinv, _POSITIVE, (0.1, 0.9),
-        numpy=scipy_special("gammaincinv"),
+        numpy=ScipySpecial("gammaincinv"),
     ),
     _row("gammainc_grad_a", None, _POSITIVE, _POSITIVE, numpy=gammainc_grad_a),
-    _row("j0", _scaled(-1.0, "j1"), _ANY, numpy=scipy_special("j0")),
-    _row("j1", _j1, _ANY, numpy=scipy_special("j1")),
+    _row("j0", _scaled(-1.0, "j1"), _ANY, numpy=ScipySpecial("j0")),
+    _row("j1", _j1, _ANY, numpy=ScipySpecial("j1")),
     _row("interp", _interp, (0.1, 0.9), numpy=interp, kinked=True),
     _row("interp_slope", _flat, (0.1, 0.9), numpy=interp_slope),
 )

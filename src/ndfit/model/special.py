@@ -15,37 +15,38 @@ many, and the derivative is a difference of fourth order, over steps that are sh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["faddeeva_imag", "faddeeva_real", "gammainc_grad_a", "interp", "interp_slope", "scipy_special"]
+__all__ = ["ScipySpecial", "faddeeva_imag", "faddeeva_real", "gammainc_grad_a", "interp", "interp_slope"]
 
 _MOST_TERMS = 10_000
 _MOST_BY_SERIES, _STEP = 500.0, 3e-3
 
 
-def scipy_special(name: str) -> Callable[..., Any]:
+@dataclass(frozen=True)
+class ScipySpecial:
     """The function of that name in `scipy.special`, imported when it is first called."""
 
-    def call(*args: ArrayLike) -> Any:
+    name: str
+
+    def __call__(self, *args: ArrayLike) -> Any:
         from scipy import special
 
-        return getattr(special, name)(*args)
-
-    return call
+        return getattr(special, self.name)(*args)
 
 
 def faddeeva_real(x: ArrayLike, y: ArrayLike) -> Any:
     """Real part of w(x + iy) = exp(-z^2) erfc(-iz)."""
-    return scipy_special("wofz")(np.asarray(x) + 1j * np.asarray(y)).real
+    return ScipySpecial("wofz")(np.asarray(x) + 1j * np.asarray(y)).real
 
 
 def faddeeva_imag(x: ArrayLike, y: ArrayLike) -> Any:
     """Imaginary part of w(x + iy) = exp(-z^2) erfc(-iz)."""
-    return scipy_special("wofz")(np.asarray(x) + 1j * np.asarray(y)).imag
+    return ScipySpecial("wofz")(np.asarray(x) + 1j * np.asarray(y)).imag
 
 
 def gammainc_grad_a(a: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
@@ -61,7 +62,7 @@ def gammainc_grad_a(a: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
 
 def _by_differences(a: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
     step = _STEP * np.sqrt(a)
-    far_below, below, above, far_above = (scipy_special("gammainc")(a + k * step, x) for k in (-2, -1, 1, 2))
+    far_below, below, above, far_above = (ScipySpecial("gammainc")(a + k * step, x) for k in (-2, -1, 1, 2))
     return np.asarray((far_below - 8.0 * below + 8.0 * above - far_above) / (12.0 * step))
 
 
@@ -76,8 +77,8 @@ def _by_series(a: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.flo
             slope += term * harmonic
             if np.all(term * harmonic <= 1e-17 * slope):
                 break
-        scale = np.exp(a * np.log(x) - x - scipy_special("gammaln")(a + 1.0))
-        gradient = scale * ((np.log(x) - scipy_special("digamma")(a + 1.0)) * total - slope)
+        scale = np.exp(a * np.log(x) - x - ScipySpecial("gammaln")(a + 1.0))
+        gradient = scale * ((np.log(x) - ScipySpecial("digamma")(a + 1.0)) * total - slope)
     # Where the sums overflow, P is 1 to more digits than there are.
     return np.where(np.isfinite(slope), gradient, 0.0)
 

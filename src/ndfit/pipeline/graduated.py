@@ -15,23 +15,26 @@ from dataclasses import replace
 import numpy as np
 
 from ndfit.engines.base import BlockResult, SolveOptions
+from ndfit.loss_functions import ROBUST
 from ndfit.pipeline.multistart import Solve, from_start, take_rows
 from ndfit.problem.types import Block
 from ndfit.status import usable
 
-__all__ = ["REDESCENDING", "better_by_way_of_a_convex_loss", "options_of_all_fits"]
-
-REDESCENDING = ("cauchy", "arctan")
-"""Losses whose pull falls beyond their scale."""
+__all__ = ["better_by_way_of_a_convex_loss", "is_redescending", "options_of_all_fits"]
 
 _CONVEX = "soft_l1"
 # Of the cost: minima that differ by less are the same one.
 _SAME = 1e-6
 
 
+def is_redescending(loss: str) -> bool:
+    """Whether the pull of a sample falls beyond the scale of a loss."""
+    return loss in ROBUST and ROBUST[loss].redescending
+
+
 def options_of_all_fits(options: SolveOptions) -> tuple[SolveOptions, ...]:
     """The options, and those of the fits with the convex loss where there are any."""
-    if options.loss not in REDESCENDING:
+    if not is_redescending(options.loss):
         return (options,)
     return options, replace(options, loss=_CONVEX, covariance=False)
 

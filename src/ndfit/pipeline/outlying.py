@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ndfit.engines.base import BlockResult, Engine, SolveOptions
 from ndfit.engines.rows import coords_of
-from ndfit.pipeline.graduated import REDESCENDING
+from ndfit.pipeline.graduated import is_redescending
 from ndfit.problem.types import Block
 from ndfit.status import usable
 
@@ -31,7 +31,7 @@ def mostly_outliers(result: BlockResult, block: Block, options: SolveOptions, en
 
     A model that raises here leaves the answer as it is: what it raises belongs to the fit.
     """
-    if options.loss not in REDESCENDING:
+    if not is_redescending(options.loss):
         return np.zeros(0, dtype=np.intp)
     rows = np.flatnonzero(usable(result.status))
     size = max(1, _NUMBERS_AT_ONCE // block.data.shape[1])

@@ -21,10 +21,9 @@ from ndfit.atomic import standing
 from ndfit.engines.select import calls_own_model
 from ndfit.errors import UnreadableFile
 from ndfit.fit_result import FitResult
-from ndfit.io.fits import is_fits, read_fits
+from ndfit.io.formats import FORMATS
 from ndfit.io.layers import Contents, maps_of
 from ndfit.io.record import Call
-from ndfit.io.store import is_zarr, read_zarr
 from ndfit.options import Data
 from ndfit.problem.types import FitProblem
 from ndfit.reading.given_back import with_data
@@ -36,8 +35,6 @@ from ndfit.single_fit import OneFit
 from ndfit.untrusted import reading
 
 __all__ = ["read"]
-
-_FORMATS = ((is_fits, read_fits), (is_zarr, read_zarr))
 
 
 def read(
@@ -52,11 +49,11 @@ def read(
     equivalencies: Any = None,
     model: Any = None,
 ) -> FitResult:
-    """Read a result that `FitResult.to_fits` or `FitResult.to_zarr` wrote.
+    """Read a result that `FitResult.write`, `to_fits` or `to_zarr` wrote.
 
     Parameters
     ----------
-    path : of a FITS file or a zarr store; which of them is told from its content
+    path : of a file or store of one of the formats that `FitResult.write` knows; its content says which
     data, data_unit, world, mask, uncertainty, weights, equivalencies
         As they were given to `ndfit.fit`. Without data, the result has no single fits, values or residuals.
     model : astropy.modeling.Model, optional
@@ -151,10 +148,11 @@ class _NeedsData:
 
 
 def _read_contents(path: Path) -> Contents:
+    titles = [row.title for row in FORMATS.values()]
     if not standing(path).exists():
-        raise FileNotFoundError(f"there is nothing at {path}: expected a FITS file or a zarr store written by ndfit")
-    for matches, read_format in _FORMATS:
-        if matches(path):
+        raise FileNotFoundError(f"there is nothing at {path}: expected {' or '.join(titles)} written by ndfit")
+    for row in FORMATS.values():
+        if row.recognises(path):
             with reading(path, "results of ndfit"):
-                return read_format(path)
-    raise UnreadableFile(f"{path} is neither a FITS file nor a zarr store: ndfit reads the results it has written")
+                return row.read(path)
+    raise UnreadableFile(f"{path} is neither {' nor '.join(titles)}: ndfit reads the results it has written")

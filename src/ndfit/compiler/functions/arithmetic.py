@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ndfit.compiler.building import target
-from ndfit.compiler.functions.basic import copysign, floor, function, root
+from ndfit.compiler.functions.basic import copysign, floor, function, operator, root
 from ndfit.compiler.values import Lanes, Mask, choose, fma
 
 __all__ = [
@@ -35,46 +35,55 @@ _SPLITTER = 2.0**27 + 1.0
 _HUGE, _SCALE = 2.0**900, 2.0**64
 
 
+@operator
 @function
 def add(x: Lanes, y: Lanes) -> Lanes:
     return x + y
 
 
+@operator
 @function
 def subtract(x: Lanes, y: Lanes) -> Lanes:
     return x - y
 
 
+@operator
 @function
 def multiply(x: Lanes, y: Lanes) -> Lanes:
     return x * y
 
 
+@operator
 @function
 def divide(x: Lanes, y: Lanes) -> Lanes:
     return x / y
 
 
+@operator
 @function
 def reciprocal(x: Lanes) -> Lanes:
     return 1.0 / x
 
 
+@operator
 @function
 def negative(x: Lanes) -> Lanes:
     return -x
 
 
+@operator
 @function
 def absolute(x: Lanes) -> Lanes:
     return abs(x)
 
 
+@operator
 @function
 def sqrt(x: Lanes) -> Lanes:
     return root(x)
 
 
+@operator
 @function
 def remainder(x: Lanes, y: Lanes) -> Lanes:
     """x modulo y, with the sign of y, as numpy has it; NaN where x is more than about 2**150 times y.
@@ -113,32 +122,39 @@ def _halves(x: Lanes) -> tuple[Lanes, Lanes]:
     return high, x - high
 
 
+@operator
 @function
 def less(x: Lanes, y: Lanes) -> Mask:
     return x < y
 
 
+@operator
 @function
 def less_equal(x: Lanes, y: Lanes) -> Mask:
     return x <= y
 
 
+@operator
 @function
 def equal(x: Lanes, y: Lanes) -> Mask:
     return x == y
 
 
+@operator
 def logical_and(a: Mask, b: Mask) -> Mask:
     return a & b
 
 
+@operator
 def logical_or(a: Mask, b: Mask) -> Mask:
     return a | b
 
 
+@operator
 def logical_not(a: Mask) -> Mask:
     return ~a
 
 
+@operator
 def where(condition: Any, when_true: Any, when_false: Any) -> Any:
     return choose(condition, when_true, when_false)

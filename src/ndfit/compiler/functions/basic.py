@@ -14,11 +14,13 @@ from ndfit.compiler.building import once_in_block, target
 from ndfit.compiler.values import Lanes, Value, choose, fma, identity, intrinsic
 
 __all__ = [
+    "OPERATORS",
     "ceil",
     "copysign",
     "floor",
     "function",
     "leading_bits",
+    "operator",
     "polynomial",
     "polynomial_by_horner",
     "root",
@@ -28,6 +30,16 @@ __all__ = [
 
 # From here on all float64 values are whole.
 _WHOLE_FROM = 2.0**52
+
+
+OPERATORS: dict[str, Callable[..., Any]] = {}
+"""How each operator of the operator table is emitted, by its name."""
+
+
+def operator(emitted: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that stands for the operator of its name."""
+    OPERATORS[emitted.__name__] = emitted
+    return emitted
 
 
 def function(body: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,6 +68,7 @@ def copysign(size: Any, sign: Any) -> Lanes:
     return intrinsic("copysign", size, sign)
 
 
+@operator
 @function
 def floor(x: Lanes) -> Lanes:
     """The largest integer not above x."""
@@ -65,6 +78,7 @@ def floor(x: Lanes) -> Lanes:
     return copysign(choose(nearest > x, nearest - 1.0, nearest), x)
 
 
+@operator
 @function
 def ceil(x: Lanes) -> Lanes:
     """The smallest integer not below x."""
@@ -80,6 +94,7 @@ def _nearest(x: Lanes) -> Lanes:
     return choose(size < _WHOLE_FROM, copysign((size + _WHOLE_FROM) - _WHOLE_FROM, x), x)
 
 
+@operator
 @function
 def sign(x: Lanes) -> Lanes:
     """-1, 0 or 1; NaN for NaN."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.compiler.functions.basic import copysign, function, polynomial, polynomial_by_horner, root
+from ndfit.compiler.functions.basic import copysign, function, operator, polynomial, polynomial_by_horner, root
 from ndfit.compiler.functions.trigonometric import cos, sin
 from ndfit.compiler.values import Lanes, choose, fma
 
@@ -143,6 +143,7 @@ def _beyond_border(x: Lanes) -> Lanes:
     return choose(x < _BORDER, _BORDER, x)
 
 
+@operator
 @function
 def j0(x: Lanes) -> Lanes:
     """Bessel function of the first kind of order 0, absolute error 1e-15; NaN from |x| = 2**50."""
@@ -154,6 +155,7 @@ def j0(x: Lanes) -> Lanes:
     return choose(a < _BORDER, _J0_NEAR(fma(a, a / 32.0, -1.0)), wave / root(math.pi * far))
 
 
+@operator
 @function
 def j1(x: Lanes) -> Lanes:
     """Bessel function of the first kind of order 1, absolute error 1e-15; NaN from |x| = 2**50."""

@@ -8,7 +8,7 @@ x's leading bits and a rest, since its rounding error would grow with x in the e
 
 from __future__ import annotations
 
-from ndfit.compiler.functions.basic import copysign, function, leading_bits, polynomial
+from ndfit.compiler.functions.basic import copysign, function, leading_bits, operator, polynomial
 from ndfit.compiler.functions.exponential import exp_of_sum
 from ndfit.compiler.values import Lanes, choose
 
@@ -79,6 +79,7 @@ def _erfc_far(x: Lanes) -> Lanes:
     return gaussian * (_SCALED_ERFC(t) / (1.0 + 2.0 * bounded))
 
 
+@operator
 @function
 def erf(x: Lanes) -> Lanes:
     """Error function, error below 3 ulp."""
@@ -86,6 +87,7 @@ def erf(x: Lanes) -> Lanes:
     return choose(a < 1.0, _erf_near_zero(x), copysign(1.0 - _erfc_far(a), x))
 
 
+@operator
 @function
 def erfc(x: Lanes) -> Lanes:
     """Complementary error function, relative error about 1e-15 down to the smallest normal result."""

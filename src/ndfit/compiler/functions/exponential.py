@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.compiler.functions.basic import copysign, function, polynomial
+from ndfit.compiler.functions.basic import copysign, function, operator, polynomial
 from ndfit.compiler.values import Lanes, choose, fma
 
 LOG2_E = 1.4426950408889634
@@ -77,6 +77,7 @@ def exp_of_sum(x: Lanes, correction: Lanes) -> Lanes:
     return scale_by_power_of_two(1.0 + exp_minus_one_near_zero(r), k)
 
 
+@operator
 @function
 def exp(x: Lanes) -> Lanes:
     """e**x, error below 1 ulp; subnormal results and overflow to infinity included."""
@@ -96,12 +97,14 @@ def _quarter_expm1(x: Lanes) -> Lanes:
     return choose(x >= 711.0, math.inf, fma(scale, exp_minus_one_near_zero(r), scale - 0.25))
 
 
+@operator
 @function
 def expm1(x: Lanes) -> Lanes:
     """e**x - 1, accurate for small x too; error below 2 ulp."""
     return copysign(4.0 * _quarter_expm1(x), x)
 
 
+@operator
 @function
 def sinh(x: Lanes) -> Lanes:
     """Hyperbolic sine, error below 3 ulp."""
@@ -109,6 +112,7 @@ def sinh(x: Lanes) -> Lanes:
     return copysign(2.0 * (q + choose(q > 1e10, 0.25, q / fma(4.0, q, 1.0))), x)
 
 
+@operator
 @function
 def cosh(x: Lanes) -> Lanes:
     """Hyperbolic cosine, error below 3 ulp."""
@@ -116,6 +120,7 @@ def cosh(x: Lanes) -> Lanes:
     return 2.0 * quarter_exp + 0.125 / quarter_exp
 
 
+@operator
 @function
 def tanh(x: Lanes) -> Lanes:
     """Hyperbolic tangent, error below 3 ulp."""

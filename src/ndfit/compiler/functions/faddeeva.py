@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.compiler.functions.basic import copysign, function, unrolled
+from ndfit.compiler.functions.basic import copysign, function, operator, unrolled
 from ndfit.compiler.functions.exponential import ROUNDER, exp
 from ndfit.compiler.functions.trigonometric import cos, sin
 from ndfit.compiler.values import Lanes, Mask, choose, fma
@@ -114,6 +114,7 @@ def _upper_right(x: Lanes, y: Lanes) -> tuple[Lanes, Lanes]:
     )
 
 
+@operator
 @function
 def faddeeva_real(x: Lanes, y: Lanes) -> Lanes:
     """Real part of w(x + iy): the Voigt profile, up to scale; relative error 1e-14 for y >= 0."""
@@ -122,6 +123,7 @@ def faddeeva_real(x: Lanes, y: Lanes) -> Lanes:
     return choose(y < 0.0, gauss_real - real, real)
 
 
+@operator
 @function
 def faddeeva_imag(x: Lanes, y: Lanes) -> Lanes:
     """Imaginary part of w(x + iy); relative error 1e-14 for y >= 0."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.compiler.functions.basic import function, polynomial
+from ndfit.compiler.functions.basic import function, operator, polynomial
 from ndfit.compiler.functions.exponential import ROUNDER
 from ndfit.compiler.functions.logarithm import log
 from ndfit.compiler.functions.trigonometric import sin, tan
@@ -136,6 +136,7 @@ def _distance_to_integer(x: Lanes) -> Lanes:
     return x - ((x + ROUNDER) - ROUNDER)
 
 
+@operator
 @function
 def gammaln(x: Lanes) -> Lanes:
     """log(abs(gamma(x))), infinite at 0, -1, -2, ...; relative error about 1e-15 for x > 0."""
@@ -145,6 +146,7 @@ def gammaln(x: Lanes) -> Lanes:
     return choose(x < 0.0, reflected, direct)
 
 
+@operator
 @function
 def digamma(x: Lanes) -> Lanes:
     """Logarithmic derivative of the gamma function; relative error about 1e-15 for x > 0."""

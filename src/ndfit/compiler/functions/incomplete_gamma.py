@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 
 from ndfit.compiler.flow import subroutine
-from ndfit.compiler.functions.basic import function, root, unrolled
+from ndfit.compiler.functions.basic import function, operator, root, unrolled
 from ndfit.compiler.functions.exponential import clamp, exp
 from ndfit.compiler.functions.gamma import digamma, gammaln_of_positive
 from ndfit.compiler.functions.logarithm import log
@@ -105,6 +105,7 @@ def _tails(a: Lanes, x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
     return choose(near, lower, 1.0 - upper), choose(near, 1.0 - lower, upper), prefactor
 
 
+@operator
 @function
 @subroutine(Lanes)
 def gammainc(a: Lanes, x: Lanes) -> Lanes:
@@ -113,6 +114,7 @@ def gammainc(a: Lanes, x: Lanes) -> Lanes:
     return choose(_usable(a, x), lower, math.nan)
 
 
+@operator
 @function
 @subroutine(Lanes)
 def gammainc_grad_a(a: Lanes, x: Lanes) -> Lanes:
@@ -157,6 +159,7 @@ def _halley_step(a: Lanes, p: Lanes, x: Lanes) -> Lanes:
     return x * exp(clamp(newton / (bend - 1.0), -1.5, 1.5))
 
 
+@operator
 @function
 @subroutine(Lanes)
 def gammaincinv(a: Lanes, p: Lanes) -> Lanes:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.compiler.functions.basic import copysign, function, polynomial, root
+from ndfit.compiler.functions.basic import copysign, function, operator, polynomial, root
 from ndfit.compiler.functions.exponential import LN2_HIGH, LN2_LOW
 from ndfit.compiler.values import Lanes, choose, fma
 
@@ -81,6 +81,7 @@ def _outside_domain(x: Lanes, result: Lanes) -> Lanes:
     return choose(x > 0.0, finite, choose(x == 0.0, -math.inf, math.nan))
 
 
+@operator
 @function
 def log(x: Lanes) -> Lanes:
     """Natural logarithm, error below 1 ulp."""
@@ -88,12 +89,14 @@ def log(x: Lanes) -> Lanes:
     return _outside_domain(x, fma(k, LN2_HIGH, _log_of_mantissa(mantissa(x), k * LN2_LOW)))
 
 
+@operator
 @function
 def log2(x: Lanes) -> Lanes:
     """Binary logarithm, exact for powers of two; error below 3 ulp."""
     return _outside_domain(x, fma(_log_of_mantissa(mantissa(x), 0.0), _LOG2_E, exponent(x)))
 
 
+@operator
 @function
 def log10(x: Lanes) -> Lanes:
     """Decimal logarithm, error below 3 ulp."""
@@ -102,6 +105,7 @@ def log10(x: Lanes) -> Lanes:
     return _outside_domain(x, fma(k, _LOG10_2_HIGH, tail))
 
 
+@operator
 @function
 def log1p(x: Lanes) -> Lanes:
     """log(1 + x), accurate for small x too; error below 2 ulp."""
@@ -112,6 +116,7 @@ def log1p(x: Lanes) -> Lanes:
     return choose(x == 0.0, x, _outside_domain(u, result))
 
 
+@operator
 @function
 def arcsinh(x: Lanes) -> Lanes:
     """Inverse hyperbolic sine, error below 4 ulp."""
@@ -121,6 +126,7 @@ def arcsinh(x: Lanes) -> Lanes:
     return copysign(log1p(argument) + choose(huge, _LN2, 0.0), x)
 
 
+@operator
 @function
 def arccosh(x: Lanes) -> Lanes:
     """Inverse hyperbolic cosine, error below 4 ulp; NaN below 1."""
@@ -130,6 +136,7 @@ def arccosh(x: Lanes) -> Lanes:
     return choose(x < 1.0, math.nan, log1p(argument) + choose(huge, _LN2, 0.0))
 
 
+@operator
 @function
 def arctanh(x: Lanes) -> Lanes:
     """Inverse hyperbolic tangent, error below 4 ulp; NaN beyond -1 and 1."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ndfit.compiler.building import once_in_block
-from ndfit.compiler.functions.basic import function
+from ndfit.compiler.functions.basic import function, operator
 from ndfit.compiler.memory import gather
 from ndfit.compiler.values import IntLanes, Lanes, choose, identity
 from ndfit.compiler.variables import constants
@@ -42,6 +42,7 @@ def _line(x: Lanes, points: Sequence[float], values: Sequence[float]) -> tuple[L
     return begin, low, (high - low) / (end - begin)
 
 
+@operator
 @function
 def interp_slope(x: Lanes, points: Sequence[float], values: Sequence[float]) -> Lanes:
     """Slope of `interp` at x: of the segment on the right at a point, 0 beyond the ends."""
@@ -50,6 +51,7 @@ def interp_slope(x: Lanes, points: Sequence[float], values: Sequence[float]) -> 
     return choose(x != x, math.nan, within)
 
 
+@operator
 @function
 def interp(x: Lanes, points: Sequence[float], values: Sequence[float]) -> Lanes:
     """Straight lines between (points, values), points ascending; the end values beyond them, as `numpy.interp`."""

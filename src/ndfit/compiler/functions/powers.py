@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.compiler.functions.basic import copysign, floor, function, leading_bits, polynomial
+from ndfit.compiler.functions.basic import copysign, floor, function, leading_bits, operator, polynomial
 from ndfit.compiler.functions.exponential import (
     LN2_HIGH,
     LN2_LOW,
@@ -106,6 +106,7 @@ def _positive_power(x: Lanes, y: Lanes) -> Lanes:
     return scale_by_power_of_two(1.0 + exp_minus_one_near_zero(r), k)
 
 
+@operator
 @function
 def power(x: Lanes, y: Lanes) -> Lanes:
     """x**y with numpy's special values; error below 2 ulp."""
@@ -122,6 +123,7 @@ def power(x: Lanes, y: Lanes) -> Lanes:
     return choose((y == 0.0) | (x == 1.0), 1.0, result)
 
 
+@operator
 @function
 def cbrt(x: Lanes) -> Lanes:
     """Cube root, error below 2 ulp."""

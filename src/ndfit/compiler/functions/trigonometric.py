@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from ndfit.compiler.functions.basic import copysign, function, polynomial, root
+from ndfit.compiler.functions.basic import copysign, function, operator, polynomial, root
 from ndfit.compiler.functions.exponential import ROUNDER
 from ndfit.compiler.values import IntLanes, Lanes, choose, fma
 
@@ -100,6 +100,7 @@ def _with_sign_of(x: Lanes, quadrant: IntLanes) -> Lanes:
     return (x.bits() ^ ((quadrant << 62) & _SIGN_BIT)).as_floats()
 
 
+@operator
 @function
 def sin(x: Lanes) -> Lanes:
     """Sine of radians, error below 1 ulp for |x| < 1e6; see the module for larger ones."""
@@ -108,6 +109,7 @@ def sin(x: Lanes) -> Lanes:
     return choose(x == 0.0, x, _with_sign_of(sine, k))
 
 
+@operator
 @function
 def cos(x: Lanes) -> Lanes:
     """Cosine of radians, error below 1 ulp for |x| < 1e6; see the module for larger ones."""
@@ -115,6 +117,7 @@ def cos(x: Lanes) -> Lanes:
     return _with_sign_of(choose((k & 1) == 0, _cos_near_zero(r, rest), _sin_near_zero(r, rest)), k + 1)
 
 
+@operator
 @function
 def tan(x: Lanes) -> Lanes:
     """Tangent of radians, error below 3 ulp for |x| < 1e6; see the module for larger ones."""
@@ -125,6 +128,7 @@ def tan(x: Lanes) -> Lanes:
     return choose(x == 0.0, x, choose(even, sine, -cosine) / choose(even, cosine, sine))
 
 
+@operator
 @function
 def arctan2(y: Lanes, x: Lanes) -> Lanes:
     """Angle of the point (x, y) in (-pi, pi], in radians; error below 2 ulp."""
@@ -154,18 +158,21 @@ def arctan2(y: Lanes, x: Lanes) -> Lanes:
     return copysign(turns * _PI_OVER_4 + (t + (tail + turns * _PI_OVER_4_LOW)), y)
 
 
+@operator
 @function
 def arctan(x: Lanes) -> Lanes:
     """Inverse tangent in radians, error below 2 ulp."""
     return arctan2(x, 1.0)
 
 
+@operator
 @function
 def arcsin(x: Lanes) -> Lanes:
     """Inverse sine in radians, error below 3 ulp; NaN beyond -1 and 1."""
     return arctan2(x, root((1.0 - x) * (1.0 + x)))
 
 
+@operator
 @function
 def arccos(x: Lanes) -> Lanes:
     """Inverse cosine in radians, error below 3 ulp; NaN beyond -1 and 1."""

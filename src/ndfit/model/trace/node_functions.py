@@ -10,19 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import pi, sqrt
 
+import numpy as np
+
+from ndfit.model.ops import OPS, Op
 from ndfit.model.reasons import Untraceable
+from ndfit.model.special import ScipySpecial
 from ndfit.model.trace.builder import GraphBuilder
 
 __all__ = ["UFUNCS"]
 
 NodeFunction = Callable[..., int]
-
-_NAMESAKES = (
-    "divide", "reciprocal", "absolute", "remainder", "sign", "floor", "ceil", "sqrt", "cbrt", "power",
-    "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2",
-    "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "less", "less_equal", "equal",
-    "erf", "erfc", "gammaln", "gammainc", "gammaincinv", "j0", "j1",
-)  # fmt: skip
 
 
 def _operator(name: str) -> NodeFunction:
@@ -198,5 +195,11 @@ _DERIVED: dict[str, NodeFunction] = {
     "log_expit": _of_reals(lambda b, x: b.neg(_log_add_exp(b, b.constant(0.0), b.neg(x)))),
 }
 
-UFUNCS: dict[str, NodeFunction] = {**{name: _operator(name) for name in _NAMESAKES}, **_DERIVED}
+
+def _is_universal(op: Op) -> bool:
+    """Whether numpy or scipy has a universal function of the operator's name."""
+    return isinstance(op.numpy, np.ufunc | ScipySpecial)
+
+
+UFUNCS: dict[str, NodeFunction] = {name: _operator(name) for name, op in OPS.items() if _is_universal(op)} | _DERIVED
 """Universal functions by name: (builder, nodes) -> node."""

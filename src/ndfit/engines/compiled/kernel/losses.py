@@ -5,14 +5,7 @@ derivatives, so that the solver, which minimises a sum of squares, minimises ano
 
 A loss rho(r) becomes the square of s = sign(r) sqrt(rho(r)), and derivatives are multiplied by ds/dr: cost and gradient
 are then exact, and J^T J is positive whatever the loss. With z = (r / scale)^2 and rho = scale^2 rho_1(z) this is
-s = r sqrt(rho_1 / z) and ds/dr = rho_1' / sqrt(rho_1 / z), where rho_1 is as in `scipy.optimize.least_squares`:
-
-========  ===============================  ================
-huber     z, 2 sqrt(z) - 1 where z > 1     1, 1 / sqrt(z)
-soft_l1   2 (sqrt(1 + z) - 1)              1 / sqrt(1 + z)
-cauchy    ln(1 + z)                        1 / (1 + z)
-arctan    arctan(z)                        1 / (1 + z^2)
-========  ===============================  ================
+s = r sqrt(rho_1 / z) and ds/dr = rho_1' / sqrt(rho_1 / z), where rho_1 is a row of `ndfit.loss_functions`.
 
 cash is the likelihood ratio of counts d with expectation m, 2 (m - d + d ln(d / m)) (W. Cash, ApJ 228 (1979) 939; with
 the terms of d alone: Baker & Cousins, Nucl. Instrum. Methods 221 (1984) 437). It is infinite where m is zero and d is
@@ -27,12 +20,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from ndfit.compiler.functions import OPERATORS
 from ndfit.compiler.functions.basic import polynomial, root
 from ndfit.compiler.functions.logarithm import log1p
-from ndfit.compiler.functions.trigonometric import arctan as arctangent
 from ndfit.compiler.values import Lanes, choose
+from ndfit.loss_functions import ROBUST, RobustLoss
+from ndfit.options import CASH, SQUARE
 
 __all__ = ["LOSSES", "Counted", "Loss"]
 
@@ -61,36 +57,17 @@ _DEFICIT = polynomial(tuple((-1.0) ** k * 2.0 / (k + 2.0) for k in range(11)))  
 _FEWEST = 1e-30
 
 
-def _counted(residual: Lanes, ratio: Lanes, slope: Lanes) -> Counted:
-    """Given rho_1 / z and rho_1'."""
-    by = root(ratio)
-    changed = residual * by
-    return Counted(changed, slope / by, changed * changed)
+_LANGUAGE = SimpleNamespace(**OPERATORS)
 
 
-def huber(residual: Lanes, data: Lanes, scale: Any) -> Counted:
-    size = abs(residual / scale)
-    far = size > 1.0
-    slope = choose(far, 1.0 / size, 1.0)
-    return _counted(residual, choose(far, slope * (2.0 - slope), 1.0), slope)
+def _robust(row: RobustLoss) -> Loss:
+    def counted(residual: Lanes, data: Lanes, scale: Any) -> Counted:
+        ratio, slope = row.ratio_and_slope(residual / scale, _LANGUAGE)
+        by = root(ratio)
+        changed = residual * by
+        return Counted(changed, slope / by, changed * changed)
 
-
-def soft_l1(residual: Lanes, data: Lanes, scale: Any) -> Counted:
-    size = residual / scale
-    slant = root(1.0 + size * size)
-    return _counted(residual, 2.0 / (1.0 + slant), 1.0 / slant)
-
-
-def cauchy(residual: Lanes, data: Lanes, scale: Any) -> Counted:
-    size = residual / scale
-    z = size * size
-    return _counted(residual, choose(z > 0.0, log1p(z) / z, 1.0), 1.0 / (1.0 + z))
-
-
-def arctan(residual: Lanes, data: Lanes, scale: Any) -> Counted:
-    size = residual / scale
-    z = size * size
-    return _counted(residual, choose(z > 0.0, arctangent(z) / z, 1.0), 1.0 / (1.0 + z * z))
+    return counted
 
 
 def cash(residual: Lanes, data: Lanes, scale: Any) -> Counted:
@@ -104,10 +81,7 @@ def cash(residual: Lanes, data: Lanes, scale: Any) -> Counted:
 
 
 LOSSES: Mapping[str, Loss | None] = {
-    "linear": None,  # the square itself
-    "huber": huber,
-    "soft_l1": soft_l1,
-    "cauchy": cauchy,
-    "arctan": arctan,
-    "cash": cash,
+    SQUARE: None,
+    CASH: cash,
+    **{name: _robust(row) for name, row in ROBUST.items()},
 }
