@@ -47,6 +47,7 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/lint-imports
 	$(BIN)/python tools/private_names.py
 	$(BIN)/python tools/house_rules.py
+	$(BIN)/python tools/docstrings.py
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -77,12 +77,30 @@ def fit(
 
     Parameters
     ----------
-    model, data, fitting_axes, world, data_unit, mask, bounds, equivalencies, engine, scheduler, chunk_n_max, progress
-        As in `parallel_fit_dask`.
+    model : astropy.modeling.Model
+        A model with as many inputs as there are fitting axes. Its parameters are the starting values: numbers, or maps
+        that broadcast to the iterating shape B. fixed, tied and bounds hold at every position.
+    data : array, astropy.units.Quantity, dask.array.Array or astropy.nddata.NDData
+        Real numbers of any dtype and byte order. Of NDData, the wcs, mask, unit and uncertainty are used.
+    fitting_axes : int or sequence of int
+        Axes of the data that the model runs along, in the order of its inputs. The others are iterated over.
+    world : None, tuple of arrays, or WCS
+        None for pixel coordinates; one array a fitting axis, 1-D or broadcastable to the data; or an APE-14 WCS of the
+        whole data.
+    data_unit : astropy.units.Unit or str, optional
+        Unit of the data where these carry none.
     uncertainty : array, astropy.units.Quantity or astropy.nddata.NDUncertainty, optional
         Uncertainty of the samples; an array or Quantity holds standard deviations. Shapes as for weights.
     weights : array, optional
-        1/sigma, instead of `uncertainty`.
+        1/sigma, instead of `uncertainty`; of the shape of the data, of the fitting axes, of B, or broadcastable.
+        Samples whose weight is zero or not finite are left out.
+    mask : array, optional
+        True = ignore the sample; shapes as for weights.
+    bounds : dict, optional
+        Name of a parameter -> (lower, upper), in addition to those of the model, where astropy's cannot hold them: maps
+        of shape B, and Quantities, which are converted to the parameter's unit. None is no bound.
+    equivalencies : dict, optional
+        For converting coordinates to the units of the model's inputs, by the name of the input.
     fitter : astropy.modeling.fitting.Fitter, optional
         Least squares with bounds (`TRFLSQFitter`) by default.
     fitter_kwargs : dict, optional
@@ -125,6 +143,12 @@ def fit(
     refine : None or 'neighbours'
         Positions whose cost stands out are fitted again, from the solutions of their neighbours, until nothing
         improves.
+    engine : 'auto', 'compiled' or 'reference'
+        How fits are made: 'reference' calls the astropy fitter for each of them.
+    scheduler : None, 'synchronous', 'threads', 'processes', 'default', or what dask accepts
+        'default' is whatever dask would use now, an active distributed client included. None lets ndfit choose.
+    chunk_n_max : int, optional
+        Most fits in one chunk.
     checkpoint : path, optional
         Folder in which finished regions are kept. The same call resumes where an earlier one stopped; its result is
         identical, bit for bit, to that of an uninterrupted run. It reads all data once more to see that they are the
@@ -132,10 +156,13 @@ def fit(
     memory_limit : int or str
         Bytes that the fits in work may take, all workers together, beside the results and the data that are in memory
         already; '2 GB' and the like. Data that are mapped from a file or lazy are loaded a chunk at a time.
+    progress : bool, optional
+        Show a progress bar; by default where standard error is a terminal or a notebook.
 
     Returns
     -------
     FitResult
+        Maps of shape B, in the units of the parameters, and what is known of each fit.
 
     Raises
     ------
@@ -195,7 +222,7 @@ def select(
     *,
     criterion: Literal["aic", "bic"] = "bic",
     margin: float = 6.0,
-    **keywords: Any,
+    **keywords: Any,  # Any: of as many types as `fit` has options
 ) -> Selection:
     """Fit several models, and find which of them describes each position best.
 
@@ -203,18 +230,21 @@ def select(
     ----------
     models : iterable of astropy.modeling.Model
         The candidates, such as one with no line, one with one line and one with two.
-    data, **keywords
-        As in `fit`, for every candidate; each has a folder of its own in `checkpoint`.
+    data : array, astropy.units.Quantity, dask.array.Array or astropy.nddata.NDData
+        As in `fit`, for every candidate.
     criterion : 'bic' or 'aic'
         The criterion that is lowest for the best model: Schwarz's [2]_, which finds the right model as the number of
         samples grows, or Akaike's [1]_, which prefers more complicated models more often.
     margin : float
         How much lower the criterion of a model with more free parameters has to be for it to be chosen. 6 is strong
         evidence; with 0 the lowest criterion decides, and lines are found in noise.
+    **keywords : dict
+        As in `fit`, for every candidate; each has a folder of its own in `checkpoint`.
 
     Returns
     -------
     Selection
+        A map of shape B of the candidate that is chosen, and the FitResult of each.
 
     Raises
     ------

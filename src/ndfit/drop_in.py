@@ -101,6 +101,7 @@ def parallel_fit_dask(
     diagnostics : None, 'error', 'error+warn' or 'all'
         Positions for which a folder is written in `diagnostics_path`.
     diagnostics_path : path, optional
+        Folder that holds one folder for each such position.
     diagnostics_callable : callable(path, world, data, weights, model, fitter_kwargs), optional
         Called for each such position, in the caller's process and thread. `model` is None where the fit failed.
     scheduler : None, 'synchronous', 'threads', 'processes', 'default', or what dask accepts

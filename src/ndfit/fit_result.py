@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.errors import ChangedInputError, FitWarning
+from ndfit.fit_statistics import FitStatistics
 from ndfit.io.layers import Contents, layers_of
 from ndfit.io.record import Call, is_hashed, record_of
 from ndfit.once import cached_property
 from ndfit.problem.types import FitProblem
-from ndfit.result.criteria import information_criterion
 from ndfit.result.fitted_model import fitted_model
 from ndfit.result.maps import Maps, sealed
 from ndfit.result.standard_errors import Uncertainties, error_maps
@@ -36,17 +36,15 @@ __all__ = ["FitResult"]
 
 
 @dataclass(frozen=True, eq=False)
-class FitResult(ResultOutputs):
+class FitResult(FitStatistics, ResultOutputs):
     """The outcome of `ndfit.fit`. Maps have the shape of the iterating axes, B; NaN where there is no answer.
 
     Attributes
     ----------
-    status : int16, see `ndfit.STATUS`
-    flags : uint32, see `ndfit.FLAGS`
-    edm : float64, estimated distance to the minimum
-    nfev : int32, evaluations of the model
-    n_samples : int32, samples used
-    engine, reason : which engine made the fits, and why
+    engine : str
+        Which engine made the fits.
+    reason : str
+        Why it was that one.
 
     See Also
     --------
@@ -86,92 +84,13 @@ class FitResult(ResultOutputs):
         self._maps.seal()
 
     @property
-    def param_names(self) -> tuple[str, ...]:
-        """Names of the parameters, in the order of the model."""
-        return self._problem.params.names
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The iterating shape, B."""
-        return self._maps.status.shape
-
-    @property
-    def status(self) -> NDArray[np.int16]:
-        return self._maps.status
-
-    @property
-    def flags(self) -> NDArray[np.uint32]:
-        return self._maps.flags
-
-    @cached_property
-    def parameter_flags(self) -> Mapping[str, NDArray[np.uint32]]:
-        """Name -> map of those flags that are about the parameter: which of them ended at a bound, has no effect.
-
-        Returns
-        -------
-        mapping of str to array of uint32
-            One map of the iterating shape for each free parameter, with the bits of `ndfit.FLAGS`.
-
-        See Also
-        --------
-        flags : all flags of each fit.
-        ndfit.decode_flags : names of flags.
-        """
-        maps = self._maps.parameter_flags
-        if maps is None:
-            maps = np.zeros((len(self.free_names), *self.shape), dtype=np.uint32)
-        return dict(zip(self.free_names, maps, strict=True))
-
-    @property
-    def edm(self) -> FloatArray:
-        """Estimated distance to the minimum: how far above it the cost is, in units of the noise variance.
-
-        g^T (J^T J)^-1 g / 2 at the answer, with J the derivatives of the weighted model by the free parameters that no
-        bound holds, and g = J^T r the gradient (F. James & M. Roos, Comput. Phys. Commun. 10 (1975) 343): by as much
-        the cost, half of chi-square, would fall if the model were linear. A fit is said to have converged only where
-        this is small. NaN where there is no answer, or the data do not determine every parameter.
-
-        Returns
-        -------
-        array of float
-            Of the iterating shape. Without a unit: the noise variance is 1 where the size of the errors is known, and
-            chi-square over the degrees of freedom where it is not, but not less than the rounding of the data; so
-            noise-free data have an `edm` too. With a `loss`, g and J are those of the loss; with
-            ``statistic="cash"`` they are those of the likelihood, whose variance is 1.
-
-        See Also
-        --------
-        status : how each fit ended.
-        covariance : (J^T J)^-1, scaled where the size of the errors is not known.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from astropy.modeling.models import Gaussian1D
-        >>> import ndfit
-        >>> data = Gaussian1D(2, 9, 1.5)(np.arange(20.0)) + 0.1 * np.random.default_rng(0).normal(size=(3, 20))
-        >>> result = ndfit.fit(Gaussian1D(1, 9, 1), data, fitting_axes=1)
-        >>> result.edm.shape
-        (3,)
-        """
-        return self._maps.edm
-
-    @property
-    def nfev(self) -> NDArray[np.int32]:
-        return self._maps.nfev
-
-    @property
-    def n_samples(self) -> NDArray[np.int32]:
-        return self._maps.n_samples
-
-    @property
     def wcs(self) -> Any:
-        """Low-level WCS of the maps, None where the data have none that the iterating axes can be told from."""
+        """Low-level WCS of the maps, one axis for each of B; None where no WCS of the iterating axes is known."""
         return self._problem.map_wcs
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """What is needed to repeat the run, as JSON values; docs/files.md describes it."""
+        """What is needed to repeat the run, as JSON values: options, units and shape; docs/files.md describes it."""
         return self._record(self._call)
 
     def _record(self, call: Call) -> dict[str, Any]:
@@ -185,22 +104,25 @@ class FitResult(ResultOutputs):
                 unchanged = False
         return record_of(self._problem, call, self.engine, self.reason, self._absolute_sigma, unchanged)
 
-    @property
-    def success(self) -> NDArray[np.bool_]:
-        """Positions that converged."""
-        return self._maps.converged
-
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
-        """Name -> map, a Quantity where the parameter has a unit; read-only: copy what you want to change."""
+        """Name -> map of shape B, a Quantity where the parameter has a unit; NaN where there is no answer.
+
+        Maps are read-only: copy what you want to change.
+        """
         return self._with_units(dict(zip(self.param_names, self._maps.parameters, strict=True)))
 
     @cached_property
     def errors(self) -> Mapping[str, Any]:
-        """Name -> map of standard errors, in the unit of the parameter.
+        """Name -> map of standard errors, shape B, in the unit of the parameter.
 
         Zero for fixed parameters; by linear propagation for tied ones; NaN for a parameter that ended at a bound, with
         which the others are taken to be fixed there.
+
+        Raises
+        ------
+        ValueError
+            The fit was made with ``covariance=False``.
         """
         if self._errors is None:
             raise ValueError("the fit was made with covariance=False: there are no standard errors")
@@ -208,7 +130,13 @@ class FitResult(ResultOutputs):
 
     @property
     def covariance(self) -> FloatArray:
-        """Shape `(*B, F, F)`, of the free parameters in the order of the model, in the units of the parameters."""
+        """Covariance of the free parameters in the order of the model, shape `(*B, F, F)`, in units of the parameters.
+
+        Raises
+        ------
+        ValueError
+            The fit was made with ``covariance=False``.
+        """
         covariance = self._covariance
         if covariance is None:
             raise ValueError("the fit was made with covariance=False")
@@ -230,65 +158,45 @@ class FitResult(ResultOutputs):
         return None if errors is None else {name: sealed(values) for name, values in errors.items()}
 
     @property
-    def free_names(self) -> tuple[str, ...]:
-        """Names of the free parameters: the rows and columns of the covariance."""
-        return tuple(self.param_names[index] for index in self._problem.params.free)
-
-    @property
-    def varying_names(self) -> tuple[str, ...]:
-        """Names of the parameters that are not fixed."""
-        return tuple(
-            name for name, fixed in zip(self.param_names, self._problem.params.fixed, strict=True) if not fixed
-        )
-
-    @property
     def has_errors(self) -> bool:
         """Whether there are standard errors: the fit was made with covariance=True."""
         return self._errors is not None
 
-    @property
-    def chi_square(self) -> FloatArray:
-        """Sum of the squared weighted residuals, or of their losses; the likelihood ratio of counts where asked for."""
-        return 2.0 * self._maps.cost
-
-    @property
-    def degrees_of_freedom(self) -> NDArray[np.int32]:
-        """Samples used minus free parameters."""
-        return self.n_samples - np.int32(len(self._problem.params.free))
-
-    @property
-    def reduced_chi_square(self) -> FloatArray:
-        """Chi-square over the degrees of freedom; NaN where there are none."""
-        degrees = self.degrees_of_freedom
-        return np.divide(self.chi_square, degrees, out=np.full(self.shape, np.nan), where=degrees > 0)
-
-    @property
-    def aic(self) -> FloatArray:
-        """Akaike's information criterion, see `ndfit.result.criteria`."""
-        return self._criterion("aic")
-
-    @property
-    def bic(self) -> FloatArray:
-        """Schwarz's Bayesian information criterion, see `ndfit.result.criteria`."""
-        return self._criterion("bic")
-
-    def _criterion(self, name: str, least: FloatArray | float = 0.0) -> FloatArray:
-        """'aic' or 'bic', with chi-square not taken for less than `least`, which rounding alone makes of it."""
-        chi_square, n_free = np.maximum(self.chi_square, least), len(self._problem.params.free)
-        return information_criterion(name, chi_square, self.n_samples, n_free, self._absolute_sigma)
-
     @cached_property
     def model(self) -> Any:
-        """The astropy model with maps for parameters, and standard errors on each parameter's `std`."""
+        """The astropy model with parameters of shape B, with units, and standard errors on each parameter's `std`."""
         return fitted_model(self._problem, self._maps, self._errors)
 
     def __getitem__(self, position: int | tuple[int, ...]) -> OneFit:
         """The fit at one position of the maps.
 
+        Parameters
+        ----------
+        position : int or tuple of int
+            One index for each axis of B.
+
+        Returns
+        -------
+        OneFit
+            Samples, model and numbers of that position, in the units of the fit.
+
         Raises
         ------
         IndexError
             There is no such position.
+        ValueError
+            The result was read from a file, and its data were not given back.
+        ndfit.ChangedInputError
+            The data, or their weights, mask or coordinates, are no longer those that were fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> result = ndfit.fit(Const1D(), np.array([[1.0, 3.0], [5.0, 5.0]]), fitting_axes=1)
+        >>> result[1].fitted
+        array([5., 5.])
         """
         index = np.arange(self._maps.status.size).reshape(self.shape)[position]
         if np.ndim(index):
@@ -309,6 +217,21 @@ class FitResult(ResultOutputs):
         -------
         array, or dask array
             Of the data's shape, in the data's unit; NaN where there is no answer.
+
+        Raises
+        ------
+        ValueError
+            The result was read from a file, and its data were not given back.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> result = ndfit.fit(Const1D(), np.array([[1.0, 3.0], [5.0, 5.0]]), fitting_axes=1)
+        >>> result.evaluate()
+        array([[2., 2.],
+               [5., 5.]])
         """
         values = self._evaluate()
         return values if lazy else values.compute()
@@ -330,6 +253,18 @@ class FitResult(ResultOutputs):
         ------
         ndfit.ChangedInputError
             The data, or their weights, mask or coordinates, are no longer those that were fitted.
+        ValueError
+            The result was read from a file, and its data were not given back.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> result = ndfit.fit(Const1D(), np.array([[1.0, 3.0], [5.0, 5.0]]), fitting_axes=1)
+        >>> result.residual()
+        array([[-1.,  1.],
+               [ 0.,  0.]])
         """
         difference = self._problem.samples.data - self._evaluate(checked=True)
         return difference if lazy else difference.compute()
@@ -355,7 +290,22 @@ class FitResult(ResultOutputs):
             self._check()
 
     def summary(self) -> str:
-        """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen."""
+        """Counts by status and flag with their remedies, and the distribution of each parameter, in one screen.
+
+        Returns
+        -------
+        str
+            Some lines of text; parameters are in their units.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> result = ndfit.fit(Const1D(), np.array([[1.0, 3.0], [5.0, 5.0]]), fitting_axes=1)
+        >>> print(result.summary().splitlines()[1].strip())
+        2 100.00 %  converged: the gradient is zero to within gtol
+        """
         title = f"{self.engine} engine: {self.reason}"
         return summary_text(self._maps, self.parameters, self.free_names, title)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ndfit.call_types import PathLike
+
 __all__ = ["ResultOutputs"]
 
 
@@ -21,7 +23,7 @@ class ResultOutputs:
         parameters: str | Iterable[str] | None = None,
         *,
         errors: bool = True,
-        axes: Any = None,
+        axes: Any = None,  # Any: matplotlib has no type for arrays of axes
         plane: int | tuple[int, ...] = (),
     ) -> Any:
         """Draw maps of parameters and of their standard errors, with the WCS of the positions where there is one.
@@ -31,33 +33,76 @@ class ResultOutputs:
 
         Parameters
         ----------
-        parameters : names, by default of all that are not fixed
-        errors : draw the standard errors too, where there are any
-        axes : matplotlib axes to draw on, as many as are returned; by default those of a new figure
-        plane : where maps have more than two axes, the index in those before the last two
+        parameters : str or iterable of str, optional
+            Names; by default of all parameters that are not fixed.
+        errors : bool
+            Draw the standard errors too, where there are any.
+        axes : array of matplotlib.axes.Axes, optional
+            Axes to draw on, as many as are returned; by default those of a new figure.
+        plane : int or tuple of int
+            Where maps have more than two axes, the index in those before the last two.
 
         Returns
         -------
-        array of matplotlib axes of shape (parameters, 2): values and errors; (parameters, 1) where errors are not
-        drawn, or are drawn as bars
+        array of matplotlib.axes.Axes
+            Shape (parameters, 2): values and errors, each with its unit; (parameters, 1) where errors are not drawn, or
+            are drawn as bars.
+
+        Raises
+        ------
+        ValueError
+            Maps have no axis or no such plane, a name is of no parameter, or there are too few axes to draw on.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> result = ndfit.fit(Const1D(), np.ones((3, 4, 5)), fitting_axes=0)
+        >>> result.plot().shape
+        (1, 2)
         """
         from ndfit.plotting.map_pictures import plot_parameters
 
         return plot_parameters(self, parameters, errors, axes, plane)
 
-    def plot_fit(self: Any, *position: int, axes: Any = None) -> Any:
+    def plot_fit(
+        self: Any,
+        *position: int,
+        axes: Any = None,  # Any: matplotlib has no type for arrays of axes
+    ) -> Any:
         """Draw the fit at one position: samples, model with its components, and residual.
 
         Error bars are one standard deviation, where weights were given; samples that were left out are hollow.
 
         Parameters
         ----------
-        position : index in the maps
-        axes : matplotlib axes to draw on, as many as are returned; by default those of a new figure
+        *position : int
+            One index for each axis of the maps.
+        axes : array of matplotlib.axes.Axes, optional
+            Axes to draw on, as many as are returned; by default those of a new figure.
 
         Returns
         -------
-        array of two matplotlib axes: fit and residual; for models of two inputs three: data, model, residual
+        array of matplotlib.axes.Axes
+            Shape (2,), fit and residual, in the units of data and coordinates; for models of two inputs shape (3,),
+            data, model and residual.
+
+        Raises
+        ------
+        IndexError
+            There is no such position.
+        ValueError
+            The result was read from a file, and its data were not given back.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> result = ndfit.fit(Const1D(), np.ones((3, 4, 5)), fitting_axes=0)
+        >>> result.plot_fit(2, 1).shape
+        (2,)
         """
         from ndfit.plotting.one_fit import plot_one
 
@@ -65,61 +110,184 @@ class ResultOutputs:
 
     def write(
         self: Any,
-        path: Any,
+        path: PathLike,
         *,
         format: str | None = None,
         cubes: Iterable[str] = (),
-        source: Any = None,
+        source: PathLike | None = None,
         overwrite: bool = False,
     ) -> None:
         """Write everything but the data, as `ndfit.read` reads it; docs/files.md describes the layouts.
 
         Parameters
         ----------
-        path : of the file or store; it appears whole or not at all
-        format : 'fits' or 'zarr'; by default what the ending of `path` stands for
-        cubes : of 'model' and 'residual', which are computed and written chunk by chunk
-        source : path of the file that the data came from, whose name and SHA-256 are recorded
-        overwrite : replace what is there
+        path : str or path
+            Of the file or store, which appears whole or not at all.
+        format : 'fits' or 'zarr', optional
+            By default what the ending of `path` stands for.
+        cubes : iterable of 'model' and 'residual'
+            Arrays of the data's shape and unit, which are computed and written chunk by chunk.
+        source : str or path, optional
+            The file that the data came from, whose name and SHA-256 are recorded.
+        overwrite : bool
+            Replace what is there.
 
         Raises
         ------
         FileExistsError
             There is something at `path`, and `overwrite` is False.
         ValueError
-            `format`, or the ending of `path`, stands for no format.
+            `format`, or the ending of `path`, stands for no format, or `cubes` are none that there are.
+        ModuleNotFoundError
+            The format needs a package that is not installed; the message says what to install.
+
+        See Also
+        --------
+        ndfit.read : makes a result of a file again.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> path = Path(tempfile.mkdtemp()) / "fit.fits"
+        >>> ndfit.fit(Const1D(), np.ones((3, 2)), fitting_axes=0).write(path)
+        >>> ndfit.read(path).parameters["amplitude"]
+        array([1., 1.])
         """
         from ndfit.io.formats import format_of
 
-        chosen = format_of(Path(path), format)
-        chosen.write(Path(path), self._contents(source), self._cubes(cubes), self._problem, overwrite)
+        chosen, computed = format_of(Path(path), format), self._cubes(cubes)
+        chosen.write(Path(path), self._contents(source), computed, self._problem, overwrite)
 
     def to_fits(
-        self: Any, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False
+        self: Any,
+        path: PathLike,
+        *,
+        cubes: Iterable[str] = (),
+        source: PathLike | None = None,
+        overwrite: bool = False,
     ) -> None:
-        """Write a FITS file, whatever its ending; see `write`."""
+        """Write a FITS file, whatever its ending; see `write`.
+
+        Parameters
+        ----------
+        path, cubes, source, overwrite : str or path, iterable of str, str or path, bool
+            As in `write`.
+
+        Raises
+        ------
+        FileExistsError, ValueError
+            As in `write`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from astropy.io import fits
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> path = Path(tempfile.mkdtemp()) / "fit.fits"
+        >>> ndfit.fit(Const1D(), np.ones((3, 2)), fitting_axes=0).to_fits(path)
+        >>> fits.getdata(path, "AMPLITUDE").tolist()
+        [1.0, 1.0]
+        """
         self.write(path, format="fits", cubes=cubes, source=source, overwrite=overwrite)
 
     def to_zarr(
-        self: Any, path: Any, *, cubes: Iterable[str] = (), source: Any = None, overwrite: bool = False
+        self: Any,
+        path: PathLike,
+        *,
+        cubes: Iterable[str] = (),
+        source: PathLike | None = None,
+        overwrite: bool = False,
     ) -> None:
-        """Write a zarr store, which xarray reads too; see `write`."""
+        """Write a zarr store, which xarray reads too; see `write`.
+
+        Parameters
+        ----------
+        path, cubes, source, overwrite : str or path, iterable of str, str or path, bool
+            As in `write`.
+
+        Raises
+        ------
+        FileExistsError, ValueError, ModuleNotFoundError
+            As in `write`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> path = Path(tempfile.mkdtemp()) / "fit.zarr"
+        >>> ndfit.fit(Const1D(), np.ones((3, 2)), fitting_axes=0).to_zarr(path)
+        >>> ndfit.read(path).shape
+        (2,)
+        """
         self.write(path, format="zarr", cubes=cubes, source=source, overwrite=overwrite)
 
     def to_xarray(self: Any, *, cubes: Iterable[str] = ()) -> Any:
-        """The maps as an `xarray.Dataset`, with coordinates of the positions; `cubes` stay lazy."""
+        """The maps as an `xarray.Dataset`, with coordinates of the positions.
+
+        Parameters
+        ----------
+        cubes : iterable of 'model' and 'residual'
+            Arrays of the data's shape and unit, which stay lazy.
+
+        Returns
+        -------
+        xarray.Dataset
+            Variables of shape B; their units are in the attribute `units`.
+
+        Raises
+        ------
+        ValueError
+            `cubes` are none that there are.
+        ModuleNotFoundError
+            xarray is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy import units as u
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> dataset = ndfit.fit(Const1D(1 * u.K), np.ones((3, 2)) * u.K, fitting_axes=0).to_xarray()
+        >>> dataset["amplitude"].shape, dataset["amplitude"].units
+        ((2,), 'K')
+        """
         from ndfit.io.store import to_dataset
 
         computed = self._cubes(cubes)
         return to_dataset(self._contents(None), computed, self._problem)
 
     def diagnostics(self: Any) -> Any:
-        """Everything known of each position, as an `astropy.table.Table` with a row a position."""
+        """Everything known of each position, as a table.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row for each position, in the order of the maps; parameters and errors have their units.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> table = ndfit.fit(Const1D(), np.ones((3, 2)), fitting_axes=0).diagnostics()
+        >>> table["amplitude"].tolist()
+        [1.0, 1.0]
+        """
         from ndfit.result.diagnostics_table import diagnostics_table
 
         return diagnostics_table(self)
 
-    def report(self: Any, path: Any, *, overwrite: bool = False) -> None:
+    def report(self: Any, path: PathLike, *, overwrite: bool = False) -> None:
         """Write one HTML page that shows the result, and needs no network.
 
         What was fitted, how the fits ended and what to do about it, maps, distributions, and the worst, the median and
@@ -129,13 +297,29 @@ class ResultOutputs:
 
         Parameters
         ----------
-        path : of the file; it appears whole or not at all
-        overwrite : replace what is there
+        path : str or path
+            Of the file, which appears whole or not at all.
+        overwrite : bool
+            Replace what is there.
 
         Raises
         ------
         FileExistsError
             There is something at `path`, and `overwrite` is False.
+        ndfit.ChangedInputError
+            The data, or their weights, mask or coordinates, are no longer those that were fitted.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> path = Path(tempfile.mkdtemp()) / "report.html"
+        >>> ndfit.fit(Const1D(), np.ones((3, 4, 5)), fitting_axes=0).report(path)
+        >>> path.read_text(encoding="utf-8")[:15]
+        '<!DOCTYPE html>'
         """
         from ndfit.report.write_page import write_report
 

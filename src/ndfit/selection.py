@@ -37,9 +37,12 @@ class Selection:
 
     Attributes
     ----------
-    results : the FitResult of each candidate, in the order given
+    results : sequence of FitResult
+        One for each candidate, in the order given.
     criterion : 'aic' or 'bic'
-    margin : how much lower the criterion of a model with more free parameters has to be
+        By which they are compared.
+    margin : float
+        How much lower the criterion of a model with more free parameters has to be.
 
     See Also
     --------
@@ -68,14 +71,14 @@ class Selection:
 
     @cached_property
     def values(self) -> FloatArray:
-        """The criterion of each candidate, shape `(candidates, *B)`; NaN where it has no answer."""
+        """The criterion of each candidate, shape `(candidates, *B)`, without a unit; NaN where it has no answer."""
         values = [result._criterion(self.criterion, self._least) for result in self.results]
         usable = [np.isfinite(result.chi_square) for result in self.results]
         return np.where(usable, values, np.nan)
 
     @cached_property
     def choice(self) -> NDArray[np.int16]:
-        """Which candidate is chosen, counted from 0; -1 where none has an answer."""
+        """Which candidate is chosen, counted from 0, shape B, without a unit; -1 where none has an answer."""
         known = np.where(np.isnan(self.values), np.inf, self.values)
         least = known.min(axis=0)
         sizes = [len(result.free_names) for result in self.results]
@@ -85,22 +88,96 @@ class Selection:
         return choice
 
     def parameters(self, candidate: int) -> Mapping[str, Any]:
-        """Name -> map of a candidate's parameters, NaN where it was not chosen."""
+        """Name -> map of a candidate's parameters, NaN where it was not chosen.
+
+        Parameters
+        ----------
+        candidate : int
+            Its place among the candidates, counted from 0.
+
+        Returns
+        -------
+        mapping of str to array or astropy.units.Quantity
+            Maps of shape B, in the units of the parameters.
+
+        Raises
+        ------
+        IndexError
+            There is no such candidate.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D, Linear1D
+        >>> import ndfit
+        >>> data = np.array([[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0]])
+        >>> selection = ndfit.select([Const1D(), Linear1D()], data, fitting_axes=1, uncertainty=0.5)
+        >>> selection.parameters(1)["slope"].round(6)
+        array([nan,  1.])
+        """
         chosen = self.choice == candidate
         return {name: np.where(chosen, values, np.nan) for name, values in self.results[candidate].parameters.items()}
 
     def errors(self, candidate: int) -> Mapping[str, Any]:
-        """Name -> map of a candidate's standard errors, NaN where it was not chosen."""
+        """Name -> map of a candidate's standard errors, NaN where it was not chosen.
+
+        Parameters
+        ----------
+        candidate : int
+            Its place among the candidates, counted from 0.
+
+        Returns
+        -------
+        mapping of str to array or astropy.units.Quantity
+            Maps of shape B, in the units of the parameters.
+
+        Raises
+        ------
+        IndexError
+            There is no such candidate.
+        ValueError
+            The fits were made with ``covariance=False``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D, Linear1D
+        >>> import ndfit
+        >>> data = np.array([[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0]])
+        >>> selection = ndfit.select([Const1D(), Linear1D()], data, fitting_axes=1, uncertainty=0.5)
+        >>> selection.errors(1)["slope"].round(3)
+        array([  nan, 0.224])
+        """
         chosen = self.choice == candidate
         return {name: np.where(chosen, values, np.nan) for name, values in self.results[candidate].errors.items()}
 
     def __getitem__(self, position: int | tuple[int, ...]) -> OneFit:
         """The fit of the chosen model at one position; of the first candidate where none has an answer.
 
+        Parameters
+        ----------
+        position : int or tuple of int
+            One index for each axis of B.
+
+        Returns
+        -------
+        OneFit
+            Samples, model and numbers of that position, in the units of the fit.
+
         Raises
         ------
         IndexError
             There is no such position.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D, Linear1D
+        >>> import ndfit
+        >>> data = np.array([[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0]])
+        >>> selection = ndfit.select([Const1D(), Linear1D()], data, fitting_axes=1, uncertainty=0.5)
+        >>> selection[0].model.param_names
+        ('amplitude',)
         """
         choice = self.choice[position]
         if np.ndim(choice):
@@ -108,7 +185,24 @@ class Selection:
         return self.results[max(int(choice), 0)][position]
 
     def evaluate(self) -> Any:
-        """The chosen models at every sample, in the axes and the unit of the data; NaN where none has an answer."""
+        """The chosen models at every sample.
+
+        Returns
+        -------
+        array or astropy.units.Quantity
+            Of the data's shape, in the data's unit; NaN where none has an answer.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D, Linear1D
+        >>> import ndfit
+        >>> data = np.array([[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0]])
+        >>> selection = ndfit.select([Const1D(), Linear1D()], data, fitting_axes=1, uncertainty=0.5)
+        >>> selection.evaluate().round(6)
+        array([[1.5, 1.5, 1.5, 1.5],
+               [1. , 2. , 3. , 4. ]])
+        """
         values = self.results[0].evaluate()
         for index, result in enumerate(self.results[1:], 1):
             chosen = np.expand_dims(self.choice == index, sorted(result._problem.axes.fitting))
@@ -116,7 +210,26 @@ class Selection:
         return values
 
     def summary(self) -> str:
-        """How often each candidate was chosen."""
+        """How often each candidate was chosen.
+
+        Returns
+        -------
+        str
+            A line for each candidate.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D, Linear1D
+        >>> import ndfit
+        >>> data = np.array([[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0]])
+        >>> selection = ndfit.select([Const1D(), Linear1D()], data, fitting_axes=1, uncertainty=0.5)
+        >>> print(selection.summary())
+        2 positions, 2 models, BIC to within 6
+                1  50.00 %  0: Const1D
+                1  50.00 %  1: Linear1D
+                0   0.00 %  none has an answer
+        """
         rule = f"{self.criterion.upper()} to within {self.margin:g}"
         lines = [f"{self.choice.size} positions, {len(self.results)} models, {rule}"]
         for index, result in enumerate(self.results):

@@ -24,16 +24,41 @@ class OneFit:
 
     Attributes
     ----------
-    model : astropy model with the fitted parameters and their units, None where there is no answer
-    world : K arrays of coordinates of the fitting axes' shape, in the units of the fit
-    data, weights : arrays of that shape; weights None where none were given
-    used : boolean, samples that entered the fit
-    fitted : what the model is at the samples, None where there is no answer
-    residual : data minus that, None where there is no answer
-    status : code, see `ndfit.STATUS`
-    flags : bits, see `ndfit.FLAGS`
-    edm : estimated distance to the minimum, see `FitResult.edm`
-    errors : name -> standard error, in the unit of the parameter; empty where there are none
+    model : astropy.modeling.Model or None
+        With the fitted parameters and their units; None where there is no answer.
+    world : tuple of K arrays
+        Coordinates, of the fitting axes' shape, in the units of the fit.
+    data : array
+        Samples, of that shape, in the unit of the data.
+    weights : array or None
+        1/sigma, of that shape; None where none were given.
+    used : array of bool
+        Samples that entered the fit.
+    fitted : array or None
+        The model at the samples, in the unit of the data; None where there is no answer.
+    residual : array or None
+        Data minus that; None where there is no answer.
+    status : int
+        Code, see `ndfit.STATUS`.
+    flags : int
+        Bits, see `ndfit.FLAGS`.
+    edm : float
+        Estimated distance to the minimum, see `FitResult.edm`.
+    errors : mapping of str to float or astropy.units.Quantity
+        Standard error of each parameter, in its unit; empty where there are none.
+
+    See Also
+    --------
+    FitResult : gives one for a position, ``result[position]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.modeling.models import Const1D
+    >>> import ndfit
+    >>> result = ndfit.fit(Const1D(), np.array([[1.0, 3.0], [5.0, 5.0]]), fitting_axes=1)
+    >>> result[0].residual
+    array([-1.,  1.])
     """
 
     model: Any
@@ -55,7 +80,23 @@ class OneFit:
         return f"<OneFit: {'; '.join(told)}>"
 
     def parameter_rows(self) -> list[tuple[str, str, str]]:
-        """Name, value and error with the unit of each parameter, as text; none where there is no answer."""
+        """Name, value and error with the unit of each parameter, as text.
+
+        Returns
+        -------
+        list of tuples of three str
+            One for each parameter; none where there is no answer.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy import units as u
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> data = np.array([[1.0, 3.0], [5.0, 7.0]]) * u.K
+        >>> ndfit.fit(Const1D(1 * u.K), data, fitting_axes=1)[0].parameter_rows()
+        [('amplitude', '2', '+- 1 K')]
+        """
         if self.model is None:
             return []
         return [self._row(name, getattr(self.model, name)) for name in self.model.param_names]

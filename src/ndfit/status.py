@@ -228,7 +228,19 @@ def _looked_up(status: NDArray[np.int16], table: NDArray[np.bool_]) -> NDArray[n
 
 
 class Flag(IntFlag):
-    """What else is to be known of a fit that has an answer; several may hold at once."""
+    """What else is to be known of a fit that has an answer; several may hold at once.
+
+    See Also
+    --------
+    FLAGS : what each flag means, and what to do about it.
+    decode_flags : names of the flags in a map.
+
+    Examples
+    --------
+    >>> import ndfit
+    >>> ndfit.Flag(3) == ndfit.Flag.AT_BOUND | ndfit.Flag.SINGULAR
+    True
+    """
 
     AT_BOUND = 1
     SINGULAR = 2

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ndfit.atomic import standing
+from ndfit.call_types import Arrays, Equivalencies, ModelLike, PathLike, UnitLike, World
 from ndfit.engines.select import calls_own_model
 from ndfit.errors import UnreadableFile
 from ndfit.fit_result import FitResult
@@ -38,24 +39,33 @@ __all__ = ["read"]
 
 
 def read(
-    path: Any,
+    path: PathLike,
     *,
-    data: Any = None,
-    data_unit: Any = None,
-    world: Any = None,
-    mask: Any = None,
-    uncertainty: Any = None,
-    weights: Any = None,
-    equivalencies: Any = None,
-    model: Any = None,
+    data: Arrays | None = None,
+    data_unit: UnitLike | None = None,
+    world: World | None = None,
+    mask: Arrays | None = None,
+    uncertainty: Arrays | None = None,
+    weights: Arrays | None = None,
+    equivalencies: Equivalencies | None = None,
+    model: ModelLike | None = None,
 ) -> FitResult:
     """Read a result that `FitResult.write`, `to_fits` or `to_zarr` wrote.
 
     Parameters
     ----------
-    path : of a file or store of one of the formats that `FitResult.write` knows; its content says which
-    data, data_unit, world, mask, uncertainty, weights, equivalencies
-        As they were given to `ndfit.fit`. Without data, the result has no single fits, values or residuals.
+    path : str or path
+        Of a file or store of one of the formats that `FitResult.write` knows; its content says which.
+    data : array, astropy.units.Quantity, dask.array.Array or astropy.nddata.NDData, optional
+        The data as they were given to `ndfit.fit`. Without them the result has no single fits, values or residuals.
+    data_unit : astropy.units.Unit or str, optional
+        As it was given to `ndfit.fit`.
+    world : tuple of arrays, or WCS, optional
+        As it was given to `ndfit.fit`.
+    mask, uncertainty, weights : array, optional
+        As they were given to `ndfit.fit`.
+    equivalencies : dict, optional
+        As they were given to `ndfit.fit`.
     model : astropy.modeling.Model, optional
         The model that was fitted, where it is one of your own making, or has ties that are Python functions: files
         hold no code. Its values and constraints are replaced by those of the file; a tie of its own is kept.
@@ -63,6 +73,7 @@ def read(
     Returns
     -------
     FitResult
+        Maps of shape B with their units, bit for bit those that were written.
 
     Raises
     ------
