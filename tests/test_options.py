@@ -50,7 +50,7 @@ def test_errors_tell_what_is_wrong_in_parts(make: Any, argument: str, error: typ
     wrong: Any = caught.value
     assert wrong.argument == argument
     assert str(wrong) == f"{argument} should be {wrong.expected}, got {wrong.got!r}"
-    assert wrong.told("--x").startswith("--x should be ")
+    assert wrong.message("--x").startswith("--x should be ")
 
 
 def test_what_decides_the_answer() -> None:

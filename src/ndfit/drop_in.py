@@ -41,7 +41,7 @@ from ndfit.result.standard_errors import error_maps
 from ndfit.result.summary import IN_FOLDERS
 from ndfit.run.inspect import look_up_position
 from ndfit.run.notices import warn_of_bounds
-from ndfit.run.work import Work
+from ndfit.run.region_pipeline import Pipeline
 
 __all__ = ["parallel_fit_dask"]
 
@@ -178,16 +178,16 @@ def parallel_fit_dask(
     choice = select_engine(problem, call, execution.engine, wanted)
     problem = with_sign_symmetry(problem, choice.engine)
 
-    def work_of(choice: EngineChoice) -> Work:
+    def pipeline_of(choice: EngineChoice) -> Pipeline:
         options = replace(solve_options(choice, call, wanted), absolute_sigma=problem.absolute_sigma)
         clip = clip_beside(choice, call.fitter, len(problem.params.free))
-        return Work.of(problem, choice.engine, options, clip=clip)
+        return Pipeline.of(problem, choice.engine, options, clip=clip)
 
     warn_of_bounds(problem)
     choice, _, maps = solved(
         problem,
         choice,
-        work_of,
+        pipeline_of,
         execution,
         partial(select_own_model, problem, call, execution.engine, wanted, Loss()),
         native=native,

@@ -21,7 +21,7 @@ class _OfArgument(Exception):
     Attributes
     ----------
     argument : its name
-    expected, got : what it should be, in words, and what it is
+    expected, got : what it should be, as text, and what it is
     remedy : what to do, where that is more than to give what is expected
     """
 
@@ -30,10 +30,10 @@ class _OfArgument(Exception):
         super().__init__(argument, expected, got, remedy)
 
     def __str__(self) -> str:
-        return self.told(self.argument)
+        return self.message(self.argument)
 
-    def told(self, name: str) -> str:
-        """The sentence, with the name that the argument has where it was given."""
+    def message(self, name: str) -> str:
+        """The message, with the name that the argument has where it was given."""
         return f"{name} should be {self.expected}, got {self.got!r}{f': {self.remedy}' if self.remedy else ''}"
 
 

@@ -31,9 +31,9 @@ from ndfit.result.summary import IN_THE_RESULT, report_failures
 from ndfit.run.evaluate import check_samples_everywhere, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, used_everywhere
 from ndfit.run.last_word import OwnModelDisagrees
-from ndfit.run.notices import coordinates_told, warn_of_bounds, warn_of_invalid, warn_of_no_effect
+from ndfit.run.notices import coordinates_text, warn_of_bounds, warn_of_invalid, warn_of_no_effect
+from ndfit.run.region_pipeline import Pipeline
 from ndfit.run.solve import solve
-from ndfit.run.work import Work
 
 __all__ = ["Description", "fit_described", "solved", "tell_of"]
 
@@ -82,31 +82,31 @@ def fit_described(description: Description) -> FitResult:
     known = problem.absolute_sigma if objective.absolute_sigma is None else objective.absolute_sigma
     choice = select_engine(problem, call, execution.engine, (), loss)
     problem = with_sign_symmetry(problem, choice.engine)
-    work_of = _work_of(description, problem, call, loss, known)
+    pipeline_of = _pipeline_of(description, problem, call, loss, known)
     warn_of_bounds(problem)
-    choice, work, maps = solved(
+    choice, pipeline, maps = solved(
         problem,
         choice,
-        work_of,
+        pipeline_of,
         execution,
         partial(select_own_model, problem, call, execution.engine, (), loss),
         asked=deciding(objective, description.starts, description.errors),
     )
     tell_of(problem, maps, IN_THE_RESULT)
-    return _result(description, problem, choice, work, maps, known or loss.name != SQUARE)
+    return _result(description, problem, choice, pipeline, maps, known or loss.name != SQUARE)
 
 
-def _work_of(
+def _pipeline_of(
     description: Description, problem: FitProblem, call: FitterCall, loss: Loss, known: bool
-) -> Callable[[EngineChoice], Work]:
+) -> Callable[[EngineChoice], Pipeline]:
     """What gives the work of a problem for an engine; `known` is the size of the errors."""
     objective, errors, free = description.objective, description.errors, problem.params.free
     drawing = bootstrap_of(errors, description.starts.seed, free, loss.name, known)
 
-    def work_of(choice: EngineChoice) -> Work:
+    def pipeline_of(choice: EngineChoice) -> Pipeline:
         options = solve_options(choice, call, (), loss)
         clipping = clip_beyond(objective.clip, call.fitter, len(free)) or clip_beside(choice, call.fitter, len(free))
-        return Work.of(
+        return Pipeline.of(
             problem,
             choice.engine,
             replace(options, covariance=errors.covariance or drawing is not None, absolute_sigma=bool(known)),
@@ -116,7 +116,7 @@ def _work_of(
             digests=True,
         )
 
-    return work_of
+    return pipeline_of
 
 
 def tell_of(problem: FitProblem, maps: Maps, see: str) -> None:
@@ -127,13 +127,13 @@ def tell_of(problem: FitProblem, maps: Maps, see: str) -> None:
         maps,
         masked=samples.mask is not None or samples.weights is not None,
         see=see,
-        coordinates=partial(coordinates_told, problem),
+        coordinates=partial(coordinates_text, problem),
     )
     warn_of_no_effect(problem, maps)
 
 
 def _result(
-    description: Description, problem: FitProblem, choice: EngineChoice, work: Work, maps: Maps, final: bool
+    description: Description, problem: FitProblem, choice: EngineChoice, pipeline: Pipeline, maps: Maps, final: bool
 ) -> FitResult:
     """What is kept; `final` errors are not to be scaled."""
     values = values_of_model(problem, choice.engine, maps)
@@ -144,27 +144,27 @@ def _result(
         choice.engine.name,
         choice.reason,
         final,
-        partial(look_up_fit, problem, maps, values_of=values, work=work),
+        partial(look_up_fit, problem, maps, values_of=values, pipeline=pipeline),
         partial(evaluate_everywhere, problem, maps, values),
         Call.of({**recorded(*description.groups), **others}),
         _reported=tied_uncertainties(problem, maps, final),
         _check=partial(check_samples_everywhere, problem, maps),
-        _samples_used=partial(used_everywhere, problem, maps, work),
+        _samples_used=partial(used_everywhere, problem, maps, pipeline),
     )
 
 
 def solved(
     problem: FitProblem,
     choice: EngineChoice,
-    work_of: Callable[[EngineChoice], Work],
+    pipeline_of: Callable[[EngineChoice], Pipeline],
     execution: Execution,
     otherwise: Callable[[str], EngineChoice],
     **keywords: Any,
-) -> tuple[EngineChoice, Work, Maps]:
+) -> tuple[EngineChoice, Pipeline, Maps]:
     """Solve the problem; where the caller's own model gives other values at solutions, with the caller's fitter."""
-    work = work_of(choice)
+    pipeline = pipeline_of(choice)
     try:
-        return choice, work, solve(problem, choice, work, execution, **keywords)
+        return choice, pipeline, solve(problem, choice, pipeline, execution, **keywords)
     except OwnModelDisagrees as error:
         choice = otherwise(str(error))
     if execution.checkpoint is not None:
@@ -178,5 +178,5 @@ def solved(
         FitWarning,
         stacklevel=3,
     )
-    work = work_of(choice)
-    return choice, work, solve(problem, choice, work, execution, **keywords)
+    pipeline = pipeline_of(choice)
+    return choice, pipeline, solve(problem, choice, pipeline, execution, **keywords)

@@ -1,8 +1,8 @@
 """What stands at a path.
 
-Flows in: a path. Flows out: words for what is there, where that is no file. Imports nothing of ndfit.
+Flows in: a path. Flows out: what is there, as text, where that is no file. Imports nothing of ndfit.
 
-Named pipes and devices are told before they are opened: a pipe that nobody writes to is waited for without end, and a
+Named pipes and devices are found before they are opened: a pipe that nobody writes to is waited for without end, and a
 device may give bytes without end.
 """
 
@@ -36,4 +36,4 @@ def no_file(path: Path) -> str:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):  # nothing, or nothing that can be looked at: whoever opens it says so
         return ""
-    return next((words for matches, words in _KINDS if matches(mode)), "")
+    return next((name for matches, name in _KINDS if matches(mode)), "")

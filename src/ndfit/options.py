@@ -1,6 +1,6 @@
-"""What a fit can be told: one description of each option, checked once.
+"""The options of a fit: one description of each, checked once.
 
-Flows in: what the caller gives. Flows out: frozen groups of options, by which the steps of a fit are told.
+Flows in: what the caller gives. Flows out: frozen groups of options, which the steps of a fit take.
 
 All else follows from the fields here: the checks and their errors, the options of the command line with their help, the
 options in the record of a file, and which of them make another run of a checkpoint.
@@ -53,12 +53,12 @@ _OPTION = "option"
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some words, or None where that is one of them."""
+    """One of some names, or None where that is one of them."""
 
-    words: tuple[str | None, ...]
+    values: tuple[str | None, ...]
 
     def __call__(self, value: Any, name: str) -> Any:
-        return check_choice(value, name, self.words)
+        return check_choice(value, name, self.values)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Number:
-    """A number, as `expected` says in words; `optional` ones may be None."""
+    """A number, as `expected` says; `optional` ones may be None."""
 
     expected: str
     above: float = float("-inf")
@@ -135,7 +135,7 @@ class Option:
 
     Attributes
     ----------
-    about : one sentence, for the command line and the documentation
+    about : a sentence, for the command line and the documentation
     check : value, name -> the value as it is used; raises what is wrong with it
     on_command_line : as an option of the same name that `check` describes
     decides : other values give other answers
@@ -149,7 +149,7 @@ class Option:
     recorded: bool = True
 
 
-def _told(about: str, check: Callable[[Any, str], Any] = _anything, **known: bool) -> Mapping[str, Option]:
+def _option(about: str, check: Callable[[Any, str], Any] = _anything, **known: bool) -> Mapping[str, Option]:
     return {_OPTION: Option(about, check, **known)}
 
 
@@ -168,14 +168,16 @@ class Data(_Group):
     data: Any
     fitting_axes: Any
     world: Any = field(
-        default=None, metadata=_told("Coordinates of the fitting axes: arrays, or a WCS.", decides=False)
+        default=None, metadata=_option("Coordinates of the fitting axes: arrays, or a WCS.", decides=False)
     )
     data_unit: Any = field(
-        default=None, metadata=_told("Unit of the data where these carry none.", decides=False, recorded=False)
+        default=None, metadata=_option("Unit of the data where these carry none.", decides=False, recorded=False)
     )
-    uncertainty: Any = field(default=None, metadata=_told("Uncertainties of the samples.", decides=False))
-    weights: Any = field(default=None, metadata=_told("1/sigma, in place of uncertainties.", decides=False))
-    mask: Any = field(default=None, metadata=_told("True = ignore the sample.", decides=False))
+    uncertainty: Any = field(default=None, metadata=_option("Uncertainties of the samples.", decides=False))
+    weights: Any = field(
+        default=None, metadata=_option("1/sigma of the samples, instead of uncertainties.", decides=False)
+    )
+    mask: Any = field(default=None, metadata=_option("Mask: True = ignore the sample.", decides=False))
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class Objective(_Group):
 
     loss: str = field(
         default=SQUARE,
-        metadata=_told(
+        metadata=_option(
             "Loss function.",
             Choice((SQUARE, *ROBUST)),
             on_command_line=True,
@@ -192,7 +194,7 @@ class Objective(_Group):
     )
     f_scale: float = field(
         default=1.0,
-        metadata=_told(
+        metadata=_option(
             "Residual at which the loss departs from the square, in standard deviations if uncertainties are given, "
             "else in data units.",
             Number("a positive number, in units of weighted residuals", above=0.0),
@@ -201,23 +203,27 @@ class Objective(_Group):
     )
     statistic: str = field(
         default="chi2",
-        metadata=_told(
-            "cash takes the data for counts and maximises their Poisson likelihood.",
+        metadata=_option(
+            "Statistic: chi2, or cash for counts, whose Poisson likelihood is maximised.",
             Choice(("chi2", CASH)),
             on_command_line=True,
         ),
     )
     clip: float | None = field(
         default=None,
-        metadata=_told(
-            "Leave out samples further off than this many standard deviations.",
+        metadata=_option(
+            "Sigma-clip the residuals: exclude samples more than this many standard deviations from their median, and "
+            "fit again.",
             Number("a positive number of standard deviations, or None", above=0.0, optional=True),
             on_command_line=True,
         ),
     )
     absolute_sigma: bool | None = field(
         default=None,
-        metadata=_told("Take uncertainties as they are, and not scaled by chi-square.", Flag(optional=True)),
+        metadata=_option(
+            "Use the uncertainties as given; otherwise the covariance is scaled by the reduced chi-square.",
+            Flag(optional=True),
+        ),
     )
 
     @property
@@ -232,32 +238,32 @@ class Starts(_Group):
 
     guess: str | None = field(
         default=ALSO,
-        metadata=_told(
-            "Estimate starting values at each position: also, beside those given, and keep the better fit; auto, in "
-            "their place; none, not at all.",
+        metadata=_option(
+            "Estimate starting values at each position: also (keep the better of the fits from the model's values and "
+            "from the estimate), auto (use the estimate alone) or none.",
             Choice((ALSO, "auto", None)),
             on_command_line=True,
         ),
     )
     refine: str | None = field(
         default=None,
-        metadata=_told(
-            "Fit again from the neighbours' solutions what stands out.",
+        metadata=_option(
+            "Fit positions whose cost stands out again, starting from the solutions of their neighbours.",
             Choice(("neighbours", None)),
             on_command_line=True,
         ),
     )
     starts: int = field(
         default=1,
-        metadata=_told(
-            "Starting points to try.",
+        metadata=_option(
+            "Number of starting points at each position; the best fit is kept.",
             Whole("a positive whole number of starting points", least=1),
             on_command_line=True,
         ),
     )
     seed: int = field(
         default=0,
-        metadata=_told(
+        metadata=_option(
             "Seed of the random starts and of the bootstrap.",
             Whole("a whole number from 0 to 2^64 - 1", most=2**64 - 1),
             on_command_line=True,
@@ -270,18 +276,22 @@ class Errors(_Group):
     """What is computed of the errors."""
 
     covariance: bool = field(
-        default=True, metadata=_told("Compute the covariance, from which standard errors come.", Flag())
+        default=True, metadata=_option("Compute the covariance, from which standard errors come.", Flag())
     )
     bootstrap: int = field(
         default=0,
-        metadata=_told(
-            "Fits of drawn data at each position, from which the errors come.",
+        metadata=_option(
+            "Number of fits to resampled data at each position, from which the covariance is computed.",
             Whole("the number of fits a position, 0 or at least 2", never=(1,)),
             on_command_line=True,
         ),
     )
     resample: str | None = field(
-        default=None, metadata=_told("How data are drawn.", Choice((None, "parametric", "residual")))
+        default=None,
+        metadata=_option(
+            "Resampling of the bootstrap: from the fitted model (parametric) or from the residuals.",
+            Choice((None, "parametric", "residual")),
+        ),
     )
 
 
@@ -291,21 +301,28 @@ class Execution(_Group):
 
     engine: str = field(
         default="auto",
-        metadata=_told("See ndfit models.", Name(), on_command_line=True, decides=False),
+        metadata=_option(
+            "Engine that makes the fits: auto, compiled or reference (see ndfit models).",
+            Name(),
+            on_command_line=True,
+            decides=False,
+        ),
     )
-    scheduler: Any = field(default=None, metadata=_told("Threads, processes or a cluster.", decides=False))
+    scheduler: Any = field(
+        default=None, metadata=_option("Where the fits run: threads, processes or a dask cluster.", decides=False)
+    )
     chunk_n_max: int | None = field(
         default=None,
-        metadata=_told(
-            "Most fits in one chunk.",
+        metadata=_option(
+            "Largest number of fits in one chunk.",
             Whole("a positive whole number of fits", 1, 2**63 - 1, optional=True, real=True),
             decides=False,
         ),
     )
     checkpoint: Any = field(
         default=None,
-        metadata=_told(
-            "Folder that keeps what is done: `ndfit resume FOLDER` goes on from there.",
+        metadata=_option(
+            "Folder in which finished regions are kept; `ndfit resume FOLDER` continues an interrupted run.",
             Path(),
             on_command_line=True,
             decides=False,
@@ -313,9 +330,10 @@ class Execution(_Group):
         ),
     )
     memory_limit: Any = field(
-        default=MEMORY_LIMIT, metadata=_told("Bytes that the fits in work may take.", _size, decides=False)
+        default=MEMORY_LIMIT,
+        metadata=_option("Memory that all workers together may use, in bytes.", _size, decides=False),
     )
-    progress: bool | None = field(default=None, metadata=_told("Show a progress bar.", decides=False, recorded=False))
+    progress: bool | None = field(default=None, metadata=_option("Show a progress bar.", decides=False, recorded=False))
 
 
 GROUPS = (Data, Objective, Starts, Errors, Execution)
@@ -340,5 +358,5 @@ def recorded(*groups: Any) -> Mapping[str, Any]:
 
 
 def _chosen(groups: Iterable[Any], chosen: Callable[[Option], bool]) -> Mapping[str, Any]:
-    told = ((group, each, option) for group in groups for each, option in options_of(group))
-    return {each.name: getattr(group, each.name) for group, each, option in told if chosen(option)}
+    known = ((group, each, option) for group in groups for each, option in options_of(group))
+    return {each.name: getattr(group, each.name) for group, each, option in known if chosen(option)}

@@ -74,10 +74,10 @@ class OneFit:
     errors: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        told = [STATUS[self.status].meaning]
+        parts = [STATUS[self.status].meaning]
         if self.model is not None:
-            told += [" ".join(row) for row in self.parameter_rows()]
-        return f"<OneFit: {'; '.join(told)}>"
+            parts += [" ".join(row) for row in self.parameter_rows()]
+        return f"<OneFit: {'; '.join(parts)}>"
 
     def parameter_rows(self) -> list[tuple[str, str, str]]:
         """Name, value and error with the unit of each parameter, as text.

@@ -100,7 +100,7 @@ def read_unit(text: str, unknown: str = "raise") -> Any:
 def reading(
     path: Path, kind: str, error: type[UnreadableFile] = UnreadableFile, fault: Callable[[Path], str] = lambda path: ""
 ) -> Iterator[None]:
-    """Say in one sentence what a library stumbles over in a file: it may raise anything where that is damaged.
+    """Report what a library stumbles over in a file: it may raise anything where that is damaged.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def test_arithmetic(text: str, value: float) -> None:
 def test_errors_point_at_the_character(text: str, position: int, message: str) -> None:
     with pytest.raises(PointedError) as caught:
         parse(text)
-    assert message in caught.value.sentence
+    assert message in caught.value.reason
     assert caught.value.position == position
 
 

@@ -86,10 +86,10 @@ WRONG = [
 def test_errors_point_at_the_character(text: str, position: int, message: str) -> None:
     with pytest.raises(PointedError) as caught:
         parse_expression(text)
-    assert message in caught.value.sentence
+    assert message in caught.value.reason
     assert caught.value.position == position
-    sentence, line, caret = caught.value.message.split("\n")
-    assert sentence == caught.value.sentence
+    reason, line, caret = caught.value.message.split("\n")
+    assert reason == caught.value.reason
     if len(text) <= 100:
         assert (line, caret) == (f"  {text}", f"  {' ' * position}^")
     else:

@@ -117,7 +117,7 @@ def test_a_run_goes_on_from_its_checkpoint(cube: Path, tmp_path: Path, monkeypat
     line = ("fit", cube, "--model", "Gaussian1D", "--checkpoint", folder)
     assert ndfit(*line, "--out", first).exit_code == 0
     assert list(folder.rglob("*.npz"))
-    monkeypatch.setattr("ndfit.run.work.Work.__call__", None)  # nothing is left to be fitted
+    monkeypatch.setattr("ndfit.run.region_pipeline.Pipeline.__call__", None)  # nothing is left to be fitted
     run = ndfit(*line, "--out", again)
     assert run.exit_code == 0, run.output
     for name, values in package.read(first).parameters.items():

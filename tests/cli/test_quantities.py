@@ -55,7 +55,7 @@ def test_ranges(text: str, limits: tuple[Amount | None, Amount | None]) -> None:
 def test_ranges_that_are_none(text: str, position: int, message: str) -> None:
     with pytest.raises(PointedError) as caught:
         parse_range(text)
-    assert message in caught.value.sentence
+    assert message in caught.value.reason
     assert caught.value.position == position
 
 

@@ -122,7 +122,7 @@ class WithAnOption(Objective):
 
     depth: int = field(
         default=2,
-        metadata=options._told(
+        metadata=options._option(
             "How deep.", options.Whole("a whole number from 1 to 9", 1, 9), on_command_line=True, recorded=False
         ),
     )

@@ -34,7 +34,7 @@ from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.select import select_engine, solve_options
 from ndfit.run.identity import identity_of
 from ndfit.run.probe_points import computed_values, same_values
-from ndfit.run.work import Work
+from ndfit.run.region_pipeline import Pipeline
 
 X = np.arange(12.0)
 DATA = 2.0 + 0.1 * np.random.default_rng(0).normal(size=(12, 6))
@@ -494,8 +494,8 @@ def identities() -> str:
         call = parse_fitter(TRFLSQFitter(), {})
         problem = normalize(model=make()[0], data=DATA, fitting_axes=0)
         choice = select_engine(problem, call, "reference", ())
-        work = Work.of(problem, choice.engine, solve_options(choice, call, ()))
-        found[name] = identity_of(problem, work, {})
+        pipeline = Pipeline.of(problem, choice.engine, solve_options(choice, call, ()))
+        found[name] = identity_of(problem, pipeline, {})
     return json.dumps(found)
 
 

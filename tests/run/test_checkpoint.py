@@ -30,7 +30,7 @@ from ndfit.run import checkpoint, stages
 from ndfit.run.checkpoint import Checkpoint
 from ndfit.run.digest import ResultWithChecksums, digests_of
 from ndfit.run.identity import differences, identity_of, processor
-from ndfit.run.work import Work
+from ndfit.run.region_pipeline import Pipeline
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* fits did not converge:ndfit.FitWarning")
 
@@ -637,13 +637,13 @@ def test_an_engine_of_somebody_else_has_an_identity() -> None:
     call = parse_fitter(TRFLSQFitter(), {})
     problem = normalize(model=MODEL, data=cube(), fitting_axes=0)
     choice = select_engine(problem, call, "reference", ())
-    work = Work.of(problem, choice.engine, solve_options(choice, call, ()))
+    pipeline = Pipeline.of(problem, choice.engine, solve_options(choice, call, ()))
     found = []
     for step in (1.0, 2.0):
         engine = copy.copy(choice.engine)
         engine.name, engine.packages = "mine", ("ndfit", "numpy")
         engine.fingerprint = lambda step=step: {"step": step}
-        found.append(identity_of(problem, replace(work, engine=engine), {}))
+        found.append(identity_of(problem, replace(pipeline, engine=engine), {}))
     assert found[0]["versions"].keys() == {"ndfit", "numpy", "python"}
     assert "solving.decides.step was 1.0 and is 2.0" in differences(*found)
 

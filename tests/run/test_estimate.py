@@ -17,7 +17,7 @@ from ndfit.engines.select import select_engine, solve_options
 from ndfit.options import SQUARE, Errors
 from ndfit.pipeline.bootstrap import bootstrap_of
 from ndfit.run import expected_time as estimate
-from ndfit.run.work import Work
+from ndfit.run.region_pipeline import Pipeline
 
 
 @pytest.mark.parametrize(
@@ -42,31 +42,31 @@ from ndfit.run.work import Work
 def test_the_slowest_place_counts(
     engine: str, seconds: list[float], expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem, work = asked(engine)
+    problem, pipeline = asked(engine)
     clock: Any = iter(seconds)
     monkeypatch.setattr(estimate, "_time", lambda *_: next(clock))
-    assert estimate.seconds_per_fit(work, problem) == pytest.approx(expected)
+    assert estimate.seconds_per_fit(pipeline, problem) == pytest.approx(expected)
     assert next(clock, None) is None
 
 
 def test_the_first_fit_of_a_process_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """It imports what others find there, and would be told as the time of every fit."""
-    problem, work = asked("reference")
+    problem, pipeline = asked("reference")
     calls: list[str] = []
-    monkeypatch.setattr(type(work), "make_ready", lambda _: calls.append("made ready"))
-    monkeypatch.setattr(type(work), "__call__", lambda *_: calls.append("fitted"))
+    monkeypatch.setattr(type(pipeline), "make_ready", lambda _: calls.append("made ready"))
+    monkeypatch.setattr(type(pipeline), "__call__", lambda *_: calls.append("fitted"))
     monkeypatch.setattr(estimate, "_time", lambda *_: calls.append("timed") or 0.1)
-    assert estimate.seconds_per_fit(work, problem) == pytest.approx(0.1)
+    assert estimate.seconds_per_fit(pipeline, problem) == pytest.approx(0.1)
     assert calls == ["made ready", "fitted", "timed", "timed", "timed"]
 
 
 def test_the_fits_of_a_bootstrap_are_counted_and_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem, work = asked("compiled")
-    drawing = replace(work, bootstrap=bootstrap_of(Errors(True, 9, "residual"), 0, (0, 1, 2), SQUARE, False))
+    problem, pipeline = asked("compiled")
+    drawing = replace(pipeline, bootstrap=bootstrap_of(Errors(True, 9, "residual"), 0, (0, 1, 2), SQUARE, False))
     made: list[Any] = []
 
-    def time(work: Any, *_: Any) -> float:
-        made.append(work.bootstrap)
+    def time(pipeline: Any, *_: Any) -> float:
+        made.append(pipeline.bootstrap)
         return float(len(made))
 
     monkeypatch.setattr(estimate, "_time", time)
@@ -74,8 +74,8 @@ def test_the_fits_of_a_bootstrap_are_counted_and_not_made(monkeypatch: pytest.Mo
     assert set(made) == {None}
 
 
-def asked(engine: str) -> tuple[Any, Work]:
+def asked(engine: str) -> tuple[Any, Pipeline]:
     problem = normalize(model=Gaussian1D(1.0, 5.0, 2.0), data=np.zeros((10, 4000)), fitting_axes=0)
     call = parse_fitter(TRFLSQFitter(), {})
     choice = select_engine(problem, call, engine, ())
-    return problem, Work.of(problem, choice.engine, solve_options(choice, call, ()))
+    return problem, Pipeline.of(problem, choice.engine, solve_options(choice, call, ()))

@@ -16,7 +16,7 @@ import pytest
 from tests.children import environment
 
 from ndfit.run import lock
-from ndfit.run.lock import held
+from ndfit.run.lock import file_lock
 
 CODE = """
 import sys
@@ -24,7 +24,7 @@ from pathlib import Path
 from ndfit.run import lock
 if sys.argv[2] == "names":
     lock._lock_of_system = lambda: None
-with lock.held(Path(sys.argv[1])) as other:
+with lock.file_lock(Path(sys.argv[1])) as other:
     print("taken" if other else "ours", flush=True)
     sys.stdin.read()
 """
@@ -75,21 +75,21 @@ def windows() -> ModuleType:
 
 def test_one_at_a_time(way: str, tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with held(path) as first:
+    with file_lock(path) as first:
         assert first is None
-        with held(path) as second:
+        with file_lock(path) as second:
             assert second
-        with held(path) as third:
+        with file_lock(path) as third:
             assert third
-    with held(path) as again:
+    with file_lock(path) as again:
         assert again is None
     assert [entry.name for entry in tmp_path.iterdir()] == ["lock"]
 
 
 def test_a_run_that_fails_gives_it_back(way: str, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), held(tmp_path / "lock"):
+    with pytest.raises(KeyboardInterrupt), file_lock(tmp_path / "lock"):
         raise KeyboardInterrupt
-    with held(tmp_path / "lock") as other:
+    with file_lock(tmp_path / "lock") as other:
         assert other is None
 
 
@@ -102,12 +102,12 @@ def test_a_killed_process_gives_it_back(how: str, tmp_path: Path, monkeypatch: p
     with start(path, how) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ours\n"
-        with held(path) as other:
+        with file_lock(path) as other:
             assert other
             assert how == "system" or f"-{process.pid}-" in other
         process.kill()
     assert len(list(tmp_path.iterdir())) == (2 if how == "names" else 1)
-    with held(path) as other:
+    with file_lock(path) as other:
         assert other is None
     assert [entry.name for entry in tmp_path.iterdir()] == ["lock"]
 
@@ -115,7 +115,7 @@ def test_a_killed_process_gives_it_back(how: str, tmp_path: Path, monkeypatch: p
 def names(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[str, str]:
     """The host and place in our own name, with locks by names."""
     monkeypatch.setattr(lock, "_lock_of_system", lambda: None)
-    with held(folder / "lock"):
+    with file_lock(folder / "lock"):
         (ours,) = folder.glob("lock-*")
     _, host, place, pid, start_, _ = ours.name.rsplit("-", 5)
     assert (int(pid), int(start_)) == (os.getpid(), lock._start_of(os.getpid()))
@@ -140,7 +140,7 @@ def test_whose_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         cases[f"lock-{host}-{place}-{os.getpid()}-{own + 1}-ab"] = False
     for name, counts in cases.items():
         (tmp_path / name).touch()
-        with held(tmp_path / "lock") as other:
+        with file_lock(tmp_path / "lock") as other:
             assert other == (name if counts else None)
         assert (tmp_path / name).exists() == (counts or name == "lock-notes.txt")
         (tmp_path / name).unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def test_a_process_of_somebody_else_runs(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "kill", refuse)
     (tmp_path / f"lock-{host}-{place}-1-0-ab").touch()
-    with held(tmp_path / "lock") as other:
+    with file_lock(tmp_path / "lock") as other:
         assert other
 
 
@@ -181,7 +181,7 @@ def os_of_windows() -> Any:
 @pytest.mark.skipif(os.name != "posix", reason="needs links")
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to("elsewhere")
-    with pytest.raises(OSError, match="lock"), held(tmp_path / "lock"):
+    with pytest.raises(OSError, match="lock"), file_lock(tmp_path / "lock"):
         pass
     assert not (tmp_path / "elsewhere").exists()
 
@@ -218,7 +218,7 @@ def _contender(path: Path, begin: int, end: int) -> int:
     status = 1
     try:
         os.read(begin, 1)
-        with held(path) as other:
+        with file_lock(path) as other:
             status = 0 if other else 3
             if status:
                 select.select([end], [], [], 10.0)
@@ -230,7 +230,7 @@ def test_names_are_those_of_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """Whatever a host is called."""
     monkeypatch.setattr(lock, "_lock_of_system", lambda: None)
     monkeypatch.setattr("socket.gethostname", lambda: "a/b: c-" + 300 * "é")
-    with held(tmp_path / "lock") as first, held(tmp_path / "lock") as second:
+    with file_lock(tmp_path / "lock") as first, file_lock(tmp_path / "lock") as second:
         assert first is None
         assert second
         json.dumps(second)

@@ -74,7 +74,7 @@ def parameter_units(model: Model, inputs: Mapping[str, UnitBase], outputs: Mappi
 
 
 def units_from_data(model: Model, data: Mapping[str, Quantity]) -> Model:
-    """The model in the units of the data: a product takes what it was told of each of its factors by private names."""
+    """The model in the units of the data: a product passes to each of its factors by private names."""
     unitless, factors = model.without_units_for_data(**data), {}
     if isinstance(unitless, tuple):
         unitless, left, right = unitless

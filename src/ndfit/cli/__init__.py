@@ -1,4 +1,4 @@
 """The command line.
 
-Comes in: words. Goes out: checked values for `ndfit.fit`, files, and sentences.
+Comes in: options and arguments as text. Goes out: checked values for `ndfit.fit`, files, and messages.
 """

@@ -1,6 +1,6 @@
 """How the command line says what is wrong.
 
-Flows in: what went wrong. Flows out: one sentence on standard error and an exit code, and where a text could not be
+Flows in: what went wrong. Flows out: one message on standard error and an exit code, and where a text could not be
 read, the text with a caret under the character.
 """
 
@@ -42,7 +42,7 @@ class PointedError(BadInput):
     """
 
     def __init__(self, message: str, text: str, position: int) -> None:
-        self.sentence, self.text, self.position = message, text, position
+        self.reason, self.text, self.position = message, text, position
         begin, end = max(0, position - _AROUND), position + _AROUND
         # A tab, a line break or an escape sequence would move the caret away from its character.
         line = "".join(character if character.isprintable() else " " for character in text[begin:end])

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ndfit.cli.configuration import load_into
-from ndfit.cli.words import word_of
+from ndfit.cli.messages import choice_text
 from ndfit.cli.world import CONVENTIONS
 from ndfit.engines.select import engine_names
 from ndfit.options import Choice, Errors, Execution, Name, Objective, Path, Starts, Whole, options_of
@@ -28,15 +28,15 @@ def _of_group(group: Any) -> Iterator[Row]:
     """Those of `ndfit.fit` that are on the command line, each by its own description."""
     for each, option in options_of(group):
         if option.on_command_line:
-            shown = {"show_default": word_of(each.default)} if each.default is not None else {}
+            shown = {"show_default": choice_text(each.default)} if each.default is not None else {}
             yield f"--{each.name.replace('_', '-')}", {"type": _type_of(option.check), "help": option.about, **shown}
 
 
 def _type_of(check: Any) -> Any:
     """What click checks and shows of an option."""
     match check:
-        case Choice(words):
-            return click.Choice([word_of(word) for word in words])
+        case Choice(values):
+            return click.Choice([choice_text(value) for value in values])
         case Name():
             return click.Choice(engine_names())
         case Whole(least=least):

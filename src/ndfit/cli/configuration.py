@@ -20,7 +20,7 @@ from click.core import ParameterSource
 
 from ndfit.atomic import refuse_existing, replacing
 from ndfit.cli.bad_input import BadInput, suggestion
-from ndfit.cli.words import reason
+from ndfit.cli.messages import reason
 from ndfit.kinds import no_file
 from ndfit.options import ALSO
 from ndfit.run.checkpoint import OPTIONS, is_unused

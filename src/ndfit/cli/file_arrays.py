@@ -33,7 +33,7 @@ __all__ = ["Layer", "open_layer", "split_reference"]
 _REFERENCE = re.compile(
     r"(?P<path>.+\.(?:(?:fits|fit|fts)(?:\.gz)?|h5|hdf5|hdf|he5|nc))(?:\[(?P<name>[^\]]+)\])?$", re.IGNORECASE
 )
-_MOST_TOLD = 12
+_MOST_LISTED = 12
 _DIGITS = 9  # of the number of an HDU
 _TABLES = (fits.BinTableHDU, fits.TableHDU)
 
@@ -190,6 +190,6 @@ def _no_dataset(path: Path, name: str) -> str:
 
 
 def _listed(datasets: Mapping[str, tuple[int, ...]]) -> str:
-    told = [f"{name} {shape}" for name, shape in datasets.items()][:_MOST_TOLD]
-    more = len(datasets) - len(told)
-    return f"It has {', '.join(told) or 'no numbers'}{f' and {more} more' if more else ''}."
+    listed = [f"{name} {shape}" for name, shape in datasets.items()][:_MOST_LISTED]
+    more = len(datasets) - len(listed)
+    return f"It has {', '.join(listed) or 'no numbers'}{f' and {more} more' if more else ''}."

@@ -16,10 +16,10 @@ from ndfit.cli.bad_input import INTERRUPTED
 from ndfit.cli.command_options import fit_options
 from ndfit.cli.configuration import check_output, keep_beside, means_what_it_meant, save
 from ndfit.cli.job import prepare_job, tell
+from ndfit.cli.messages import with_option_names
 from ndfit.cli.outputs import check_outputs, write_outputs
 from ndfit.cli.settings import Settings
 from ndfit.cli.terminal import say
-from ndfit.cli.words import in_words_of_the_command
 
 __all__ = ["fit"]
 
@@ -51,7 +51,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
         say(f"Interrupted: {_what_is_left(settings)}", err=True)
         context.exit(INTERRUPTED)
     if not settings.quiet:
-        say(in_words_of_the_command(result.summary()))
+        say(with_option_names(result.summary()))
         say(f"Fitted in {seconds:.1f} s.")
         say("\n".join(f"Written: {path}" for path in outputs) or _NOTHING)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
+from ndfit.cli.messages import with_option_names
 from ndfit.cli.results import open_result
 from ndfit.cli.terminal import say
-from ndfit.cli.words import in_words_of_the_command
 from ndfit.io.units_text import unit_words
 from ndfit.untrusted import printable
 
@@ -28,7 +28,7 @@ def info(results: Path) -> None:
     result = open_result(results)
     record = result.record
     say("\n".join(map(printable, (*_facts(record), *_parameter_lines(record["parameters"])))))
-    say(in_words_of_the_command(result.summary()))
+    say(with_option_names(result.summary()))
 
 
 def _facts(record: Mapping[str, Any]) -> Iterable[str]:

@@ -21,12 +21,12 @@ from ndfit.cli.cut import cut_out
 from ndfit.cli.expression import parse_expression
 from ndfit.cli.gathered import Samples, gather
 from ndfit.cli.lines_command import can_guess
+from ndfit.cli.messages import message_of, with_option_names
 from ndfit.cli.parameters import Prepared, parameter_units, prepare
 from ndfit.cli.quantities import parse_unit
 from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, open_source
 from ndfit.cli.terminal import say
-from ndfit.cli.words import in_words_of_the_command, sentence
 from ndfit.cli.world import World, open_world
 from ndfit.errors import AllFitsFailed, FitWarning, LoadError, WorkersLost
 from ndfit.problem.axes import Axes
@@ -83,9 +83,9 @@ class Job:
                     **self.inputs,
                 )
             except (AllFitsFailed, LoadError, WorkersLost, OSError) as error:
-                raise FitFailed(sentence(error)) from error
+                raise FitFailed(message_of(error)) from error
             except (TypeError, ValueError, u.UnitsError) as error:
-                raise BadInput(sentence(error)) from error
+                raise BadInput(message_of(error)) from error
         return result
 
 
@@ -165,11 +165,11 @@ def tell(notes: Iterable[str]) -> None:
 
 @contextmanager
 def _telling() -> Iterator[None]:
-    """Tell what ndfit warns of at once, in the words of the command line; others' warnings are for programmers."""
+    """Tell what ndfit warns of at once, with the names of options; others' warnings are for programmers."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, FitWarning):
-            tell([in_words_of_the_command(str(message))])
+            tell([with_option_names(str(message))])
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", FitWarning)

@@ -14,8 +14,8 @@ from ndfit import FitResult
 from ndfit.atomic import replacing
 from ndfit.cli.bad_input import BadInput, FitFailed
 from ndfit.cli.configuration import check_output
+from ndfit.cli.messages import reason
 from ndfit.cli.settings import Settings
-from ndfit.cli.words import reason
 
 __all__ = ["check_outputs", "write_outputs"]
 

@@ -1,6 +1,6 @@
 """A file of results, opened for a command.
 
-Flows in: a path, and what `ndfit.read` takes beside it. Flows out: FitResult, or one sentence.
+Flows in: a path, and what `ndfit.read` takes beside it. Flows out: FitResult, or a message.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import ndfit
 from ndfit.cli.bad_input import BadInput
-from ndfit.cli.words import sentence
+from ndfit.cli.messages import message_of
 
 __all__ = ["open_result"]
 
@@ -29,4 +29,4 @@ def open_result(path: Path, **given: Any) -> ndfit.FitResult:
             warnings.simplefilter("error", UserWarning)  # other data: a report would show them beside the wrong fits
             return ndfit.read(path, **given)
     except (OSError, ValueError, TypeError, UserWarning) as error:
-        raise BadInput(sentence(error)) from error
+        raise BadInput(message_of(error)) from error

@@ -1,4 +1,4 @@
-"""Everything that `ndfit fit` can be told.
+"""Every setting of `ndfit fit`.
 
 Flows in: values of the options. Flows out: Settings, frozen.
 """
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ndfit.cli.messages import value_of_choice
 from ndfit.cli.noise import NoiseOptions
 from ndfit.cli.parameters import Constraints
-from ndfit.cli.words import value_of
 from ndfit.cli.world import WorldOptions
 from ndfit.options import GROUPS, options_of
 
@@ -89,4 +89,4 @@ def _given(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for group in GROUPS:
         for each, option in options_of(group):
             if option.on_command_line and each.name != _APART and values[each.name] is not None:
-                yield each.name, value_of(values[each.name])
+                yield each.name, value_of_choice(values[each.name])

@@ -1,7 +1,7 @@
 """`python -m ndfit.demo [CUBE] [--out DIR]`: fit every spectrum of a cube, without and with bounds on the line's mean.
 
 Flows in: a FITS file, or nothing for the synthetic cube. Flows out: parameter maps as FITS, one picture, a few lines on
-the terminal. Exit code 2 and one sentence when the input is not a cube or the output cannot be written.
+the terminal. Exit code 2 and a message when the input is not a cube or the output cannot be written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ except ModuleNotFoundError as error:
 
 
 class BadInput(click.ClickException):
-    """One sentence on standard error, no traceback."""
+    """A message on standard error, no traceback."""
 
     exit_code = 2
 

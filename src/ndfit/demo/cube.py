@@ -1,7 +1,7 @@
 """The cube that the demonstration fits.
 
 Flows in: a FITS file, or the data and header of the synthetic cube. Flows out: Cube (frozen), with its spectral axis
-found and its degenerate axes gone; or an ImageError that says in one sentence what is wrong.
+found and its degenerate axes gone; or an ImageError whose message says what is wrong.
 """
 
 from __future__ import annotations

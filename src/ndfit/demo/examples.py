@@ -1,6 +1,6 @@
 """Which spectra the picture shows.
 
-Flows in: a Cube and the model fitted to it. Flows out: up to three positions of the sky, told apart by their
+Flows in: a Cube and the model fitted to it. Flows out: up to three positions of the sky, that differ in their
 signal-to-noise ratio and by how badly the model describes them.
 
 The noise of a spectrum is taken from the differences of neighbouring channels, which lines hardly enter: the median of

@@ -72,9 +72,9 @@ def noise_variance(
     degrees = np.maximum(n_samples - np.asarray(n_free, dtype=float), 1.0)
     with np.errstate(over="ignore", invalid="ignore"):
         rounding = np.minimum(_ROUNDINGS**2 * (power + of_params), _MOST_ROUNDING**2 * power)
-        told = np.minimum(1.0, np.where(power > 0.0, power / n_samples, 1.0))
+        known = np.minimum(1.0, np.where(power > 0.0, power / n_samples, 1.0))
         found = 2.0 * np.asarray(cost, dtype=float) / degrees
-    return np.maximum(np.where(absolute, told, found), rounding)
+    return np.maximum(np.where(absolute, known, found), rounding)
 
 
 def edm_of(distance: ArrayLike, variance: ArrayLike) -> FloatArray:

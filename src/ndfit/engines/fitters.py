@@ -37,7 +37,7 @@ _HANDED_ON = {
     SimplexLSQFitter: ("maxiter", "acc", "epsilon", "disp", "maxfun", "full_output", "retall", "callback"),
 }
 
-# SLSQP prints a report of every fit unless told not to.
+# SLSQP prints a report of every fit unless it is asked not to.
 _DEFAULTS: dict[type, dict[str, Any]] = {SLSQPLSQFitter: {"verblevel": 0}}
 
 

@@ -2,9 +2,9 @@
 
 Flows in: a Block, and what the model tells of its parameters. Flows out: natural scales, and bounds with least widths.
 
-A scale is told by the span of each fit's coordinates (`ndfit.model.dimensions`); that of a place, a coordinate itself,
-is negative: its own size says nothing of how far it may move. A width is kept from becoming less than a small part of
-the distance between samples, with the sign that it starts with.
+A scale follows from the span of each fit's coordinates (`ndfit.model.dimensions`); that of a place, a coordinate
+itself, is negative: its own size says nothing of how far it may move. A width is kept from becoming less than a small
+part of the distance between samples, with the sign that it starts with.
 """
 
 from __future__ import annotations

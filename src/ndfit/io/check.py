@@ -33,9 +33,9 @@ _LARGEST = 2**53
 
 @dataclass(frozen=True)
 class _Kind:
-    """What an entry may be: in words, and as a test."""
+    """What an entry may be: as text, and as a test."""
 
-    words: str
+    description: str
     matches: Callable[[Any], bool]
 
 
@@ -229,7 +229,7 @@ def _check(value: Any, table: Mapping[str, Any], where: str) -> None:
             if not expected.matches(value[key]):
                 found = shortened(printable(repr(value[key])), 40)
                 raise UnreadableFile(
-                    f"the record of the fit is damaged: {path} should be {expected.words}, and is {found}"
+                    f"the record of the fit is damaged: {path} should be {expected.description}, and is {found}"
                 )
         else:
             _check(value[key], expected, path)

@@ -25,7 +25,7 @@ class Format(NamedTuple):
     title : for messages
     endings : of the names of its files
     write : (path, contents, cubes, problem, overwrite), inside `ndfit.atomic.replacing`
-    recognises : whether what stands at a path is one, told from its content
+    recognises : whether what stands at a path is one, from its content
     read : what was written, without running code
     """
 

@@ -1,7 +1,7 @@
 """Datasets in HDF5 files.
 
 Flows in: a path, and the name of a dataset. Flows out: Dataset, what is known of it without reading it, which reads
-what is asked for; or an ImageError that says in one sentence what is wrong. h5py is imported with the first such file.
+what is asked for; or an ImageError whose message says what is wrong. h5py is imported with the first such file.
 
 A Dataset opens its file for each read and keeps nothing open, so that it may be sent to other processes.
 """
@@ -63,7 +63,7 @@ class Dataset:
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file is HDF5, told from its content; h5py is not needed for that."""
+    """Whether a file is HDF5, seen in its content; h5py is not needed for that."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

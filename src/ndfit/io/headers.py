@@ -104,7 +104,7 @@ def check_file(path: Path) -> None:
 
 
 def fault_of_file(path: Path) -> str:
-    """What is wrong with the first header that is at fault, for a sentence; empty where none is found."""
+    """What is wrong with the first header that is at fault, for a message; empty where none is found."""
     try:
         with _opened(path) as file:
             for number in range(_MOST_HEADERS):

@@ -1,6 +1,6 @@
 """Images in FITS files: what the command line and the demonstration share.
 
-Flows in: a path. Flows out: open HDUs, and of an image HDU its WCS and unit; or an ImageError that says in one sentence
+Flows in: a path. Flows out: open HDUs, and of an image HDU its WCS and unit; or an ImageError whose message says
 what is wrong.
 """
 
@@ -45,7 +45,7 @@ _SMALL = 2**28  # bytes that any file may claim
 
 
 class ImageError(UnreadableFile):
-    """The input is not what can be fitted; the message is one sentence for the person who asked."""
+    """The input is not what can be fitted; the message is for the person who asked."""
 
 
 @contextmanager

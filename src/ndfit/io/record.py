@@ -8,7 +8,7 @@ from a record the model and its constraints again (`ndfit.io` makes a FitProblem
     options      arguments of `ndfit.fit`; objects by their class, arrays by their shape
     versions     of ndfit, astropy, numpy, llvmlite and Python
     date         of the fit, UTC
-    source       name, size and SHA-256 of the file the data came from, where it was told
+    source       name, size and SHA-256 of the file the data came from, where it is known
     data         shape, dtype and unit of the data; which inputs came with them, SHA-256 of those that are in memory,
                  and three numbers of each coordinate
     axes         fitting_axes, and the shape of the maps
@@ -58,7 +58,7 @@ class Call:
     options : the arguments that are not part of the FitProblem
     versions : package -> version
     date : when the fit was made
-    source : of the data, None where it was not told
+    source : of the data, None where it is not known
     read : of a result that was read from a file, what the file says of data, model and parameters; a file may hold
         neither data nor model
     """

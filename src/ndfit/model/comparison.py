@@ -1,7 +1,7 @@
 """One model against one evaluator: values, and derivatives beside central differences.
 
 Flows in: a graph, the model it was traced from, samples, and parameters. Flows out: nothing, or a Mismatch with its
-reason. How it is judged is told in `ndfit.model.verify`.
+reason. `ndfit.model.verify` says how it is judged.
 """
 
 from __future__ import annotations
@@ -113,13 +113,13 @@ class Comparison:
         finite = np.isfinite(expected)
         differ = ~_agree(found, expected, _quick_tolerance(expected))
         rounding = _ROUNDINGS * self._rounding(parameters)
-        told = rounding <= _TELLING * np.max(np.abs(_finite(expected)))
-        differ &= ~(told & _agree(found, expected, _quick_tolerance(expected) + rounding))
-        if not (differ & told).any():
+        certain = rounding <= _TELLING * np.max(np.abs(_finite(expected)))
+        differ &= ~(certain & _agree(found, expected, _quick_tolerance(expected) + rounding))
+        if not (differ & certain).any():
             differ &= self._differ_beside(parameters, differ)
         if differ.any():
             raise Mismatch(_how_they_differ(found, expected, differ) + f" at {self._describe(parameters)}")
-        return bool((finite & told).any())
+        return bool((finite & certain).any())
 
     def _differ_beside(self, parameters: FloatArray, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which samples still differ with their coordinates moved a little, off a jump that rounding decides."""
@@ -249,7 +249,7 @@ def _how_they_differ(found: FloatArray, expected: FloatArray, differ: NDArray[np
 
 
 def effect_of(parameters: FloatArray, middle: FloatArray, columns: dict[int, FloatArray]) -> FloatArray:
-    """By how much each parameter changes the model by as much as it varies; its own size where that cannot be told."""
+    """By how much each parameter changes the model by as much as it varies; its own size where that is not known."""
     sizes = np.where(parameters == 0.0, 1.0, np.abs(parameters))
     finite = middle[np.isfinite(middle)]
     if finite.size == 0:

@@ -1,4 +1,4 @@
-"""What each parameter is counted in: powers of the coordinates' units, or of the data's, told by dimensional analysis.
+"""What each parameter is counted in: powers of the coordinates' units, or of the data's, found by dimensional analysis.
 
 Flows in: a ModelGraph. Flows out: for each parameter its exponents, and whether it is a place: a coordinate that enters
 by its difference from an input alone.
@@ -48,7 +48,7 @@ class Dimensions:
     places: tuple[bool, ...]
 
     def scales(self, spans: FloatArray) -> FloatArray:
-        """Natural scale of each parameter, infinite where it is not told by the coordinates.
+        """Natural scale of each parameter, infinite where the coordinates do not set it.
 
         Parameters
         ----------

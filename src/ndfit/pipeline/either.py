@@ -37,7 +37,7 @@ from ndfit.status import Flag, Status, converged, usable
 __all__ = ["ALIKE", "caller_or_guess"]
 
 ALIKE = 4.0
-"""Chi-squares that differ by no more than this are not told apart."""
+"""Chi-squares that differ by no more than this count as equal."""
 
 _SAME = 0.1
 _TO_DEVIATION = 1.4826

@@ -109,7 +109,7 @@ class Scale:
     exponents: tuple[float, ...]
 
     def size(self, extents: Sequence[FloatArray]) -> FloatArray:
-        """Error above which it is not told by samples of these extents, of shape () or (N,)."""
+        """Error above which samples of these extents do not determine it, of shape () or (N,)."""
         if not any(self.exponents):
             return np.asarray(_PURE_NUMBER)
         powers = [extent**exponent for extent, exponent in zip(extents, self.exponents, strict=True)]
@@ -265,8 +265,8 @@ def flags_of_parameters(answers: Answers) -> Flags:
         for column in (*rules.sign_symmetric, *rules.positive):
             own = rules.free.index(column)
             # An error of infinity says no more of zero than of anything else.
-            told = (flags[:, own] & np.uint32(Flag.UNCERTAIN)) == 0 if column in rules.positive else True
-            _set(flags[:, own], told & _at_zero(answers, column, own), Flag.AT_ZERO)
+            certain = (flags[:, own] & np.uint32(Flag.UNCERTAIN)) == 0 if column in rules.positive else True
+            _set(flags[:, own], certain & _at_zero(answers, column, own), Flag.AT_ZERO)
     return flags
 
 
@@ -325,8 +325,8 @@ def _uncertain(answers: Answers, line: Line) -> list[tuple[int, NDArray[np.bool_
             own = answers.rules.free.index(column)
             error = answers.error(own)
             if error is not None:
-                told = (error <= np.fmin(extent, most)) | np.isnan(error)
-                found.append((column, ~told & (extent > 0.0) & ~answers.at_bound[:, own]))
+                certain = (error <= np.fmin(extent, most)) | np.isnan(error)
+                found.append((column, ~certain & (extent > 0.0) & ~answers.at_bound[:, own]))
     return found
 
 

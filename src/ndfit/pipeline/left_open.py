@@ -1,7 +1,7 @@
 """What the data leave open, in the fits whose covariance is no matrix of numbers.
 
 Flows in: the answers to a few fits, and the engine that can tell derivatives there. Flows out: which parameters have no
-effect, which others cannot be told apart, and the covariance of the rest.
+effect, which others cannot be distinguished, and the covariance of the rest.
 
 With the columns of J scaled to length one, G = J^T J has an eigenvalue of zero for each combination of parameters that
 the data do not determine. A parameter takes part in these combinations, or it does not; if not, its variance is that of
@@ -56,7 +56,7 @@ class LeftOpen:
         """Standard error of each parameter if the others were known, shape (n, F), for noise of size one."""
         return np.sqrt(self.factor)[:, np.newaxis] / self.scale
 
-    def held(self, at_bound: NDArray[np.bool_]) -> LeftOpen:
+    def at_bounds(self, at_bound: NDArray[np.bool_]) -> LeftOpen:
         """The same with the parameters that bounds hold, (n, F), left out."""
         with np.errstate(all="ignore"):
             covariance = _covariance(self.gram, self.scale, self.no_effect | at_bound, self.factor)
@@ -135,9 +135,9 @@ def _found(jacobian: FloatArray, factor: FloatArray, largest_sample: FloatArray,
     return LeftOpen(no_effect, scale, gram, factor, _covariance(gram, scale, no_effect, factor))
 
 
-def _covariance(gram: FloatArray, scale: FloatArray, held: NDArray[np.bool_], factor: FloatArray) -> FloatArray:
-    """Of what is determined while some parameters are held."""
-    without = held | ~np.isfinite(scale)
+def _covariance(gram: FloatArray, scale: FloatArray, fixed: NDArray[np.bool_], factor: FloatArray) -> FloatArray:
+    """Of what is determined while some parameters are fixed."""
+    without = fixed | ~np.isfinite(scale)
     gram = np.where(without[:, :, np.newaxis] | without[:, np.newaxis, :], 0.0, gram)
     values, vectors = np.linalg.eigh(gram)
     null = values <= _ZERO * np.maximum(values[:, -1:], 1.0)

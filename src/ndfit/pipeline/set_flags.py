@@ -68,7 +68,7 @@ def set_flags(
         of_rows = replace(block, start=block.start[rows], lower=lower, upper=upper)
         alone = left_open.errors * size[rows, None]
         at_bound[rows] |= _at_bound(result.parameters[rows], lambda own: alone[:, own], of_rows, rules.free)
-        left_open = left_open.held(at_bound[rows])
+        left_open = left_open.at_bounds(at_bound[rows])
     answers = Answers(block, rules, result.parameters, error, at_bound)
     flags, whole = flags_of_parameters(answers), flags_of_lines(answers)
     whole[n_samples == len(rules.free)] |= np.uint32(Flag.NO_FREEDOM)
@@ -177,16 +177,16 @@ def _is_near(values: FloatArray, bound: FloatArray, error: FloatArray | None, ex
 
 
 def _held_at_bounds(covariance: FloatArray, at_bound: NDArray[np.bool_]) -> FloatArray:
-    """Covariance with the parameters at bounds held there; NaN in their rows and columns."""
+    """Covariance with the parameters at bounds fixed there; NaN in their rows and columns."""
     if not at_bound.any():
         return covariance
-    held = covariance.copy()
+    conditional = covariance.copy()
     for k in range(at_bound.shape[1]):
         rows = np.flatnonzero(at_bound[:, k])
-        column = held[rows, :, k]
+        column = conditional[rows, :, k]
         with np.errstate(invalid="ignore", divide="ignore"):
             # Divided first: variances of 1e200 occur where a line left the samples, and their product overflows.
-            held[rows] -= column[:, :, None] * (column[:, None, :] / column[:, k, None, None])
-        held[rows, k, :] = held[rows, :, k] = 0.0
+            conditional[rows] -= column[:, :, None] * (column[:, None, :] / column[:, k, None, None])
+        conditional[rows, k, :] = conditional[rows, :, k] = 0.0
     row_or_column = at_bound[:, :, None] | at_bound[:, None, :]
-    return np.where(row_or_column, np.nan, held)
+    return np.where(row_or_column, np.nan, conditional)

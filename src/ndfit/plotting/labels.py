@@ -12,7 +12,7 @@ from astropy import units as u
 from ndfit.problem.types import FitProblem
 from ndfit.untrusted import printable
 
-__all__ = ["coordinate_names", "coordinate_units", "in_picture", "label", "sky_name", "unit_in_words"]
+__all__ = ["coordinate_names", "coordinate_units", "in_picture", "label", "sky_name", "unit_text"]
 
 # Physical type of a unit -> what a coordinate with that unit is.
 KINDS = {"speed": "velocity", "frequency": "frequency", "energy": "energy"}
@@ -38,7 +38,7 @@ def in_picture(text: str) -> str:
     return printable(text).replace("$", r"\$")
 
 
-def unit_in_words(unit: Any) -> str:
+def unit_text(unit: Any) -> str:
     """The unit in plain characters, empty where there is none."""
     return "" if _is_unitless(unit) else str(unit.to_string("unicode"))
 

@@ -171,10 +171,10 @@ def _refuse_unread(value: Any, name: str) -> None:
 
 def _has(value: Any, attribute: str) -> bool:
     try:
-        held = getattr(value, attribute, None)
+        attached = getattr(value, attribute, None)
     except Exception:  # a property of somebody's class
         return False
-    return held is not None and not callable(held)
+    return attached is not None and not callable(attached)
 
 
 def _axes(fitting_axes: Any, ndim: int) -> list[int]:

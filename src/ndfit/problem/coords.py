@@ -65,7 +65,7 @@ def coordinates(world: Any, axes: Axes) -> tuple[Coordinate, ...]:
 
     Notes
     -----
-    How a WCS is read, and what becomes of a longitude that crosses 0, is told in `ndfit.problem.wcs`.
+    How a WCS is read, and what becomes of a longitude that crosses 0, is described in `ndfit.problem.wcs`.
     """
     if world is None:
         return _from_pixels(axes)

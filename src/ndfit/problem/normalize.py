@@ -123,7 +123,7 @@ def _check_equivalencies(equivalencies: Any, model: Any) -> dict[str, Any] | Non
 
 
 def _check_coordinates(coords: tuple[Any, ...]) -> None:
-    """Some position has to have a coordinate; which have none is told position by position."""
+    """Some position has to have a coordinate; which have none is a status of each position."""
     for number, values in enumerate(coords):
         if not np.isfinite(values).any():
             raise ValueError(f"every coordinate of world[{number}] is NaN or infinite: the samples are nowhere")

@@ -139,14 +139,14 @@ def _open_nddata(nddata: NDData, data_unit: Any, weights: Any, mask: Any, world:
         "wcs": (world, nddata.wcs),
     }
     chosen = []
-    for name, (given, held) in pairs.items():
-        if given is not None and held is not None:
+    for name, (given, carried) in pairs.items():
+        if given is not None and carried is not None:
             warnings.warn(
                 f"the NDData has a {name}, but it was also given as a keyword: the keyword is used",
                 AstropyUserWarning,
                 stacklevel=2,
             )
-        chosen.append(held if given is None else given)
+        chosen.append(carried if given is None else given)
     return nddata.data, *chosen
 
 

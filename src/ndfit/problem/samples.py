@@ -3,8 +3,8 @@
 Flows in: arrays on the axes of the data, of length one where they do not vary, in memory, mapped or lazy. Flows out:
 those of a region, loaded, and as N fits by M samples with what is used of them.
 
-Which samples are used is told here and nowhere else: those that are finite, with coordinates, that neither the mask nor
-a weight leaves out. A weight of zero leaves its sample out; so does an uncertainty that is none, negative or zero.
+Which samples are used is decided here and nowhere else: those that are finite, with coordinates, that neither the mask
+nor a weight leaves out. A weight of zero leaves its sample out; so does an uncertainty that is none, negative or zero.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.plotting.labels import coordinate_names, coordinate_units, sky_name, unit_in_words
+from ndfit.plotting.labels import coordinate_names, coordinate_units, sky_name, unit_text
 from ndfit.plotting.scale import Scale, plain, scale_of, scale_of_errors
 from ndfit.report.choice import Grid
 from ndfit.report.embedded import Embedded, fits_into_page, samples_everywhere, samples_of
@@ -79,7 +79,7 @@ def _maps(result: FitResult, rows: NDArray[np.int64], arrays: Arrays) -> list[di
         entries.append(
             {
                 "name": name,
-                "unit": unit_in_words(getattr(values, "unit", None)),
+                "unit": unit_text(getattr(values, "unit", None)),
                 "varies": name in result.varying_names,
                 "values": arrays.add(plain(values).ravel()[rows]),
                 "errors": None if errors is None else arrays.add(errors.ravel()[rows]),
@@ -120,7 +120,7 @@ def _sky(result: FitResult, rows: NDArray[np.int64], arrays: Arrays) -> list[dic
     return [
         {
             "name": sky_name(axis.physical_type, axis.name),
-            "unit": unit_in_words(axis.unit),
+            "unit": unit_text(axis.unit),
             "values": arrays.add(np.broadcast_to(axis.values, result.shape).ravel()[rows]),
         }
         for axis in world_axes(result.wcs, result.shape)
@@ -144,9 +144,9 @@ def _samples(result: FitResult, rows: NDArray[np.int64], extra: list[int], array
         "everywhere": everywhere,
         "positions": None if everywhere else extra,
         "shape": list(problem.axes.fitting_shape),
-        "unit": unit_in_words(problem.data_unit),
+        "unit": unit_text(problem.data_unit),
         "axes": [
-            {"name": name, "unit": unit_in_words(unit), "values": arrays.add(np.asarray(values, dtype=np.float64))}
+            {"name": name, "unit": unit_text(unit), "values": arrays.add(np.asarray(values, dtype=np.float64))}
             for name, unit, values in zip(
                 coordinate_names(problem), coordinate_units(problem), samples.coords, strict=True
             )

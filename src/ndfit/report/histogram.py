@@ -33,11 +33,11 @@ def histogram(name: str, unit: str, values: FloatArray) -> str:
     counts, edges = np.histogram(np.clip(finite, low, high), BINS, (low, high))
     inner = np.percentile(finite, (16, 84))
     spread = f"median {number(middle)}, middle two thirds {number(inner[0])} to {number(inner[1])}"
-    spoken = f"Distribution of {title} over {finite.size} fits: {spread}"
+    label = f"Distribution of {title} over {finite.size} fits: {spread}"
     where = WIDTH * (middle - low) / (high - low)
     return f"""<figure class="histogram">
 <figcaption>{escape(title)}</figcaption>
-<svg viewBox="0 0 {WIDTH:g} {HEIGHT + BASE:g}" role="img" aria-label="{escape(spoken)}">
+<svg viewBox="0 0 {WIDTH:g} {HEIGHT + BASE:g}" role="img" aria-label="{escape(label)}">
 {_bars(counts.astype(float))}
 <line class="median" x1="{where:.1f}" x2="{where:.1f}" y1="0" y2="{HEIGHT:g}"/>
 <line class="base" x1="0" x2="{WIDTH:g}" y1="{HEIGHT:g}" y2="{HEIGHT:g}"/>

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ndfit.io.units_text import unit_words
-from ndfit.plotting.labels import unit_in_words
+from ndfit.plotting.labels import unit_text
 from ndfit.plotting.scale import plain
 from ndfit.report.histogram import histogram
 from ndfit.report.html import definitions, number, table
@@ -132,7 +132,7 @@ def distributions_section(result: FitResult) -> str:
 
 
 def _unit(values: Any) -> str:
-    return unit_in_words(getattr(values, "unit", None))
+    return unit_text(getattr(values, "unit", None))
 
 
 def _shape(shape: Any) -> str:

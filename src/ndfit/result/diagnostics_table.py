@@ -60,7 +60,7 @@ def diagnostics_table(result: FitResult) -> QTable:
 
 
 def _free(name: str, columns: dict[str, Any]) -> str:
-    """The name of a parameter's column, told from another column of that name."""
+    """The name of a parameter's column, distinct from another column of that name."""
     return name if name not in columns else f"parameter.{name}"
 
 

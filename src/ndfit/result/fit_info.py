@@ -75,7 +75,7 @@ def _own_columns(maps: Maps, absolute_sigma: bool) -> dict[str, NDArray[Any]]:
 
 
 def _reported_columns(records: NDArray[np.object_], own: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """What the fitter reported beyond, and its own words and covariance where it has them."""
+    """What the fitter reported beyond, and its own message and covariance where it has them."""
     names = {name for record in records.ravel() if record is not None for name in record}
     replaced = ("message", "param_cov")
     columns = {name: _column(records, name) for name in names if name not in own or name in replaced}

@@ -84,8 +84,8 @@ def _flagged_line(maps: Maps, free: Sequence[str], flag: int) -> list[str]:
     if maps.parameter_flags is None:
         return []
     counts = {name: int(np.count_nonzero(own & flag)) for name, own in zip(free, maps.parameter_flags, strict=True)}
-    told = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-    return [f"{'':>22}{told}"] if told else []
+    counted = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    return [f"{'':>22}{counted}"] if counted else []
 
 
 def _distribution_lines(parameters: Mapping[str, Any]) -> list[str]:

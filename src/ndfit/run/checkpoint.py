@@ -37,7 +37,7 @@ from ndfit.errors import CheckpointError, FitWarning
 from ndfit.problem.arrange import Region
 from ndfit.run.digest import ResultWithChecksums
 from ndfit.run.identity import differences, processor
-from ndfit.run.lock import LOCK, held
+from ndfit.run.lock import LOCK, file_lock
 from ndfit.run.obstacles import in_the_way, remedy
 from ndfit.run.plan import Plan
 
@@ -46,7 +46,7 @@ __all__ = ["OPTIONS", "Checkpoint", "is_unused", "open_checkpoint"]
 LAYOUT = 2
 _RUN = "run.json"
 OPTIONS = "options.toml"
-_TOLD = "told"
+_METADATA = "told"
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class Checkpoint:
             with replacing(target, follow=False) as partial, partial.open("wb") as file:
                 np.savez(file, **_packed(signed, self._place(stage, number)))
         except OSError as error:
-            raise OSError(error.errno, self._told(error, target)) from error
+            raise OSError(error.errno, self._reason(error, target)) from error
 
-    def _told(self, error: OSError, target: Path) -> str:
+    def _reason(self, error: OSError, target: Path) -> str:
         """Why a file cannot be written, and what to do."""
         if not self.path.is_dir():
             return (
@@ -144,7 +144,7 @@ def open_checkpoint(path: Path, identity: Mapping[str, Any], plan: Plan) -> Iter
                 raise CheckpointError(
                     f"the checkpoint {path} cannot be used: {obstacle}. Move it away, or choose another name"
                 )
-            other = stack.enter_context(held(path / LOCK))
+            other = stack.enter_context(file_lock(path / LOCK))
             if other is not None:
                 raise CheckpointError(_in_use(path, other))
             for folder in (path, *filter(Path.is_dir, path.iterdir())):
@@ -185,10 +185,10 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _in_use(path: Path, other: str) -> str:
-    told = f"{path} is in use by another run: wait for it to end, or choose another name"
+    message = f"{path} is in use by another run: wait for it to end, or choose another name"
     if not other.startswith(LOCK):
-        return told
-    return f"{told}; if that run, which {other} stands for (host and process), is dead, remove that file"
+        return message
+    return f"{message}; if that run, which {other} stands for (host and process), is dead, remove that file"
 
 
 def _begin(run: Path, identity: Mapping[str, Any], plan: Plan) -> None:
@@ -283,16 +283,16 @@ def _packed(signed: ResultWithChecksums, place: Mapping[str, Any]) -> dict[str, 
         name: value for name, value in values.items() if isinstance(value, np.ndarray) and not value.dtype.hasobject
     }
     rows = {name: value for name, value in values.items() if isinstance(value, Mapping)}
-    told = {"digests": signed.digests, "rows": rows, "place": place}
-    return arrays | {_TOLD: np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
+    metadata = {"digests": signed.digests, "rows": rows, "place": place}
+    return arrays | {_METADATA: np.frombuffer(json.dumps(metadata).encode(), dtype=np.uint8)}
 
 
 def _unpacked(arrays: dict[str, Any], place: Mapping[str, Any]) -> ResultWithChecksums | None:
-    told = json.loads(arrays.pop(_TOLD).tobytes())
-    if told["place"] != place:
+    metadata = json.loads(arrays.pop(_METADATA).tobytes())
+    if metadata["place"] != place:
         return None
     rows: dict[str, Any] = {
         name: {int(row): tuple(value) if isinstance(value, list) else value for row, value in saved.items()}
-        for name, saved in told["rows"].items()
+        for name, saved in metadata["rows"].items()
     }
-    return ResultWithChecksums(BlockResult(**arrays, **rows), told["digests"])
+    return ResultWithChecksums(BlockResult(**arrays, **rows), metadata["digests"])

@@ -151,6 +151,6 @@ def _checked(wanted: Versions, solve: Any, *arguments: Any) -> Any:
     return solve(*arguments)
 
 
-def _refuse(sentence: str) -> None:
-    if sentence:
-        raise RuntimeError(sentence)
+def _refuse(message: str) -> None:
+    if message:
+        raise RuntimeError(message)

@@ -27,7 +27,7 @@ _DEFAULT = "10 minutes"
 # Asking costs the scheduler a message.
 SECONDS_BETWEEN_QUESTIONS = 0.2
 # Workers that end are often started again within seconds, which is nothing to tell.
-SECONDS_BEFORE_TOLD = 10.0
+SECONDS_BEFORE_WARNING = 10.0
 
 NONE_YET = "the cluster has no workers yet: the fits begin when the first has joined"
 ALL_GONE = (
@@ -54,7 +54,7 @@ class Crowd:
         self._client, self._give_up = client, give_up
         self._limit = parse_timedelta(dask.config.get(NO_WORKERS_TIMEOUT, _DEFAULT))
         self._count, self._asked = 0, -SECONDS_BETWEEN_QUESTIONS
-        self._had_some = self._told = False
+        self._had_some = self._warned = False
         self._alone_since: float | None = None
 
     def __call__(self) -> int:
@@ -73,14 +73,14 @@ class Crowd:
 
     def _note(self, now: float) -> None:
         if self._count:
-            self._had_some, self._told, self._alone_since = True, False, None
+            self._had_some, self._warned, self._alone_since = True, False, None
             return
         self._alone_since = now if self._alone_since is None else self._alone_since
         alone = now - self._alone_since
         if self._had_some and alone >= self._limit:
             self._give_up()
             raise WorkersLost(GIVEN_UP.format(limit=self._limit))
-        if alone >= SECONDS_BEFORE_TOLD and not self._told:
-            self._told = True
-            told = ALL_GONE.format(limit=self._limit) if self._had_some else NONE_YET
-            warnings.warn(told, FitWarning, stacklevel=2)
+        if alone >= SECONDS_BEFORE_WARNING and not self._warned:
+            self._warned = True
+            message = ALL_GONE.format(limit=self._limit) if self._had_some else NONE_YET
+            warnings.warn(message, FitWarning, stacklevel=2)

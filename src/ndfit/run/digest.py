@@ -15,9 +15,9 @@ import numpy as np
 
 from ndfit.engines.base import BlockResult
 from ndfit.problem.block import Inputs
-from ndfit.run.work import Work
+from ndfit.run.region_pipeline import Pipeline
 
-__all__ = ["SOLUTIONS", "Digests", "ResultWithChecksums", "WorkWithChecksums", "digests_of", "digests_of_solutions"]
+__all__ = ["SOLUTIONS", "Digests", "PipelineWithChecksums", "ResultWithChecksums", "digests_of", "digests_of_solutions"]
 
 Digests = Mapping[str, str]
 
@@ -35,20 +35,20 @@ class ResultWithChecksums(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WorkWithChecksums:
-    """A Work that also tells what it worked on."""
+class PipelineWithChecksums:
+    """A Pipeline that also returns checksums of what it was given."""
 
-    work: Work
+    pipeline: Pipeline
 
     def make_ready(self) -> None:
-        self.work.make_ready()
+        self.pipeline.make_ready()
 
     def __call__(self, inputs: Inputs) -> ResultWithChecksums:
-        return ResultWithChecksums(self.work(inputs), digests_of(inputs))
+        return ResultWithChecksums(self.pipeline(inputs), digests_of(inputs))
 
 
 def digests_of(inputs: Inputs) -> Digests:
-    """Digest of each input of a region; the caller's maps of parameters are told by the run's identity."""
+    """Digest of each input of a region; the caller's maps of parameters are in the run's identity."""
     samples = inputs.samples
     pairs = zip(samples.names, samples.arrays, strict=True)
     known = {name: _digest(array) for name, array in pairs if array is not None}

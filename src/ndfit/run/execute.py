@@ -1,7 +1,7 @@
 """Where and when regions are solved.
 
-Flows in: Work, the Plan's regions, what cuts their inputs, and the Workers. Flows out: (region, what the work made of
-it) pairs, in the order in which they are done, yielded in the thread of the caller. Only as many regions as keep the
+Flows in: Pipeline, the Plan's regions, what cuts their inputs, and the Workers. Flows out: (region, what the work made
+of it) pairs, in the order in which they are done, yielded in the thread of the caller. Only as many regions as keep the
 workers busy are in flight, so that memory does not grow with the data. A generator that is closed, by an interrupt or
 by an error, gives up what has not begun, waits for what has in threads, and ends its processes.
 """

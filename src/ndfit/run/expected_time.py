@@ -1,6 +1,6 @@
 """How long a fit takes, from a few of them.
 
-Flows in: Work and FitProblem. Flows out: seconds.
+Flows in: Pipeline and FitProblem. Flows out: seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.types import FitProblem
 from ndfit.run.load import load
-from ndfit.run.work import Work
+from ndfit.run.region_pipeline import Pipeline
 
 __all__ = ["expected_seconds", "seconds_per_fit"]
 
@@ -23,34 +23,34 @@ _FITS_TIMED = 512
 _SHORT, _FEW = 0.05, 8
 
 
-def expected_seconds(work: Work, problem: FitProblem) -> float:
+def expected_seconds(pipeline: Pipeline, problem: FitProblem) -> float:
     """Order of magnitude of all fits on one core, from what is known before the first."""
-    return problem.axes.n_fits * _known_before(work)
+    return problem.axes.n_fits * _known_before(pipeline)
 
 
-def seconds_per_fit(work: Work, problem: FitProblem) -> float:
+def seconds_per_fit(pipeline: Pipeline, problem: FitProblem) -> float:
     """The longest that fits of a few places in the data take, once everything is imported, compiled and called once.
 
     Of fits that are solved side by side, or are short, less what a call takes by itself; but of the former not less
     than is known before, because a region that holds more than was meant keeps an interrupt waiting. The fits of a
     bootstrap are counted, not made.
     """
-    repeated = _fits_a_position(work) / _fits_a_position(work.bare)
-    width = _FITS_TIMED if work.engine.releases_gil else 1
+    repeated = _fits_a_position(pipeline) / _fits_a_position(pipeline.fits_only)
+    width = _FITS_TIMED if pipeline.engine.releases_gil else 1
     places = [problem.axes.n_fits * step // _PLACES for step in range(_PLACES)]
     samples = [load(inputs_of(problem, _region_of(problem, place, width))) for place in places]
-    work.make_ready()
-    work.bare(samples[0].take_first())  # the first fit of a process takes many times as long as any other
-    if not work.engine.releases_gil:
-        return repeated * _one_by_one(work.bare, problem, places, samples)
-    alone = _time(work.bare, samples[0].take_first())
-    together = [_time(work.bare, inputs) for inputs in samples]
-    return max(repeated * (max(together) - alone) / _FITS_TIMED, _known_before(work))
+    pipeline.make_ready()
+    pipeline.fits_only(samples[0].take_first())  # the first fit of a process takes many times as long as any other
+    if not pipeline.engine.releases_gil:
+        return repeated * _one_by_one(pipeline.fits_only, problem, places, samples)
+    alone = _time(pipeline.fits_only, samples[0].take_first())
+    together = [_time(pipeline.fits_only, inputs) for inputs in samples]
+    return max(repeated * (max(together) - alone) / _FITS_TIMED, _known_before(pipeline))
 
 
-def _one_by_one(work: Work, problem: FitProblem, places: list[int], samples: list[Inputs]) -> float:
+def _one_by_one(pipeline: Pipeline, problem: FitProblem, places: list[int], samples: list[Inputs]) -> float:
     """The longest that one of these fits takes; of short ones, less what a call takes by itself."""
-    seconds = [_time(work, inputs) for inputs in samples]
+    seconds = [_time(pipeline, inputs) for inputs in samples]
     longest = max(seconds)
     if longest >= _SHORT:
         return longest
@@ -58,23 +58,23 @@ def _one_by_one(work: Work, problem: FitProblem, places: list[int], samples: lis
     others = prod(where.stop - where.start for where in region) - 1
     if not others:
         return longest
-    beyond = (_time(work, load(inputs_of(problem, region))) - longest) / others
+    beyond = (_time(pipeline, load(inputs_of(problem, region))) - longest) / others
     return min(max(beyond, longest / _FEW), longest)
 
 
-def _known_before(work: Work) -> float:
-    return _fits_a_position(work) * work.engine.seconds_per_fit
+def _known_before(pipeline: Pipeline) -> float:
+    return _fits_a_position(pipeline) * pipeline.engine.seconds_per_fit
 
 
-def _fits_a_position(work: Work) -> int:
-    return work.starting.fits + (0 if work.bootstrap is None else work.bootstrap.count)
+def _fits_a_position(pipeline: Pipeline) -> int:
+    return pipeline.starting.fits + (0 if pipeline.bootstrap is None else pipeline.bootstrap.count)
 
 
-def _time(work: Work, inputs: Inputs) -> float:
+def _time(pipeline: Pipeline, inputs: Inputs) -> float:
     """Seconds; of the processor where the engine computes in this thread alone, which other jobs do not lengthen."""
-    clock = time.thread_time if work.engine.releases_gil else time.perf_counter
+    clock = time.thread_time if pipeline.engine.releases_gil else time.perf_counter
     begun = clock()
-    work(inputs)
+    pipeline(inputs)
     return clock() - begun
 
 

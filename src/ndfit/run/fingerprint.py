@@ -3,9 +3,9 @@
 Flows in: options, models, fitters, functions. Flows out: JSON values: plain values as they are, arrays and code as
 digests. Nothing is pickled, and nothing of it can be run.
 
-Functions are told by bytecode, constants, defaults, attributes, what they close over and the globals they read; objects
-by their class with all its attributes, and by their own, in `__dict__`, in slots, or as C code tells them. What belongs
-to a package is told by its name and version, or by a digest of its file (`ndfit.run.origin`).
+Functions are identified by bytecode, constants, defaults, attributes, what they close over and the globals they read;
+objects by their class with all its attributes, and by their own, in `__dict__`, in slots, or as C code tells them. What
+belongs to a package is identified by its name and version, or by a digest of its file (`ndfit.run.origin`).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def fingerprint(value: Any) -> Any:
 
 
 class _Reader:
-    """Reads one value. What was met before is told by its number: functions call each other, and themselves."""
+    """Reads one value. What was met before is identified by its number: functions call each other, and themselves."""
 
     def __init__(self) -> None:
         self.met: list[Any] = []
@@ -140,7 +140,7 @@ class _Reader:
         return {"tree": describe(model), "leaves": leaves}
 
     def _leaf(self, model: Model) -> Any:
-        """Class and attributes; values and constraints of parameters are told elsewhere."""
+        """Class and attributes; values and constraints of parameters are in the identity."""
         left_out = {*OF_EVERY_MODEL, *model.param_names}
         own = {name: item for name, item in (_attributes(model) or {}).items() if name not in left_out}
         return {"type": self.read(type(model)), "state": self._mapping(own)}

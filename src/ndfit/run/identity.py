@@ -1,7 +1,7 @@
 """What makes two runs the same: everything but the numbers that are fitted, which each region tells.
 
-Flows in: FitProblem, Work and the engine. Flows out: the identity, as strict JSON, and in words what differs between
-two of them.
+Flows in: FitProblem, Pipeline and the engine. Flows out: the identity, as strict JSON, and a message of what differs
+between two of them.
 
     data           shape, dtype and unit of the data; dtype and shape of weights, mask and coordinates
     fitting_axes   of the data
@@ -32,7 +32,7 @@ from ndfit.io.model_record import describe, expression
 from ndfit.problem.types import FitProblem
 from ndfit.run.fingerprint import fingerprint
 from ndfit.run.probe_points import computed_values, same_values
-from ndfit.run.work import Work
+from ndfit.run.region_pipeline import Pipeline
 
 __all__ = ["differences", "identity_of", "processor"]
 
@@ -40,7 +40,7 @@ _VALUES = "model.values"
 _MOST_TOLD = 4
 
 
-def identity_of(problem: FitProblem, work: Work, asked: Mapping[str, Any]) -> dict[str, Any]:
+def identity_of(problem: FitProblem, pipeline: Pipeline, asked: Mapping[str, Any]) -> dict[str, Any]:
     """The identity of a run; see the module's docstring.
 
     Parameters
@@ -53,22 +53,22 @@ def identity_of(problem: FitProblem, work: Work, asked: Mapping[str, Any]) -> di
         "model": _model(problem),
         "parameters": _parameters(problem),
         "solving": {
-            "engine": work.engine.name,
-            "options": fingerprint(work.options),
-            "decides": {name: fingerprint(value) for name, value in sorted(work.engine.fingerprint().items())},
-            "filter_non_finite": work.filter_non_finite,
-            "starting": fingerprint(work.starting),
-            "clip": fingerprint(work.clip),
-            "bootstrap": fingerprint(work.bootstrap),
+            "engine": pipeline.engine.name,
+            "options": fingerprint(pipeline.options),
+            "decides": {name: fingerprint(value) for name, value in sorted(pipeline.engine.fingerprint().items())},
+            "filter_non_finite": pipeline.filter_non_finite,
+            "starting": fingerprint(pipeline.starting),
+            "clip": fingerprint(pipeline.clip),
+            "bootstrap": fingerprint(pipeline.bootstrap),
             "asked": {name: fingerprint(value) for name, value in sorted(asked.items())},
         },
-        "versions": {name: _version(name) for name in work.engine.packages} | {"python": _python()},
+        "versions": {name: _version(name) for name in pipeline.engine.packages} | {"python": _python()},
     }
     return dict(json.loads(json.dumps(identity, allow_nan=False)))
 
 
 def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs between two identities, in words; empty where nothing does."""
+    """What differs between two identities, as a message; empty where nothing does."""
     found = list(_differing(saved, now, ""))
     if not found:
         return ""

@@ -21,7 +21,7 @@ from ndfit.result.maps import Maps
 from ndfit.run.evaluate import Values, check_samples
 from ndfit.run.load import load
 from ndfit.run.plan import plan_regions
-from ndfit.run.work import Work, samples_used
+from ndfit.run.region_pipeline import Pipeline, samples_used
 from ndfit.single_fit import OneFit
 from ndfit.status import STATUS
 
@@ -52,7 +52,7 @@ def look_up_position(problem: FitProblem, position: tuple[int, ...], result: Blo
 
 
 def look_up_fit(
-    problem: FitProblem, maps: Maps, position: tuple[int, ...], values_of: Values, work: Work | None = None
+    problem: FitProblem, maps: Maps, position: tuple[int, ...], values_of: Values, pipeline: Pipeline | None = None
 ) -> OneFit:
     """Everything of one position, with the model that was fitted there, in its units.
 
@@ -88,7 +88,7 @@ def look_up_fit(
         world=world,
         data=data,
         weights=None if samples.weights is None else _whole(samples.weights, samples),
-        used=samples_used(inputs, work).reshape(data.shape),
+        used=samples_used(inputs, pipeline).reshape(data.shape),
         fitted=fitted,
         residual=None if fitted is None else data - fitted,
         status=int(maps.status[position]),
@@ -97,7 +97,7 @@ def look_up_fit(
     )
 
 
-def used_everywhere(problem: FitProblem, maps: Maps, work: Work | None = None) -> NDArray[np.bool_]:
+def used_everywhere(problem: FitProblem, maps: Maps, pipeline: Pipeline | None = None) -> NDArray[np.bool_]:
     """Which samples entered the fits, shape (positions, M), in the order of the maps.
 
     Parameters
@@ -114,7 +114,7 @@ def used_everywhere(problem: FitProblem, maps: Maps, work: Work | None = None) -
     for region in plan_regions(problem, n_most=n_most, n_workers=1).regions:
         everywhere: Any = (slice(None), *region)
         inputs = replace(load(inputs_of(problem, region)), starts=solutions[everywhere][np.newaxis])
-        used[region] = samples_used(inputs, work).reshape(used[region].shape)
+        used[region] = samples_used(inputs, pipeline).reshape(used[region].shape)
     return used.reshape(-1, axes.n_samples)
 
 

@@ -27,7 +27,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LOCK", "held"]
+__all__ = ["LOCK", "file_lock"]
 
 LOCK = "lock"
 """How the names of the files begin that stand for a lock."""
@@ -37,7 +37,7 @@ _OWNER = re.compile(r"lock-(?P<host>.*)-(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-(?P<
 
 
 @contextmanager
-def held(path: Path) -> Iterator[str | None]:
+def file_lock(path: Path) -> Iterator[str | None]:
     """Hold a lock.
 
     Parameters

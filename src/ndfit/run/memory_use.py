@@ -1,6 +1,6 @@
 """How much memory fits take while they are made, beside their data where these are in memory already and their results.
 
-Flows in: FitProblem and Work. Flows out: bytes a fit, and how many fits may be in work at once.
+Flows in: FitProblem and Pipeline. Flows out: bytes a fit, and how many fits may be in work at once.
 
 Counted are the arrays of a sample's size that `ndfit.run.load`, the engines and what is done to their fits hold at the
 same time, as measured; `tests/run/test_memory.py` holds the sum to what the system allows.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from ndfit.options import SQUARE
 from ndfit.pipeline.guess.tile import TILE_NUMBERS
 from ndfit.problem.types import FitProblem
-from ndfit.run.work import Work
+from ndfit.run.region_pipeline import Pipeline
 
 __all__ = ["bytes_per_fit", "fits_within"]
 
@@ -30,16 +30,16 @@ _GUESS, _GUESS_OF_PARAMETER = 18, 1.5
 _PARAMETERS, _COVARIANCES = 8, 4
 
 
-def bytes_per_fit(problem: FitProblem, work: Work) -> int:
+def bytes_per_fit(problem: FitProblem, pipeline: Pipeline) -> int:
     """Bytes that one fit takes while its region is in work."""
     samples, params = problem.samples, problem.params
     a_sample = _DATA + sum(
         cost
         for cost, used in (
             (_WEIGHTS, samples.varies(samples.weights)),
-            (_LOSS, work.options.loss != SQUARE),
-            (_CLIP, work.clip is not None),
-            (_BOOTSTRAP, work.bootstrap is not None),
+            (_LOSS, pipeline.options.loss != SQUARE),
+            (_CLIP, pipeline.clip is not None),
+            (_BOOTSTRAP, pipeline.bootstrap is not None),
         )
         if used
     )
@@ -50,10 +50,10 @@ def bytes_per_fit(problem: FitProblem, work: Work) -> int:
     return samples.axes.n_samples * a_sample + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)
 
 
-def fits_within(memory: int, problem: FitProblem, work: Work) -> int:
+def fits_within(memory: int, problem: FitProblem, pipeline: Pipeline) -> int:
     """How many fits at once take no more than some bytes; guesses are made for a tile of them at a time."""
-    a_fit = bytes_per_fit(problem, work)
-    if work.starting.guess is None:
+    a_fit = bytes_per_fit(problem, pipeline)
+    if pipeline.starting.guess is None:
         return memory // a_fit
     n_params, n_free = len(problem.params.names), len(problem.params.free)
     a_fit += _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)  # tables of starts, and another result

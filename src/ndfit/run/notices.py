@@ -1,4 +1,4 @@
-"""What people are told of a whole run, beside the fits that failed.
+"""Warnings about a whole run, beside the fits that failed.
 
 Flows in: FitProblem, before the run and, with its Maps, after it. Flows out: one FitWarning for each matter.
 """
@@ -14,12 +14,12 @@ import numpy as np
 from ndfit.errors import FitWarning
 from ndfit.pipeline.components import components_of
 from ndfit.pipeline.shapes import SHAPES
-from ndfit.plotting.labels import coordinate_units, unit_in_words
+from ndfit.plotting.labels import coordinate_units, unit_text
 from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
 from ndfit.status import Flag
 
-__all__ = ["coordinates_told", "warn_of_bounds", "warn_of_invalid", "warn_of_no_effect"]
+__all__ = ["coordinates_text", "warn_of_bounds", "warn_of_invalid", "warn_of_no_effect"]
 
 _SAME_UNIT = "Are the model and the coordinates in the same unit?"
 
@@ -38,7 +38,7 @@ def warn_of_bounds(problem: FitProblem) -> None:
                 if first > high or last < low:
                     _warn(
                         f"the bounds of '{params.names[column]}', {low:.6g} to {high:.6g}, leave no place where "
-                        f"samples are; {coordinates_told(problem)}. {_SAME_UNIT}"
+                        f"samples are; {coordinates_text(problem)}. {_SAME_UNIT}"
                     )
 
 
@@ -57,7 +57,7 @@ def warn_of_no_effect(problem: FitProblem, maps: Maps) -> None:
         verb = "has" if len(names) == 1 else "have"
         _warn(
             f"{_listed(names)} {verb} no effect on the model at any position, so that nothing is known of "
-            f"{'it' if len(names) == 1 else 'them'}; {coordinates_told(problem)}. {_SAME_UNIT} If so, start where the "
+            f"{'it' if len(names) == 1 else 'them'}; {coordinates_text(problem)}. {_SAME_UNIT} If so, start where the "
             "model shows, or fix what the data cannot tell"
         )
 
@@ -72,13 +72,13 @@ def warn_of_invalid(maps: Maps) -> None:
         )
 
 
-def coordinates_told(problem: FitProblem) -> str:
+def coordinates_text(problem: FitProblem) -> str:
     """Range of the coordinates, for messages."""
     parts = []
     units, names = coordinate_units(problem), problem.original.inputs
     for values, unit, name in zip(problem.samples.coords, units, names, strict=True):
         low, high = _range(values)
-        parts.append(f"{name} from {low:.6g} to {high:.6g} {unit_in_words(unit)}".rstrip())
+        parts.append(f"{name} from {low:.6g} to {high:.6g} {unit_text(unit)}".rstrip())
     origin = ", as the WCS gives them" if problem.wcs is not None else ""
     return f"the coordinates of the samples are {' and '.join(parts)}{origin}"
 

@@ -1,6 +1,6 @@
 """Why a checkpoint cannot be read or written, and what to do about it.
 
-Flows in: the files and folders that a checkpoint needs, or what the system said. Flows out: words for a sentence.
+Flows in: the files and folders that a checkpoint needs, or what the system said. Flows out: a part of a message.
 """
 
 from __future__ import annotations

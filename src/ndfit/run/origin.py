@@ -3,8 +3,9 @@
 Flows in: a class, function or module. Flows out: its name, with a digest of its file where it belongs to an installed
 package; None where it is people's own.
 
-The packages whose versions are part of a run's identity, and Python's own library, are told by name; the files of other
-installed packages by their content. They need not be read function by function, which would lead through all of them.
+The packages whose versions are part of a run's identity, and Python's own library, are identified by name; the files of
+other installed packages by their content. They need not be read function by function, which would lead through all of
+them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def origin_of(value: Any) -> str | None:
 
 
 def is_read_as_it_is(cls: type) -> bool:
-    """Whether objects of a class are told by their attributes: those of people's own classes, and of astropy's."""
+    """Whether objects of a class are read by attributes: those of people's own classes, and of astropy's."""
     return origin_of(cls) is None or cls.__module__.partition(".")[0] in _WITH_VERSION
 
 

@@ -29,7 +29,7 @@ from ndfit.problem.types import FitProblem
 __all__ = ["Values", "computed_values", "same_values"]
 
 Values = dict[str, Any]
-"""Where -> numbers (NaN and infinities as text), or in words why there are none."""
+"""Where -> numbers (NaN and infinities as text), or the reason why there are none."""
 
 Probe = tuple[str, FloatArray, tuple[FloatArray, ...]]
 """Where, parameters, and coordinates."""
@@ -51,7 +51,7 @@ def computed_values(problem: FitProblem) -> Values:
 
 
 def _coordinates(problem: FitProblem) -> Values:
-    """What the rest depends on; first, so that a difference is told by its cause."""
+    """What the rest depends on; first, so that a difference is reported with its cause."""
     return {
         f"coordinate {axis} at position {list(position)}": [number(value) for value in _summary(values)]
         for position in _positions(problem.axes.iterating_shape)
@@ -78,7 +78,7 @@ def _computed(problem: FitProblem, probes: Iterator[Probe]) -> Values:
 
 
 def same_values(saved: Any, now: Any) -> bool:
-    """Whether the numbers, or the words, of one place are the same but for rounding."""
+    """Whether the numbers, or the reasons, of one place are the same but for rounding."""
     if not (isinstance(saved, list) and isinstance(now, list)):
         return bool(saved == now)
     try:
@@ -167,7 +167,7 @@ def _parts(coords: tuple[FloatArray, ...]) -> Iterator[tuple[str, tuple[FloatArr
 
 
 def _numbers(compute: Callable[..., Any], *arguments: Any) -> Any:
-    """Some numbers of what is computed; in words where it raises or is no numbers."""
+    """Some numbers of what is computed; a reason where it raises or is no numbers."""
     try:
         values = np.ravel(np.asarray(_without_unit(compute(*arguments)), dtype=float))
     except Exception as error:  # a model may raise anything where it is not defined

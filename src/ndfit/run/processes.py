@@ -50,7 +50,7 @@ LEFT = "a worker process ended itself (exit code {code}) while it worked: the mo
 # Forking a process that runs threads can lock up.
 _FRESH = multiprocessing.get_context("spawn")
 _SECONDS_TO_END = 1.0
-# A process whose pipe is closed has ended, or ends at once; on a busy machine that may take a while to be told.
+# A process whose pipe is closed has ended, or ends at once; on a busy machine that may take a while to be seen.
 _SECONDS_TO_HEAR_WHY = 30.0
 
 

@@ -31,9 +31,9 @@ from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs, inputs_of
 from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
+from ndfit.run.region_pipeline import Pipeline
 from ndfit.run.stages import StageRunner
 from ndfit.run.tasks import Cut, Solved
-from ndfit.run.work import Work
 from ndfit.status import Flag, Status
 
 __all__ = ["from_solutions", "refine_from_neighbours"]
@@ -54,7 +54,7 @@ _MENDABLE = (
 
 
 def refine_from_neighbours(
-    maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: StageRunner
+    maps: Maps, pipeline: Pipeline, problem: FitProblem, regions: tuple[Region, ...], stages: StageRunner
 ) -> None:
     """Refine `maps` in place.
 
@@ -72,17 +72,17 @@ def refine_from_neighbours(
         if not pending.any():
             return
         tried |= pending
-        solve = partial(stages, f"refine-{number:02d}", work)
-        improved = _fit_again(maps, pending, steps, problem, regions, solve, work.options.absolute_sigma)
+        solve = partial(stages, f"refine-{number:02d}", pipeline)
+        improved = _fit_again(maps, pending, steps, problem, regions, solve, pipeline.options.absolute_sigma)
         tried &= ~neighbours(improved, steps, False)
 
 
 def from_solutions(
-    maps: Maps, work: Work, problem: FitProblem, regions: tuple[Region, ...], stages: StageRunner
+    maps: Maps, pipeline: Pipeline, problem: FitProblem, regions: tuple[Region, ...], stages: StageRunner
 ) -> None:
-    """Do the work from the solutions that are there, in place; positions without one stay as they are.
+    """Run the pipeline from the solutions that are there, in place; positions without one stay as they are.
 
-    What the first fits have told of their starts stays true of these.
+    What the first fits have shown of their starts holds for these too.
     """
     solutions, usable = maps.parameters.copy(), maps.usable
     ambiguous = maps.flags & np.uint32(Flag.AMBIGUOUS)
@@ -91,7 +91,7 @@ def from_solutions(
         everywhere: Any = (slice(None), *region)
         return replace(inputs_of(problem, region), starts=solutions[everywhere][np.newaxis])
 
-    with closing(stages("from-solutions", work, cut, regions)) as solved:
+    with closing(stages("from-solutions", pipeline, cut, regions)) as solved:
         for region, result in solved:
             maps.take(region, result, usable[region])
     maps.flags |= ambiguous

@@ -29,8 +29,8 @@ from ndfit.run.memory_use import fits_within
 from ndfit.run.plan import Plan, plan_regions
 from ndfit.run.progress import Progress
 from ndfit.run.refine import from_solutions, refine_from_neighbours
+from ndfit.run.region_pipeline import Pipeline
 from ndfit.run.stages import FITS, ResumeFromCheckpoint, RunAll, StageRunner
-from ndfit.run.work import Work
 from ndfit.run.workers import Workers, resolve_workers
 
 __all__ = ["solve"]
@@ -48,7 +48,7 @@ BYTES_PER_MESSAGE = 8 * 2**20
 def solve(
     problem: FitProblem,
     choice: EngineChoice,
-    work: Work,
+    pipeline: Pipeline,
     execution: Execution,
     *,
     native: bool = False,
@@ -72,14 +72,14 @@ def solve(
     OwnModelDisagrees
         At some solution the engine's model is not the caller's.
     """
-    workers = resolve_workers(execution.scheduler, choice.engine, problem.axes.n_fits * work.starting.fits)
-    seconds = _seconds_per_fit(choice, work, problem)
+    workers = resolve_workers(execution.scheduler, choice.engine, problem.axes.n_fits * pipeline.starting.fits)
+    seconds = _seconds_per_fit(choice, pipeline, problem)
     if execution.engine == "auto":
         _warn_if_slow(choice, problem, workers, seconds)
     plan = plan_regions(
         problem,
-        n_most=_most_fits(work, problem, workers, seconds, execution.memory_limit),
-        n_workers=workers.count if _is_worth_threads(work, problem, workers) else 1,
+        n_most=_most_fits(pipeline, problem, workers, seconds, execution.memory_limit),
+        n_workers=workers.count if _is_worth_threads(pipeline, problem, workers) else 1,
         native=native,
         chunk_n_max=execution.chunk_n_max,
         guided=not workers.is_cluster,
@@ -87,12 +87,12 @@ def solve(
     folder, asked = execution.checkpoint, asked or {}
     refine = asked.get("refine") is not None
     if folder is None:
-        maps = _run(problem, work, plan, RunAll(workers), execution, refine, keep_info, on_region)
+        maps = _run(problem, pipeline, plan, RunAll(workers), execution, refine, keep_info, on_region)
     else:
-        identity = identity_of(problem, work, asked)
+        identity = identity_of(problem, pipeline, asked)
         with open_checkpoint(folder, identity, plan) as checkpoint:
             stages = ResumeFromCheckpoint(workers, checkpoint)
-            maps = _run(problem, work, checkpoint.plan, stages, execution, refine, keep_info, on_region)
+            maps = _run(problem, pipeline, checkpoint.plan, stages, execution, refine, keep_info, on_region)
     if choice.difference is not None:
         check_with_own_model(problem, choice.difference, maps)
     return maps.transformed(problem.transform)
@@ -100,7 +100,7 @@ def solve(
 
 def _run(
     problem: FitProblem,
-    work: Work,
+    pipeline: Pipeline,
     plan: Plan,
     stages: StageRunner,
     execution: Execution,
@@ -108,9 +108,9 @@ def _run(
     keep_info: bool,
     on_region: Callable[[Region, BlockResult], None] | None,
 ) -> Maps:
-    maps = Maps.empty(problem, work.options.covariance, keep_info, work.errors_are_final, work.digests)
-    # What stands out among its neighbours is told by costs, which have to count the same samples everywhere.
-    first = work.bare if refine else work
+    maps = Maps.empty(problem, pipeline.options.covariance, keep_info, pipeline.errors_are_final, pipeline.digests)
+    # What stands out among its neighbours shows in costs, which have to count the same samples everywhere.
+    first = pipeline.fits_only if refine else pipeline
     regions = plan.regions
     with (
         Progress(problem.axes.n_fits, execution.progress) as bar,
@@ -124,28 +124,28 @@ def _run(
     maps.clear_unfitted()
     if refine:
         refine_from_neighbours(maps, first, problem, regions, stages)
-        if work != first:
-            from_solutions(maps, work, problem, regions, stages)
+        if pipeline != first:
+            from_solutions(maps, pipeline, problem, regions, stages)
     return maps
 
 
-def _seconds_per_fit(choice: EngineChoice, work: Work, problem: FitProblem) -> float:
+def _seconds_per_fit(choice: EngineChoice, pipeline: Pipeline, problem: FitProblem) -> float:
     """Measured where a run takes long enough for it to matter."""
-    worth = expected_seconds(work, problem) >= SECONDS_WORTH_A_TRIAL
-    return seconds_per_fit(work, problem) if worth else choice.engine.seconds_per_fit
+    worth = expected_seconds(pipeline, problem) >= SECONDS_WORTH_A_TRIAL
+    return seconds_per_fit(pipeline, problem) if worth else choice.engine.seconds_per_fit
 
 
-def _is_worth_threads(work: Work, problem: FitProblem, workers: Workers) -> bool:
-    return workers.where != "threads" or expected_seconds(work, problem) >= SECONDS_WORTH_THREADS
+def _is_worth_threads(pipeline: Pipeline, problem: FitProblem, workers: Workers) -> bool:
+    return workers.where != "threads" or expected_seconds(pipeline, problem) >= SECONDS_WORTH_THREADS
 
 
-def _most_fits(work: Work, problem: FitProblem, workers: Workers, seconds: float, memory: int) -> int:
+def _most_fits(pipeline: Pipeline, problem: FitProblem, workers: Workers, seconds: float, memory: int) -> int:
     """Fits in a chunk that the engine makes good use of, in the time and memory that a chunk may take."""
-    by_memory = fits_within(memory // workers.count, problem, work)
+    by_memory = fits_within(memory // workers.count, problem, pipeline)
     by_time = int(SECONDS_PER_CHUNK / max(seconds, 1e-9))
     limits = [by_memory, by_time]
     if not workers.is_cluster:  # where each region costs the scheduler more than it gains the engine
-        limits.append(work.engine.chunk_size)
+        limits.append(pipeline.engine.chunk_size)
     elif isinstance(problem.samples.data, np.ndarray):
         limits.append(BYTES_PER_MESSAGE // (problem.samples.data.dtype.itemsize * max(problem.axes.n_samples, 1)))
     return max(1, min(limits))

@@ -15,10 +15,10 @@ from ndfit.engines.base import BlockResult
 from ndfit.errors import CheckpointError, FitWarning
 from ndfit.problem.arrange import Region
 from ndfit.run.checkpoint import Checkpoint
-from ndfit.run.digest import SOLUTIONS, Digests, WorkWithChecksums, digests_of, digests_of_solutions
+from ndfit.run.digest import SOLUTIONS, Digests, PipelineWithChecksums, digests_of, digests_of_solutions
 from ndfit.run.execute import solve_regions
+from ndfit.run.region_pipeline import Pipeline
 from ndfit.run.tasks import Cut, Solved
-from ndfit.run.work import Work
 from ndfit.run.workers import Workers
 
 __all__ = ["FITS", "ResumeFromCheckpoint", "RunAll", "StageRunner"]
@@ -30,7 +30,7 @@ FITS = "fit"
 class StageRunner(Protocol):
     """Solves the regions of one stage."""
 
-    def __call__(self, stage: str, work: Work, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]: ...
+    def __call__(self, stage: str, pipeline: Pipeline, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]: ...
 
 
 class RunAll:
@@ -39,8 +39,8 @@ class RunAll:
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
 
-    def __call__(self, stage: str, work: Work, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]:
-        return solve_regions(work, cut, regions, self._workers)
+    def __call__(self, stage: str, pipeline: Pipeline, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]:
+        return solve_regions(pipeline, cut, regions, self._workers)
 
 
 class ResumeFromCheckpoint:
@@ -51,7 +51,7 @@ class ResumeFromCheckpoint:
         self._numbers = {_key(region): number for number, region in enumerate(checkpoint.plan.regions)}
         self._samples: dict[int, Digests] = {}
 
-    def __call__(self, stage: str, work: Work, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]:
+    def __call__(self, stage: str, pipeline: Pipeline, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]:
         regions = list(regions)
         saved = [region for region in regions if self._checkpoint.has(stage, self._number(region))]
         unusable = []
@@ -72,7 +72,7 @@ class ResumeFromCheckpoint:
             )
         known = {_key(region) for region in saved}
         to_solve = unusable + [region for region in regions if _key(region) not in known]
-        for region, solved in solve_regions(WorkWithChecksums(work), cut, to_solve, self._workers):
+        for region, solved in solve_regions(PipelineWithChecksums(pipeline), cut, to_solve, self._workers):
             number = self._number(region)
             self._samples.setdefault(number, solved.digests)
             self._checkpoint.save(stage, number, solved)

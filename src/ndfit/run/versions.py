@@ -1,6 +1,6 @@
 """Whether other processes have the versions that this one has.
 
-Flows in: versions of the packages that decide what comes out. Flows out: what a worker has in their place, in words.
+Flows in: versions of the packages that decide what comes out. Flows out: what a worker has in their place, as text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _version(name: str) -> str | None:
 
 
 def difference(worker: str, theirs: Versions, ours: Versions) -> str:
-    """In a sentence, the first package of another version in a worker; empty where there is none."""
+    """As a message, the first package of another version in a worker; empty where there is none."""
     for name, wanted in ours.items():
         if theirs.get(name) != wanted:
             has = f"{name} {theirs[name]}" if theirs.get(name) else f"no {name}"

@@ -232,8 +232,8 @@ def _solve_within(
     limits = lower * scale, upper * scale
     scaled, free = best_within(columns, target, *limits)
     best = np.clip(scaled / scale, lower, upper)
-    for limit, held in zip((lower, upper), (scaled <= limits[0], scaled >= limits[1]), strict=True):
-        best[held] = limit[held]
+    for limit, active in zip((lower, upper), (scaled <= limits[0], scaled >= limits[1]), strict=True):
+        best[active] = limit[active]
     for _ in range(2):  # what rounding leaves is solved for once more
         residual = target - matrix @ best
         change = np.linalg.lstsq(columns[:, free], residual, rcond=None)[0]

@@ -38,7 +38,7 @@ _SETTLED, _BELIEVED = 1e-6, 1e-2
 _FROM, _HALVINGS, _WORSE = 64.0**2, 14, 10.0
 
 DIFFERENCES = 1e-9
-"""Columns of a Jacobian by differences that are alike to this are not told apart."""
+"""Columns of a Jacobian by differences that are alike to this count as equal."""
 
 
 class FreeParameters:

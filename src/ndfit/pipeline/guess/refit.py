@@ -186,8 +186,8 @@ class _Lines:
         refit, columns = self.refit, list(self.columns)
         low, high, values = refit.lower[:, columns].T, refit.upper[:, columns].T, table[:, columns].T
         outward = ((values <= low) & (system.gradient < 0)) | ((values >= high) & (system.gradient > 0))
-        held = np.where(outward[:, np.newaxis] & np.eye(len(columns), dtype=bool)[..., np.newaxis], 0.0, system.matrix)
-        after = values + np.stack(solved(held, np.where(outward, 0.0, system.gradient), NUMPY, damping))
+        kept = np.where(outward[:, np.newaxis] & np.eye(len(columns), dtype=bool)[..., np.newaxis], 0.0, system.matrix)
+        after = values + np.stack(solved(kept, np.where(outward, 0.0, system.gradient), NUMPY, damping))
         widths = np.isin(columns, _widths_of(self.lines))
         if widths.any():
             near = np.abs(values[widths])

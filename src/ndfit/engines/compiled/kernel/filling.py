@@ -330,7 +330,7 @@ def start_again(structure: Any, workspace: Any, lane: Any) -> None:
 
 
 def go_on_free(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any) -> None:
-    """Have a second attempt go on from where it is, without its components being told their signs."""
+    """Have a second attempt go on from where it is, without bounds on the signs of its components."""
     set_bounds(structure, workspace, views, fit, lane)
     start_again(structure, workspace, lane)
     at(workspace, Field.ATTEMPT)[lane] = SECOND

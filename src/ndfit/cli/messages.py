@@ -1,4 +1,4 @@
-"""What ndfit says to programmers, in the words of the command line.
+"""Messages that name arguments of `ndfit.fit`, with the options of the command line in their place.
 
 Flows in: messages that name arguments of `ndfit.fit`. Flows out: the same with the options that stand for them.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from ndfit.errors import WrongArgument, WrongArgumentType
 from ndfit.options import GROUPS, options_of
 
-__all__ = ["in_words_of_the_command", "reason", "sentence", "value_of", "word_of"]
+__all__ = ["choice_text", "message_of", "reason", "value_of_choice", "with_option_names"]
 
 # Arguments that are no options, and what says the same on the command line.
 _OTHERS = (
@@ -28,21 +28,21 @@ _NONE = "none"
 @cache
 def _names() -> dict[str, str]:
     """Arguments of `ndfit.fit` that are options, and these."""
-    told = (row for group in GROUPS for row in options_of(group))
-    return {each.name: f"--{each.name.replace('_', '-')}" for each, option in told if option.on_command_line}
+    known = (row for group in GROUPS for row in options_of(group))
+    return {each.name: f"--{each.name.replace('_', '-')}" for each, option in known if option.on_command_line}
 
 
-def word_of(value: Any) -> str:
+def choice_text(value: Any) -> str:
     """How a value of an argument is written on the command line."""
     return _NONE if value is None else str(value)
 
 
-def value_of(word: Any) -> Any:
-    """The value that a word of the command line stands for."""
-    return None if word == _NONE else word
+def value_of_choice(text: Any) -> Any:
+    """The value that a text of the command line stands for."""
+    return None if text == _NONE else text
 
 
-def in_words_of_the_command(text: str) -> str:
+def with_option_names(text: str) -> str:
     """Name options where arguments are named: ``guess='auto'`` is ``--guess auto``."""
     for argument, option in _OTHERS:
         text = text.replace(argument, option)
@@ -57,12 +57,12 @@ def reason(error: Exception) -> str:
     return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
 
 
-def sentence(error: Exception) -> str:
-    """An error as a sentence."""
+def message_of(error: Exception) -> str:
+    """An error as a sentence, for standard error."""
     if isinstance(error, WrongArgument | WrongArgumentType):
-        text = error.told(_names().get(error.argument, error.argument))
+        text = error.message(_names().get(error.argument, error.argument))
     else:
         text = reason(error)
-    text = in_words_of_the_command(text).rstrip(".")
+    text = with_option_names(text).rstrip(".")
     names_a_file = os.path.exists(text.partition(" ")[0])  # pathlib raises where it is too long for a name
     return f"{text}." if names_a_file else f"{text[:1].upper()}{text[1:]}."

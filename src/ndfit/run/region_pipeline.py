@@ -1,6 +1,6 @@
 """One task: inputs of a region -> BlockResult, wherever it runs.
 
-Flows in: Inputs, in memory or lazy. Flows out: BlockResult. A Work is picklable and all that workers need.
+Flows in: Inputs, in memory or lazy. Flows out: BlockResult. A Pipeline is picklable and all that workers need.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from ndfit.problem.types import Block, FitProblem, ParamTable
 from ndfit.run.sample_digest import sample_digests
 from ndfit.status import STATUS, Status
 
-__all__ = ["Work", "samples_used"]
+__all__ = ["Pipeline", "samples_used"]
 
 _LIMIT = STATUS[Status.EVALUATION_LIMIT]
 _LEFT_OUT = "Non-finite input data has been left out of the fit."
 
 
 @dataclass(frozen=True)
-class Work:
-    """How to solve any region of one problem: what fits, where it starts, what is done to its fits.
+class Pipeline:
+    """How any region of one problem is solved: what fits, where it starts, what is done to its fits.
 
     Attributes
     ----------
@@ -72,8 +72,8 @@ class Work:
         clip: Clip | None = None,
         bootstrap: Bootstrap | None = None,
         digests: bool = False,
-    ) -> Work:
-        """The work of a problem; fits start from the problem's starting values unless told otherwise."""
+    ) -> Pipeline:
+        """The pipeline of a problem; fits start from the problem's starting values unless `starting` says otherwise."""
         starting = Starting() if starting is None else starting
         finite = problem.filter_non_finite
         rules = rules_of(problem, engine)
@@ -83,8 +83,8 @@ class Work:
         return cls(engine, options, params, finite, starting, canonical, rules.flags, clip, bootstrap, digests)
 
     @property
-    def bare(self) -> Work:
-        """The same fits with nothing done to them."""
+    def fits_only(self) -> Pipeline:
+        """The same fits, without clipping and bootstrap."""
         return replace(self, clip=None, bootstrap=None)
 
     @property
@@ -142,7 +142,7 @@ class Work:
 
 
 def _with_flags(result: BlockResult, known: NDArray[np.uint32] | None) -> BlockResult:
-    """The flags of the result and those that its starts have told."""
+    """The flags of the result and those that its starts have shown."""
     return result if known is None or result.flags is None else replace(result, flags=result.flags | known)
 
 
@@ -163,7 +163,7 @@ def _note_left_out(result: BlockResult, block: Block, inputs: Inputs) -> BlockRe
     return replace(result, warnings={**result.warnings, **warned})
 
 
-def samples_used(inputs: Inputs, work: Work | None) -> NDArray[np.bool_]:
+def samples_used(inputs: Inputs, pipeline: Pipeline | None) -> NDArray[np.bool_]:
     """Which samples enter the fits, shape (N, M).
 
     Parameters
@@ -172,6 +172,6 @@ def samples_used(inputs: Inputs, work: Work | None) -> NDArray[np.bool_]:
     work : that made the fits, where it may have left outliers out
     """
     block = make_block(inputs)
-    if work is not None:
-        block = work.kept(block, inputs)
+    if pipeline is not None:
+        block = pipeline.kept(block, inputs)
     return np.ones(block.data.shape, dtype=bool) if block.valid is None else block.valid
