@@ -1,7 +1,7 @@
 """Regions solved in processes of this machine.
 
 Flows in: the task, what cuts inputs, and regions. Flows out: (region, result) pairs. The task travels once a process,
-inputs with each region; results come back in memory that both processes share, where the system has it.
+inputs with each region, and results as they are.
 
 Each process answers one thread, through a pipe of its own. Processes share no queue and no lock, so that one that ends,
 however it ends, holds up nobody; and when the caller's process ends, however it ends, so do they.
@@ -15,7 +15,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -27,8 +27,7 @@ from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs
 from ndfit.run.load import culled, read_maps
 from ndfit.run.pool import keep_busy
-from ndfit.run.shared_buffer import SharedBuffer
-from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_inputs
+from ndfit.run.tasks import Cut, Solved, Task, solve_inputs
 from ndfit.run.threads import Threads
 from ndfit.run.workers import Workers
 
@@ -64,12 +63,12 @@ def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], worke
     """
     if is_starting():
         raise SystemExit(1)  # a worker that imports a script without a guard; its parent says so
-    crew = _WorkerPool(cloudpickle.dumps(task))
+    pool = _WorkerPool(cloudpickle.dumps(task))
     with Threads(workers.count, _leave_interrupts_to_the_caller) as threads:
         try:
-            yield from keep_busy(lambda inputs: threads.submit(lambda: crew.solve(inputs)), cut, regions, threads.count)
+            yield from keep_busy(lambda inputs: threads.submit(lambda: pool.solve(inputs)), cut, regions, threads.count)
         finally:
-            crew.end()
+            pool.end()
 
 
 def _leave_interrupts_to_the_caller() -> None:
@@ -93,13 +92,11 @@ class _WorkerPool:
     def solve(self, inputs: Inputs) -> Any:
         """What the task makes of the inputs, in this thread's process."""
         process = getattr(self._of_thread, "process", None) or self._start()
-        with closing(SharedBuffer()) as slot:
-            # Lambdas and functions of a script travel by value, which plain pickling cannot do.
-            answer = process.ask(cloudpickle.dumps((slot.address, read_maps(culled(inputs)))))
-            result, error = cloudpickle.loads(answer)
-            if error is not None:
-                raise error
-            return slot.take() if slot.filled else result
+        # Lambdas and functions of a script travel by value, which plain pickling cannot do.
+        result, error = cloudpickle.loads(process.ask(cloudpickle.dumps(read_maps(culled(inputs)))))
+        if error is not None:
+            raise error
+        return result
 
     def _start(self) -> _Process:
         with self._lock:
@@ -126,7 +123,7 @@ class _Process:
 
     def __init__(self) -> None:
         self._pipe, theirs = _FRESH.Pipe()
-        # A daemon: the interpreter ends it too, where a second interrupt keeps the crew from doing so.
+        # A daemon: the interpreter ends it too, where a second interrupt keeps the pool from doing so.
         self._process = _FRESH.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
@@ -177,10 +174,9 @@ def _end_with_the_caller() -> None:
 
 
 def _answer(task: Task[Any], message: bytes) -> bytes:
-    """Pickled (result, None) or, where it was left in a slot, (None, None); or (None, error)."""
+    """Pickled (result, None) or (None, error)."""
     try:
-        address, inputs = cloudpickle.loads(message)
-        return cloudpickle.dumps((leaving(address, solve_inputs, task, inputs), None))
+        return cloudpickle.dumps((solve_inputs(task, cloudpickle.loads(message)), None))
     except Exception as error:
         error.add_note(f"In a worker process:\n{traceback.format_exc()}")
         return cloudpickle.dumps((None, _portable(error)))

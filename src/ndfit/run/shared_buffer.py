@@ -1,4 +1,4 @@
-"""Memory in which another process of this machine leaves a result.
+"""Memory in which a cluster's worker on this machine leaves a result.
 
 Flows in: a result, in a worker. Flows out: the same result, in the caller's process, without a copy and without pipes
 or connections. The memory has no name in any file system: it is gone with the processes that hold it, however they end.
