@@ -348,3 +348,22 @@ def test_fits_that_cannot_start_take_nothing_from_those_before_them() -> None:
     result = engine(block_for(model, data, (x,), start), SolveOptions(max_nfev=300))
     assert (result.status[70:] == Status.NON_FINITE_MODEL).all()
     assert (result.nfev[70:] == 1).all()
+
+
+def test_fits_whose_start_is_evaluated_again_take_nothing_from_those_before_them() -> None:
+    """Some start with an amplitude whose square overflows, and wait in their lane for a better one."""
+    model, x = models.Gaussian1D(1, 30, 5) + models.Gaussian1D(1, 20, 5) + models.Const1D(0), np.arange(60.0)
+    rng = np.random.default_rng(0)
+    line = 20.0 * np.exp(-0.5 * ((x - 32.0) / 6.0) ** 2) + 20.0 * np.exp(-0.5 * ((x - 70.0) / 2.0) ** 2)
+    data = line + 2.0 * rng.normal(size=(200, x.size))
+    start = np.tile([20.0, 30.0, 5.0, 20.0, 25.0, 4.0, 1.0], (200, 1))
+    far = {3: 10.0 ** rng.uniform(140.0, 154.3, 100), 4: rng.uniform(60.0, 180.0, 100), 5: rng.uniform(1.0, 8.0, 100)}
+    for place, values in far.items():
+        start[100:, place] = values
+    engine, options = engine_for(model), SolveOptions(max_nfev=200)
+    block = block_for(model, data, (x,), start)
+    result = engine(block, options)
+    for row in range(100, 200):
+        alone = engine(take(block, slice(row, row + 1)), options)
+        for name in ("parameters", "status", "nfev", "cost"):
+            np.testing.assert_array_equal(getattr(alone, name)[0], getattr(result, name)[row])

@@ -15,7 +15,7 @@ from ndfit.compiler.functions.basic import root
 from ndfit.compiler.memory import LANES, float_at, has_byte, load, put_float, single_at, store
 from ndfit.compiler.values import Bool, Lanes, choose
 from ndfit.compiler.variables import Local
-from ndfit.engines.compiled.kernel.addresses import address, at, at_group
+from ndfit.engines.compiled.kernel.addresses import address, at, at_group, entry
 from ndfit.engines.compiled.kernel.step import HUGE, INFINITY, SECOND_DAMPING, START_DAMPING, UNKNOWN
 from ndfit.engines.compiled.kernel.workspace import (
     BASIS,
@@ -162,8 +162,12 @@ def start_fit(structure: Any, workspace: Any, views: Any, fit: Any, lane: Any, m
         params[p * LANES + lane] = start
         trial[p * LANES + lane] = start
     set_bounds(structure, workspace, views, fit, lane)
+    # Where the start is evaluated more than once, steps are computed before there is a best point.
+    with loop(entry(structure[FREE], 0)) as i:
+        at(workspace, Field.NORMAL)[i * LANES + lane] = 0.0
     with loop(structure[FREE]) as i:
         p = structure[PLACES + i]
+        at(workspace, Field.GRADIENT)[i * LANES + lane] = 0.0
         at(workspace, Field.CLAMPED)[i * LANES + lane] = 0.0
         at(workspace, Field.METRIC)[i * LANES + lane] = 0.0
         at(workspace, Field.NATURAL)[i * LANES + lane] = float_at(address(views, View.SCALE, fit, p))

@@ -76,6 +76,10 @@ def ask_again(structure: Any, workspace: Any, group: Any, doubtful: Any) -> None
     by_rows = at_group(workspace, Field.BY_ROWS, group)
     with loop(structure[PARAMS]) as p:
         store(trial, p, choose(doubtful, load(params, p), load(trial, p)))
+    # Another fit's may stand there, which stays where the derivatives of this one are no numbers.
+    rows = at_group(workspace, Field.R, group)
+    with loop(entry(structure[FREE] + 1, 0)) as i:
+        store(rows, i, choose(doubtful, 0.0, load(rows, i)))
     store(by_rows, 0, choose(doubtful, 1.0, load(by_rows, 0)))
     for field, value in (
         (Field.COST, UNKNOWN),

@@ -109,7 +109,7 @@ def accept_or_reject(structure: Any, workspace: Any, group: Any) -> None:
     with when(~none_of(by_rows)):
         r, trial_r = at_group(workspace, Field.R, group), at_group(workspace, Field.TRIAL_R, group)
         with loop(entry(n_free + 1, 0)) as i:
-            store(r, i, choose(keep, load(trial_r, i), load(r, i)))
+            store(r, i, choose(keep & by_rows, load(trial_r, i), load(r, i)))
     update_secant(structure, workspace, group, keep & (old < HUGE) & (rho > LEAST_GAIN) & (rho < MOST_GAIN))
     set_radius(workspace, group, keep, rho, (old < HUGE) & ~repeated)
     store(cost, 0, choose(keep, new, old))
