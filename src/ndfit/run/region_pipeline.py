@@ -88,6 +88,11 @@ class Pipeline:
         return replace(self, clip=None, bootstrap=None)
 
     @property
+    def without_bootstrap(self) -> Pipeline:
+        """The same fits, whose covariance comes from the fits themselves."""
+        return replace(self, bootstrap=None)
+
+    @property
     def errors_are_final(self) -> bool:
         """The covariance is what it is, and not to be scaled by chi-square."""
         return self.bootstrap is not None or self.options.loss != SQUARE

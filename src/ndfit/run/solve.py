@@ -22,7 +22,7 @@ from ndfit.problem.block import inputs_of
 from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
 from ndfit.run.checkpoint import open_checkpoint
-from ndfit.run.expected_time import expected_seconds, seconds_per_fit
+from ndfit.run.expected_time import FitTime, expected_seconds, time_of_fits
 from ndfit.run.identity import identity_of
 from ndfit.run.last_word import check_with_own_model
 from ndfit.run.memory_use import fits_within
@@ -37,7 +37,6 @@ __all__ = ["solve"]
 
 # Of fits on one core; starting threads takes about as long.
 SECONDS_WORTH_THREADS = 2e-3
-SECONDS_WORTH_A_TRIAL = 0.5
 SECONDS_WORTH_A_WARNING = 10.0
 # An interrupt waits for the chunks that are in work, and a checkpoint loses them.
 SECONDS_PER_CHUNK = 0.5
@@ -72,24 +71,24 @@ def solve(
     OwnModelDisagrees
         At some solution the engine's model is not the caller's.
     """
-    workers = resolve_workers(execution.scheduler, choice.engine, problem.axes.n_fits * pipeline.starting.fits)
-    seconds = _seconds_per_fit(choice, pipeline, problem)
+    a_fit = time_of_fits(pipeline, problem)
+    workers = resolve_workers(execution.scheduler, choice.engine, problem.axes.n_fits * a_fit.mean)
+    refine = (asked or {}).get("refine") is not None
     if execution.engine == "auto":
-        _warn_if_slow(choice, problem, workers, seconds)
+        _warn_if_slow(choice, problem, workers, a_fit, refine)
     plan = plan_regions(
         problem,
-        n_most=_most_fits(pipeline, problem, workers, seconds, execution.memory_limit),
+        n_most=_most_fits(pipeline, problem, workers, a_fit.longest, execution.memory_limit),
         n_workers=workers.count if _is_worth_threads(pipeline, problem, workers) else 1,
         native=native,
         chunk_n_max=execution.chunk_n_max,
         guided=not workers.is_cluster,
     )
-    folder, asked = execution.checkpoint, asked or {}
-    refine = asked.get("refine") is not None
+    folder = execution.checkpoint
     if folder is None:
         maps = _run(problem, pipeline, plan, RunAll(workers), execution, refine, keep_info, on_region)
     else:
-        identity = identity_of(problem, pipeline, asked)
+        identity = identity_of(problem, pipeline, asked or {})
         with open_checkpoint(folder, identity, plan) as checkpoint:
             stages = ResumeFromCheckpoint(workers, checkpoint)
             maps = _run(problem, pipeline, checkpoint.plan, stages, execution, refine, keep_info, on_region)
@@ -129,12 +128,6 @@ def _run(
     return maps
 
 
-def _seconds_per_fit(choice: EngineChoice, pipeline: Pipeline, problem: FitProblem) -> float:
-    """Measured where a run takes long enough for it to matter."""
-    worth = expected_seconds(pipeline, problem) >= SECONDS_WORTH_A_TRIAL
-    return seconds_per_fit(pipeline, problem) if worth else choice.engine.seconds_per_fit
-
-
 def _is_worth_threads(pipeline: Pipeline, problem: FitProblem, workers: Workers) -> bool:
     return workers.where != "threads" or expected_seconds(pipeline, problem) >= SECONDS_WORTH_THREADS
 
@@ -151,16 +144,17 @@ def _most_fits(pipeline: Pipeline, problem: FitProblem, workers: Workers, second
     return max(1, min(limits))
 
 
-def _warn_if_slow(choice: EngineChoice, problem: FitProblem, workers: Workers, seconds: float) -> None:
+def _warn_if_slow(choice: EngineChoice, problem: FitProblem, workers: Workers, a_fit: FitTime, refine: bool) -> None:
     """Say why the fits are made one by one, where that takes a while; threads that hold the GIL count as one."""
     if choice.engine.releases_gil:
         return
-    at_once = 1 if workers.where == "threads" else workers.count
-    expected = problem.axes.n_fits * seconds / at_once
+    at_once = 1 if workers.where == "threads" else min(workers.count, problem.axes.n_fits)
+    expected = problem.axes.n_fits * a_fit.mean / at_once
     if expected > SECONDS_WORTH_A_WARNING:
+        before = " before refine= fits some of them again" if refine else ""
         warnings.warn(
             f"{problem.axes.n_fits} fits are made one by one with the astropy fitter, which will take about "
-            f"{expected:.0f} s, because {choice.reason}",
+            f"{expected:.0f} s{before}, because {choice.reason}",
             FitWarning,
             stacklevel=4,
         )

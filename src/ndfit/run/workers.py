@@ -53,20 +53,20 @@ class Workers:
         return _is_client(self.where)
 
 
-def resolve_workers(scheduler: Any, engine: Engine, n_fits: int) -> Workers:
+def resolve_workers(scheduler: Any, engine: Engine, seconds: float) -> Workers:
     """Find the workers.
 
     Parameters
     ----------
     scheduler : what the caller asked for; None for what suits the engine, 'default' for whatever dask would use now
-    engine, n_fits : what there is to do
+    engine, seconds : what there is to do, and how long that takes one worker
 
     Raises
     ------
     ValueError
         A name that dask does not know.
     """
-    where = _resolve(scheduler, _suited(engine, n_fits))
+    where = _resolve(scheduler, _suited(engine, seconds))
     if where == "synchronous":
         return Workers(where, 1)
     if _is_client(where):
@@ -81,10 +81,10 @@ def using_workers(count: int | None) -> Iterator[None]:
         yield
 
 
-def _suited(engine: Engine, n_fits: int) -> str:
+def _suited(engine: Engine, seconds: float) -> str:
     if engine.releases_gil:
         return "threads"
-    return "synchronous" if n_fits * engine.seconds_per_fit < SECONDS_WORTH_PROCESSES else "processes"
+    return "synchronous" if seconds < SECONDS_WORTH_PROCESSES else "processes"
 
 
 def _is_client(where: Any) -> bool:
