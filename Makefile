@@ -67,7 +67,7 @@ release-check:
 	$(PYTHON) tools/release.py
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(DEVELOPMENT) $(OUT) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(DEVELOPMENT) $(OUT) build dist docs/_build docs/auto_gallery .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # .installed-EXTRA: the package, editable, with that extra of pyproject.toml.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
