@@ -1,79 +1,42 @@
 """What numpy and the compiled language both have, by one name each, so that formulas are written once.
 
-Flows in: a `Functions`, numpy's or the compiler's, and values of its kind. Flows out: values of the same kind.
+Flows in: functions by the names of the operator table, numpy's or the compiled language's (`LANGUAGE`), and values of
+their kind. Flows out: values of the same kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
+from ndfit.model.ops import OPS
 
-__all__ = ["NUMPY", "Functions", "clamped", "larger", "smaller", "solved"]
+__all__ = ["NUMPY", "clamped", "larger", "smaller", "solved"]
 
 # Of one: the least that is divided by.
 _NOTHING = 1e-12
 
 
-@dataclass(frozen=True)
-class Functions:
-    """Functions of values; `choose` takes a condition and one value for each outcome of it.
-
-    `faddeeva` takes real and imaginary part and returns both.
-    """
-
-    choose: Callable[..., Any]
-    root: Callable[..., Any]
-    exp: Callable[..., Any]
-    log1p: Callable[..., Any]
-    power: Callable[..., Any]
-    sin: Callable[..., Any]
-    cos: Callable[..., Any]
-    j0: Callable[..., Any]
-    j1: Callable[..., Any]
-    faddeeva: Callable[..., Any]
+NUMPY = SimpleNamespace(**{name: op.numpy for name, op in OPS.items()})
+"""numpy's functions, by the names of the operator table."""
 
 
-def _j0(x: Any) -> Any:
-    from scipy.special import j0  # late, as it takes long to import
-
-    return j0(x)
-
-
-def _j1(x: Any) -> Any:
-    from scipy.special import j1
-
-    return j1(x)
-
-
-def _faddeeva(x: Any, y: Any) -> tuple[Any, Any]:
-    from scipy.special import wofz
-
-    value = wofz(x + 1j * y)
-    return value.real, value.imag
-
-
-NUMPY = Functions(np.where, np.sqrt, np.exp, np.log1p, np.power, np.sin, np.cos, _j0, _j1, _faddeeva)
-
-
-def larger(one: Any, other: Any, of: Functions) -> Any:
+def larger(one: Any, other: Any, of: Any) -> Any:
     """The larger of two; the second where one is not a number."""
-    return of.choose(one > other, one, other)
+    return of.where(one > other, one, other)
 
 
-def smaller(one: Any, other: Any, of: Functions) -> Any:
+def smaller(one: Any, other: Any, of: Any) -> Any:
     """The smaller of two; the second where one is not a number."""
-    return of.choose(one < other, one, other)
+    return of.where(one < other, one, other)
 
 
-def clamped(value: Any, low: Any, high: Any, of: Functions) -> Any:
+def clamped(value: Any, low: Any, high: Any, of: Any) -> Any:
     """A value inside limits."""
     return smaller(high, larger(low, value, of), of)
 
 
-def solved(matrix: Any, right: Any, of: Functions, damping: Any = 0.0) -> list[Any]:
+def solved(matrix: Any, right: Any, of: Any, damping: Any = 0.0) -> list[Any]:
     """Unknowns of a symmetric system, by Cholesky's factor of the matrix scaled to a diagonal of one.
 
     An unknown whose diagonal is zero, or which depends on those before, is zero.
@@ -104,6 +67,6 @@ def solved(matrix: Any, right: Any, of: Functions, damping: Any = 0.0) -> list[A
     return [value * factor for value, factor in zip(step, scale, strict=True)]
 
 
-def _one_over_root(value: Any, least: float, of: Functions) -> Any:
+def _one_over_root(value: Any, least: float, of: Any) -> Any:
     usable = value > least
-    return of.choose(usable, 1.0 / of.root(of.choose(usable, value, 1.0)), 0.0)
+    return of.where(usable, 1.0 / of.sqrt(of.where(usable, value, 1.0)), 0.0)

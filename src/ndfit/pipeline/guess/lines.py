@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ndfit.pipeline.guess.formulas import Functions, larger
+from ndfit.pipeline.guess.formulas import larger
 
 __all__ = ["LINES", "Line"]
 
 Rows = tuple[Any, list[Any]]
-Line = Callable[[Sequence[Any], Sequence[Any], Functions], Rows]
+Line = Callable[[Sequence[Any], Sequence[Any], Any], Rows]
 
 _ROOT_LN2 = np.sqrt(np.log(2.0))
 _ROOT_PI = np.sqrt(np.pi)
@@ -30,7 +30,7 @@ _TINY = 1e-12
 _SMALL = 1e-3
 
 
-def _gaussian(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> Rows:
+def _gaussian(coords: Sequence[Any], parameters: Sequence[Any], of: Any) -> Rows:
     amplitude, mean, stddev = parameters
     apart = (coords[0] - mean) / stddev
     profile = of.exp(-0.5 * apart * apart)
@@ -39,7 +39,7 @@ def _gaussian(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -
     return value, [profile, slope, slope * apart]
 
 
-def _lorentzian(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> Rows:
+def _lorentzian(coords: Sequence[Any], parameters: Sequence[Any], of: Any) -> Rows:
     amplitude, centre, fwhm = parameters
     apart = (coords[0] - centre) * (2.0 / fwhm)
     profile = 1.0 / (1.0 + apart * apart)
@@ -48,7 +48,7 @@ def _lorentzian(coords: Sequence[Any], parameters: Sequence[Any], of: Functions)
     return value, [profile, 2.0 * slope, slope * apart]
 
 
-def _drude(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> Rows:
+def _drude(coords: Sequence[Any], parameters: Sequence[Any], of: Any) -> Rows:
     amplitude, centre, fwhm = parameters
     ratio = coords[0] / centre
     apart = (ratio - 1.0 / ratio) * (centre / fwhm)
@@ -58,11 +58,11 @@ def _drude(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> R
     return value, [profile, slope * (2.0 / (ratio * fwhm)), slope * apart / fwhm]
 
 
-def _voigt(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> Rows:
+def _voigt(coords: Sequence[Any], parameters: Sequence[Any], of: Any) -> Rows:
     centre, amplitude, lorentzian, gaussian = parameters
     scale = _ROOT_LN2 / gaussian
     x, y = scale * (2.0 * (coords[0] - centre)), scale * lorentzian
-    real, imag = of.faddeeva(x, y)
+    real, imag = of.faddeeva_real(x, y), of.faddeeva_imag(x, y)
     height = _ROOT_PI * y
     profile, value = height * real, amplitude * height * real
     factor = 2.0 * amplitude * height
@@ -75,7 +75,7 @@ def _voigt(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> R
     ]
 
 
-def _moffat(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> Rows:
+def _moffat(coords: Sequence[Any], parameters: Sequence[Any], of: Any) -> Rows:
     amplitude, *centre, gamma, alpha = parameters
     apart = [axis - middle for axis, middle in zip(coords, centre, strict=True)]
     square = sum((one * one for one in apart[1:]), apart[0] * apart[0])
@@ -87,7 +87,7 @@ def _moffat(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> 
     return value, [profile, *by_centre, slope * distance / gamma, -value * of.log1p(distance)]
 
 
-def _ricker(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> Rows:
+def _ricker(coords: Sequence[Any], parameters: Sequence[Any], of: Any) -> Rows:
     amplitude, centre, sigma = parameters
     apart = (coords[0] - centre) / sigma
     square = apart * apart
@@ -97,7 +97,7 @@ def _ricker(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> 
     return amplitude * profile, [profile, slope, slope * apart]
 
 
-def _gaussian_2d(coords: Sequence[Any], parameters: Sequence[Any], of: Functions) -> Rows:
+def _gaussian_2d(coords: Sequence[Any], parameters: Sequence[Any], of: Any) -> Rows:
     amplitude, x_mean, y_mean, x_stddev, y_stddev, theta = parameters
     cos, sin = of.cos(theta), of.sin(theta)
     x, y = coords[0] - x_mean, coords[1] - y_mean
@@ -123,10 +123,10 @@ def _radial(coords: Sequence[Any], centre: Sequence[Any], width: Any) -> Rows:
 
 
 def _by_radius(
-    profile_of: Callable[[Any, Functions], tuple[Any, Any]],
+    profile_of: Callable[[Any, Any], tuple[Any, Any]],
     coords: Sequence[Any],
     parameters: Sequence[Any],
-    of: Functions,
+    of: Any,
 ) -> Rows:
     """A profile of the squared distance in widths alone; `profile_of` gives it and its derivative by that square."""
     amplitude, *centre, width = parameters
@@ -135,22 +135,22 @@ def _by_radius(
     return amplitude * profile, [profile, *(amplitude * slope * change for change in changes)]
 
 
-def _lorentzian_of(square: Any, of: Functions) -> tuple[Any, Any]:
+def _lorentzian_of(square: Any, of: Any) -> tuple[Any, Any]:
     profile = 1.0 / (1.0 + 4.0 * square)
     return profile, -4.0 * profile * profile
 
 
-def _ricker_of(square: Any, of: Functions) -> tuple[Any, Any]:
+def _ricker_of(square: Any, of: Any) -> tuple[Any, Any]:
     bell = of.exp(-0.5 * square)
     return (1.0 - 0.5 * square) * bell, (0.25 * square - 1.0) * bell
 
 
-def _airy_of(square: Any, of: Functions) -> tuple[Any, Any]:
+def _airy_of(square: Any, of: Any) -> tuple[Any, Any]:
     """(2 J1(z) / z)^2 with z = 3.8317 r, where J1 is zero first; its derivative has J2."""
-    z = _FIRST_ZERO * of.root(larger(square, _TINY + 0.0 * square, of))
+    z = _FIRST_ZERO * of.sqrt(larger(square, _TINY + 0.0 * square, of))
     first = of.j1(z)
     ratio = 2.0 * first / z
-    second = of.choose(z > _SMALL, 2.0 * first / z - of.j0(z), 0.125 * z * z)
+    second = of.where(z > _SMALL, 2.0 * first / z - of.j0(z), 0.125 * z * z)
     return ratio * ratio, -2.0 * ratio * second / z * _FIRST_ZERO**2 / z
 
 

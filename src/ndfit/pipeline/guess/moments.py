@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ndfit.arrays import FloatArray
-from ndfit.pipeline.guess.formulas import Functions, clamped
+from ndfit.pipeline.guess.formulas import clamped
 
 __all__ = ["determinant", "distance_of", "inverse_of", "measured", "square"]
 
@@ -26,7 +26,7 @@ _TRUSTED = 3.0
 
 
 def measured(
-    height: Any, mass: Any, first: Sequence[Any], second: Sequence[Any], variance: Any, of: Functions
+    height: Any, mass: Any, first: Sequence[Any], second: Sequence[Any], variance: Any, of: Any
 ) -> tuple[list[Any], tuple[Any, ...]]:
     """Displacement from the middle of a window, and covariance.
 
@@ -36,34 +36,34 @@ def measured(
     mass, first, second : sums over samples, of values, times coordinates from the middle, times products of these
     """
     good = mass * height > 0.0
-    mass = of.choose(good, mass, 1.0)
+    mass = of.where(good, mass, 1.0)
     first = [one / mass for one in first]
     pairs = [(j, k) for j in range(len(first)) for k in range(j + 1)]
     moments = [
-        of.choose(good, moment / mass - first[j] * first[k], 0.5 * variance if j == k else 0.0 * variance)
+        of.where(good, moment / mass - first[j] * first[k], 0.5 * variance if j == k else 0.0 * variance)
         for moment, (j, k) in zip(second, pairs, strict=True)
     ]
-    covariance, reach = _through_window(moments, variance, of), of.root(variance)
+    covariance, reach = _through_window(moments, variance, of), of.sqrt(variance)
     moved = [one + more / variance for one, more in zip(first, _times(covariance, first), strict=True)]
-    return [of.choose(good, clamped(one, -reach, reach, of), 0.0) for one in moved], covariance
+    return [of.where(good, clamped(one, -reach, reach, of), 0.0) for one in moved], covariance
 
 
-def _through_window(moments: Sequence[Any], variance: Any, of: Functions) -> tuple[Any, ...]:
+def _through_window(moments: Sequence[Any], variance: Any, of: Any) -> tuple[Any, ...]:
     """Covariance of a Gaussian from its moments through a window, kept near that of the window."""
 
     def true(moment: Any) -> Any:
         inside = (moment > 0.0) & (moment < variance)
-        known = of.choose(inside, moment, 0.5 * variance)
+        known = of.where(inside, moment, 0.5 * variance)
         wide = clamped(known * variance / (variance - known), variance / _TRUSTED, variance * _TRUSTED, of)
-        return of.choose(inside, wide, of.choose(moment > 0.0, variance * _TRUSTED, variance / _TRUSTED))
+        return of.where(inside, wide, of.where(moment > 0.0, variance * _TRUSTED, variance / _TRUSTED))
 
     if len(moments) == 1:
         return (true(moments[0]),)
     xx, xy, yy = moments
     middle, half = 0.5 * (xx + yy), 0.5 * (xx - yy)
-    radius = of.root(half * half + xy * xy)
+    radius = of.sqrt(half * half + xy * xy)
     one, other = true(middle + radius), true(middle - radius)
-    mean, slope = 0.5 * (one + other), 0.5 * (one - other) / of.choose(radius > 0.0, radius, 1.0)
+    mean, slope = 0.5 * (one + other), 0.5 * (one - other) / of.where(radius > 0.0, radius, 1.0)
     return mean + slope * half, slope * xy, mean - slope * half
 
 

@@ -20,10 +20,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from ndfit.compiler.functions import OPERATORS
+from ndfit.compiler.functions import LANGUAGE
 from ndfit.compiler.functions.basic import polynomial, root
 from ndfit.compiler.functions.logarithm import log1p
 from ndfit.compiler.values import Lanes, choose
@@ -57,12 +56,9 @@ _DEFICIT = polynomial(tuple((-1.0) ** k * 2.0 / (k + 2.0) for k in range(11)))  
 _FEWEST = 1e-30
 
 
-_LANGUAGE = SimpleNamespace(**OPERATORS)
-
-
 def _robust(row: RobustLoss) -> Loss:
     def counted(residual: Lanes, data: Lanes, scale: Any) -> Counted:
-        ratio, slope = row.ratio_and_slope(residual / scale, _LANGUAGE)
+        ratio, slope = row.ratio_and_slope(residual / scale, LANGUAGE)
         by = root(ratio)
         changed = residual * by
         return Counted(changed, slope / by, changed * changed)

@@ -13,13 +13,14 @@ import numpy as np
 
 from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop, loop_while, when
+from ndfit.compiler.functions import LANGUAGE
 from ndfit.compiler.machine_code import Function, Loaded, load
 from ndfit.compiler.memory import none_of
 from ndfit.compiler.target import host
 from ndfit.compiler.values import Int, Lanes, choose
 from ndfit.compiler.variables import Local
 from ndfit.once import kept
-from ndfit.pipeline.guess.code.lanes import LANES, Call, arguments, groups_of_fits, rows_at, scratch_at
+from ndfit.pipeline.guess.code.lanes import Call, arguments, groups_of_fits, rows_at, scratch_at
 from ndfit.pipeline.guess.code.median import median
 from ndfit.pipeline.guess.formulas import solved
 
@@ -97,7 +98,7 @@ class _Sums:
 
     def solution(self) -> list[Any]:
         return solved(
-            [[entry.value for entry in row] for row in self._matrix], [one.value for one in self._right], LANES
+            [[entry.value for entry in row] for row in self._matrix], [one.value for one in self._right], LANGUAGE
         )
 
 

@@ -13,12 +13,13 @@ import numpy as np
 
 from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop
+from ndfit.compiler.functions import LANGUAGE
 from ndfit.compiler.machine_code import Function, Loaded, load
 from ndfit.compiler.target import host
 from ndfit.compiler.values import Int, Lanes, choose
 from ndfit.compiler.variables import Local
 from ndfit.once import kept
-from ndfit.pipeline.guess.code.lanes import LANES, Call, arguments, groups_of_fits, rows_at
+from ndfit.pipeline.guess.code.lanes import Call, arguments, groups_of_fits, rows_at
 from ndfit.pipeline.guess.lines import LINES
 
 __all__ = ["left_over", "line_at"]
@@ -29,7 +30,7 @@ _DATA, _WEIGHTS, _COEFFICIENTS, _PARAMETERS, _SIGNS, _LEFT, _COST, _MORE = range
 
 def line_at(kind: str, coords: Sequence[Any], parameters: Sequence[Any], sign: Any) -> tuple[Any, list[Any]]:
     """Value and derivatives of a line; zero where its sign is."""
-    value, derivatives = LINES[kind](coords, parameters, LANES)
+    value, derivatives = LINES[kind](coords, parameters, LANGUAGE)
     there = sign != 0.0
     return choose(there, sign * value, 0.0), [choose(there, sign * one, 0.0) for one in derivatives]
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop, loop_while
+from ndfit.compiler.functions import LANGUAGE
 from ndfit.compiler.machine_code import Function, Loaded, load
 from ndfit.compiler.memory import none_of
 from ndfit.compiler.target import host
@@ -25,7 +26,7 @@ from ndfit.compiler.values import Int, Lanes, choose
 from ndfit.compiler.variables import Local
 from ndfit.once import kept
 from ndfit.pipeline.guess.code.lane_lines import line_at
-from ndfit.pipeline.guess.code.lanes import LANES, Call, Rows, arguments, groups_of_fits, rows_at, scratch_at
+from ndfit.pipeline.guess.code.lanes import Call, Rows, arguments, groups_of_fits, rows_at, scratch_at
 from ndfit.pipeline.guess.formulas import clamped, larger, solved
 
 __all__ = ["Lines", "RefitSamples", "Steps", "refitted"]
@@ -171,7 +172,7 @@ class _Group:
             for kept_one, new in pairs:
                 kept_one.set(choose(taken, new.value, kept_one.value))
             system.cost.set(choose(lost, cost, system.cost.value))
-            eased = larger(numbers[_EASIER] * damping.value, numbers[_LEAST], LANES)
+            eased = larger(numbers[_EASIER] * damping.value, numbers[_LEAST], LANGUAGE)
             damping.set(choose(taken, eased, numbers[_HARDER] * damping.value))
             for one, value in zip(trial, self._stepped(best, system, damping.value, numbers[_WIDER]), strict=True):
                 one.set(value)
@@ -188,11 +189,11 @@ class _Group:
             outward = low | ((value >= self.upper[k]) & (right[k] > 0.0))
             matrix[k][k], right[k] = choose(outward, 0.0, matrix[k][k]), choose(outward, 0.0, right[k])
         after = []
-        for k, (value, step) in enumerate(zip(values, solved(matrix, right, LANES, damping), strict=True)):
+        for k, (value, step) in enumerate(zip(values, solved(matrix, right, LANGUAGE, damping), strict=True)):
             moved = value + step
             if self.lines.widths[k]:
-                moved = clamped(moved, abs(value) / wider, abs(value) * wider, LANES)
-            after.append(clamped(moved, self.lower[k], self.upper[k], LANES))
+                moved = clamped(moved, abs(value) / wider, abs(value) * wider, LANGUAGE)
+            after.append(clamped(moved, self.lower[k], self.upper[k], LANGUAGE))
         return after
 
 

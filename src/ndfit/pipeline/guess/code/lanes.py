@@ -14,25 +14,12 @@ import numpy as np
 
 from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop
-from ndfit.compiler.functions.basic import root
-from ndfit.compiler.functions.bessel import j0, j1
-from ndfit.compiler.functions.exponential import exp
-from ndfit.compiler.functions.faddeeva import faddeeva_imag, faddeeva_real
-from ndfit.compiler.functions.logarithm import log1p
-from ndfit.compiler.functions.powers import power
-from ndfit.compiler.functions.trigonometric import cos, sin
 from ndfit.compiler.machine_code import Loaded
 from ndfit.compiler.memory import load, pointer, shift, store, table, width
 from ndfit.compiler.target import host
-from ndfit.compiler.values import Int, Pointer, Table, choose
-from ndfit.pipeline.guess.formulas import Functions
+from ndfit.compiler.values import Int, Pointer, Table
 
-__all__ = ["LANES", "Call", "Rows", "arguments", "groups_of_fits", "rows_at", "scratch_at"]
-
-LANES = Functions(
-    choose, root, exp, log1p, power, sin, cos, j0, j1, lambda x, y: (faddeeva_real(x, y), faddeeva_imag(x, y))
-)
-"""The compiled language's functions."""
+__all__ = ["Call", "Rows", "arguments", "groups_of_fits", "rows_at", "scratch_at"]
 
 # Where things are in the table of a call: the number of fits, of scratch its address; then three numbers an array.
 _FITS, _SCRATCH, _ARRAYS, _COLUMNS = 0, 1, 2, 3

@@ -14,11 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 from ndfit.compiler.flow import loop, loop_while, subroutine
+from ndfit.compiler.functions import LANGUAGE
 from ndfit.compiler.functions.basic import floor
 from ndfit.compiler.memory import load, none_of, store, width
 from ndfit.compiler.values import Lanes, choose
 from ndfit.compiler.variables import Local
-from ndfit.pipeline.guess.code.lanes import LANES
 from ndfit.pipeline.guess.formulas import larger, smaller
 
 __all__ = ["median"]
@@ -69,7 +69,7 @@ def _parted(values: Any, n_values: Any, pivot: Any) -> tuple[Any, Any, Any]:
             value = load(values, i + half, width())
             up_to = value <= pivot
             number[half] += choose(up_to, 1.0, 0.0)
-            below[half].set(larger(choose(up_to, value, 0.0), below[half].value, LANES))
-            above[half].set(smaller(choose(up_to, _INFINITY, value), above[half].value, LANES))
+            below[half].set(larger(choose(up_to, value, 0.0), below[half].value, LANGUAGE))
+            above[half].set(smaller(choose(up_to, _INFINITY, value), above[half].value, LANGUAGE))
     (one, other), (low, lower), (high, higher) = ([half.value for half in both] for both in (number, below, above))
-    return one + other, larger(low, lower, LANES), smaller(high, higher, LANES)
+    return one + other, larger(low, lower, LANGUAGE), smaller(high, higher, LANGUAGE)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ndfit.arrays import FloatArray
 from ndfit.compiler.flow import loop, when
+from ndfit.compiler.functions import LANGUAGE
 from ndfit.compiler.functions.basic import floor, root
 from ndfit.compiler.functions.exponential import exp
 from ndfit.compiler.machine_code import Function, Loaded, load
@@ -24,7 +25,7 @@ from ndfit.compiler.target import host
 from ndfit.compiler.values import Float, Int, Lanes, choose
 from ndfit.compiler.variables import Local
 from ndfit.once import kept
-from ndfit.pipeline.guess.code.lanes import LANES, Call, Rows, arguments, groups_of_fits, rows_at, scratch_at
+from ndfit.pipeline.guess.code.lanes import Call, Rows, arguments, groups_of_fits, rows_at, scratch_at
 from ndfit.pipeline.guess.formulas import clamped, larger, smaller
 from ndfit.pipeline.guess.moments import distance_of, inverse_of, measured
 
@@ -90,10 +91,10 @@ class _Search:
         ends = [[self.limits[_CENTRE + 2 * axis + end] for end in range(2)] for axis in range(self.n_axes)]
         with loop(self.n_samples) as i:
             weight = self.weights[i]
-            largest.set(larger(choose(weight > 0.0, abs(self.residual[i]), 0.0), largest.value, LANES))
-            heaviest.set(larger(weight, heaviest.value, LANES))
+            largest.set(larger(choose(weight > 0.0, abs(self.residual[i]), 0.0), largest.value, LANGUAGE))
+            heaviest.set(larger(weight, heaviest.value, LANGUAGE))
             self.open[i] = self._outside(i, ends)
-            nearest.set(smaller(choose(weight > 0.0, self.open[i], _INFINITY), nearest.value, LANES))
+            nearest.set(smaller(choose(weight > 0.0, self.open[i], _INFINITY), nearest.value, LANGUAGE))
         self.unit = choose(largest.value > 0.0, largest.value, 1.0)
         self.heaviest = choose(heaviest.value > 0.0, heaviest.value, 1.0)
         per_unit, per_weight = 1.0 / self.unit, 1.0 / self.heaviest
@@ -108,7 +109,7 @@ class _Search:
         outside = Lanes.of(0.0)
         for coordinate, (low, high) in zip(self.coords, ends, strict=True):
             x = coordinate[i]
-            outside = outside + larger(larger(low - x, x - high, LANES), Lanes.of(0.0), LANES)
+            outside = outside + larger(larger(low - x, x - high, LANGUAGE), Lanes.of(0.0), LANGUAGE)
         return outside
 
     def smooth(self, values: Rows, level: Any) -> None:
@@ -131,7 +132,7 @@ class _Search:
         low, high = choose(low < 0.0, -_INFINITY, Lanes.of(0.0)), choose(high > 0.0, _INFINITY, Lanes.of(0.0))
         nearest = Local(Lanes.of(_INFINITY))
         with loop(self.n_levels) as level:
-            nearest.set(smaller(self._beyond(level), nearest.value, LANES))
+            nearest.set(smaller(self._beyond(level), nearest.value, LANGUAGE))
         most = Local(Lanes.of(0.0))
         with loop(self.n_levels) as level:
             with when(level > 0):
@@ -144,14 +145,14 @@ class _Search:
             best, score, place = (Local(Lanes.of(0.0)) for _ in range(3))
             per_sum = self._per_sum(level)
             with loop(self.n_samples) as i:
-                value = clamped(self.filtered[i] * self.open[i], low, high, LANES)
+                value = clamped(self.filtered[i] * self.open[i], low, high, LANGUAGE)
                 own = value * value * per_sum(i)
                 better = own > score.value
                 best.set(choose(better, value, best.value))
                 place.set(choose(better, Lanes.of(i), place.value))
-                score.set(larger(own, score.value, LANES))
+                score.set(larger(own, score.value, LANGUAGE))
             allowed = choose(self._beyond(level) > nearest.value, 0.0, score.value)
-            most.set(larger(allowed, most.value, LANES))
+            most.set(larger(allowed, most.value, LANGUAGE))
             row = level * _KEPT
             self.best[row + _SCORE] = allowed
             self.best[row + _HEIGHT] = score.value / best.value * self.level(level, _TOP)
@@ -161,8 +162,8 @@ class _Search:
     def _beyond(self, level: Any) -> Any:
         """Factor by which a level is too narrow or too wide."""
         sigma = root(Lanes.of(self.level(level, _VARIANCE)))
-        low, high = larger(self.limits[_NARROWEST], Lanes.of(0.0), LANES), abs(self.limits[_WIDEST])
-        return larger(larger(low / sigma, sigma / high, LANES), Lanes.of(1.0), LANES)
+        low, high = larger(self.limits[_NARROWEST], Lanes.of(0.0), LANGUAGE), abs(self.limits[_WIDEST])
+        return larger(larger(low / sigma, sigma / high, LANGUAGE), Lanes.of(1.0), LANGUAGE)
 
     def _per_sum(self, level: Any) -> Callable[[Any], Any]:
         """Of a level, one over the sum of w g^2 at a sample; zero where nothing is."""
@@ -174,7 +175,7 @@ class _Search:
         at_least = self.numbers[_AT_LEAST]
 
         def per_sum(i: Any) -> Any:
-            value = larger(self.before[i], at_least * self.smoothed[i], LANES) * squares
+            value = larger(self.before[i], at_least * self.smoothed[i], LANGUAGE) * squares
             return choose(value > 0.0, 1.0 / value, 0.0)
 
         return per_sum
@@ -220,7 +221,7 @@ class _Search:
         def add_moments(i: Any, index: list[Any]) -> None:
             nonlocal mass
             apart = [one - other for one, other in zip(index, place, strict=True)]
-            value = self.residual[i] * window[i] * smaller(self.weights[i] * per_usual, Lanes.of(1.0), LANES)
+            value = self.residual[i] * window[i] * smaller(self.weights[i] * per_usual, Lanes.of(1.0), LANGUAGE)
             mass += value
             for number, one in enumerate(apart):
                 first[number] += value * one
@@ -231,7 +232,7 @@ class _Search:
         per_usual = choose(along.value > 0.0, power.value / along.value, 1.0)
         self.samples(add_moments)
         moments = [one.value for one in first], [one.value for one in second]
-        displacement, covariance = measured(self.height, mass.value, *moments, self.variance, LANES)
+        displacement, covariance = measured(self.height, mass.value, *moments, self.variance, LANGUAGE)
         position = [one + more for one, more in zip(place, displacement, strict=True)]
         height = self._height(position, inverse_of(covariance))
         score = root(self.score) * self.unit * root(self.heaviest)
