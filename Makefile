@@ -14,7 +14,7 @@ OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/compiler tests/engines/tes
   tests/parity/test_returned_model.py tests/problem \
   tests/result/test_result.py tests/io/test_fits.py tests/model/test_trace.py
 
-.PHONY: demo test test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist release-check clean
+.PHONY: demo format test test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist release-check clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
@@ -48,6 +48,10 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/python tools/private_names.py
 	$(BIN)/python tools/house_rules.py
 	$(BIN)/python tools/docstrings.py
+
+format: $(VENV)/.installed-lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
