@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ndfit.errors import AllFitsFailed, ChangedInputError, CheckpointError, FitWarning, LoadError, UnreadableFile
     from ndfit.fit_result import FitResult
     from ndfit.model.template_models import templates
+    from ndfit.problem.instrument import Instrument
     from ndfit.reading.read import read
     from ndfit.result.flag_names import decode_flags, disqualified
     from ndfit.selection import Selection
@@ -30,6 +31,7 @@ __all__ = [
     "FitResult",
     "FitWarning",
     "Flag",
+    "Instrument",
     "LoadError",
     "Selection",
     "UnreadableFile",
@@ -54,6 +56,7 @@ _HOME = {
     "FitResult": "ndfit.fit_result",
     "FitWarning": "ndfit.errors",
     "Flag": "ndfit.status",
+    "Instrument": "ndfit.problem.instrument",
     "LoadError": "ndfit.errors",
     "Selection": "ndfit.selection",
     "UnreadableFile": "ndfit.errors",

@@ -32,6 +32,7 @@ from ndfit.fitting import Description, fit_described
 from ndfit.loss_functions import LossKind
 from ndfit.options import MEMORY_LIMIT, Data, Errors, Execution, Objective, Starts
 from ndfit.problem.arguments import check_choice, check_number, check_path
+from ndfit.problem.instrument import Instrument
 from ndfit.run.chi_square_rounding import rounding_everywhere
 from ndfit.selection import CRITERIA, Selection
 
@@ -48,6 +49,8 @@ def fit(
     uncertainty: Arrays | None = None,
     weights: Arrays | None = None,
     mask: Arrays | None = None,
+    inputs: Mapping[str, Arrays] | None = None,
+    instrument: Instrument | None = None,
     bounds: Bounds | None = None,
     equivalencies: Equivalencies | None = None,
     fitter: FitterLike | None = None,
@@ -96,6 +99,12 @@ def fit(
         Samples whose weight is zero or not finite are left out.
     mask : array, optional
         True = ignore the sample; shapes as for weights.
+    inputs : dict, optional
+        Inputs of the model that are no coordinates of the samples, by name: arrays or Quantities, one number, one a
+        sample, one a position, or both. The other inputs are the fitting axes, in their order.
+    instrument : ndfit.Instrument, optional
+        What the data are taken with. The model that is fitted is then that of the object, and what samples see of it
+        through the instrument is compared with the data.
     bounds : dict, optional
         Name of a parameter -> (lower, upper), in addition to those of the model, where astropy's cannot hold them: maps
         of shape B, and Quantities, which are converted to the parameter's unit. None is no bound.
@@ -203,7 +212,7 @@ def fit(
     return fit_described(
         Description(
             model,
-            Data(data, fitting_axes, world, data_unit, uncertainty, weights, mask),
+            Data(data, fitting_axes, world, data_unit, uncertainty, weights, mask, inputs, instrument),
             Objective(loss, f_scale, statistic, clip, absolute_sigma),
             Starts(guess, refine, starts, seed),
             Errors(covariance, bootstrap, resample),

@@ -205,13 +205,15 @@ class FitResult(FitStatistics, ResultOutputs):
         errors = {name: values[place] for name, values in self.errors.items()} if self.has_errors else {}
         return replace(self._look_up(place), errors=errors)
 
-    def evaluate(self, lazy: bool = False) -> Any:
-        """The fitted model at every sample, in the axes of the data.
+    def evaluate(self, lazy: bool = False, intrinsic: bool = False) -> Any:
+        """What every sample sees of the fitted model, in the axes of the data.
 
         Parameters
         ----------
         lazy : bool
             Return a dask array that is computed chunk by chunk, for data larger than memory.
+        intrinsic : bool
+            The model at the samples itself, without the instrument that the fit was told of.
 
         Returns
         -------
@@ -233,7 +235,7 @@ class FitResult(FitStatistics, ResultOutputs):
         array([[2., 2.],
                [5., 5.]])
         """
-        values = self._evaluate()
+        values = self._evaluate(intrinsic=intrinsic)
         return values if lazy else values.compute()
 
     def residual(self, lazy: bool = False) -> Any:

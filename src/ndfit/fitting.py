@@ -21,7 +21,8 @@ from ndfit.io.record import Call
 from ndfit.options import SQUARE, Data, Errors, Execution, Objective, Starts, deciding, recorded
 from ndfit.pipeline.bootstrap import bootstrap_of
 from ndfit.pipeline.clipping import clip_beside, clip_beyond
-from ndfit.pipeline.model_rules import with_sign_symmetry
+from ndfit.pipeline.model_rules import rules_of, with_sign_symmetry
+from ndfit.pipeline.nodes import with_nodes
 from ndfit.pipeline.starting import starting_of
 from ndfit.problem.normalize import normalize
 from ndfit.problem.types import FitProblem
@@ -82,6 +83,7 @@ def fit_described(description: Description) -> FitResult:
     known = problem.absolute_sigma if objective.absolute_sigma is None else objective.absolute_sigma
     choice = select_engine(problem, call, execution.engine, (), loss)
     problem = with_sign_symmetry(problem, choice.engine)
+    problem = with_nodes(problem, rules_of(problem, choice.engine).flags.lines)
     pipeline_of = _pipeline_of(description, problem, call, loss, known)
     warn_of_bounds(problem)
     choice, pipeline, maps = solved(
@@ -101,7 +103,9 @@ def _pipeline_of(
 ) -> Callable[[EngineChoice], Pipeline]:
     """What gives the work of a problem for an engine; `known` is the size of the errors."""
     objective, errors, free = description.objective, description.errors, problem.params.free
-    drawing = bootstrap_of(errors, description.starts.seed, free, loss.name, known)
+    instrument = problem.samples.instrument
+    correlated = instrument is not None and instrument.noise is not None
+    drawing = bootstrap_of(errors, description.starts.seed, free, loss.name, known, correlated)
 
     def pipeline_of(choice: EngineChoice) -> Pipeline:
         options = solve_options(choice, call, (), loss)
@@ -109,7 +113,12 @@ def _pipeline_of(
         return Pipeline.of(
             problem,
             choice.engine,
-            replace(options, covariance=errors.covariance or drawing is not None, absolute_sigma=bool(known)),
+            replace(
+                options,
+                covariance=errors.covariance or drawing is not None,
+                absolute_sigma=bool(known),
+                through_instrument=instrument is not None,
+            ),
             starting=starting_of(description.starts, problem, choice, objective.is_robust, clipping),
             clip=clipping,
             bootstrap=drawing,

@@ -178,6 +178,10 @@ class Data(_Group):
         default=None, metadata=_option("1/sigma of the samples, instead of uncertainties.", decides=False)
     )
     mask: Any = field(default=None, metadata=_option("Mask: True = ignore the sample.", decides=False))
+    inputs: Any = field(
+        default=None, metadata=_option("Inputs of the model beyond the coordinates, by name.", decides=False)
+    )
+    instrument: Any = field(default=None, metadata=_option("What the data are taken with.", decides=False))
 
 
 @dataclass(frozen=True)

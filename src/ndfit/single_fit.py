@@ -35,7 +35,7 @@ class OneFit:
     used : array of bool
         Samples that entered the fit.
     fitted : array or None
-        The model at the samples, in the unit of the data; None where there is no answer.
+        What the samples see of the model, in the unit of the data; None where there is no answer.
     residual : array or None
         Data minus that; None where there is no answer.
     status : int
@@ -46,6 +46,8 @@ class OneFit:
         Estimated distance to the minimum, see `FitResult.edm`.
     errors : mapping of str to float or astropy.units.Quantity
         Standard error of each parameter, in its unit; empty where there are none.
+    intrinsic : array or None
+        The model at the samples without the instrument; None where the fit had none, or there is no answer.
 
     See Also
     --------
@@ -72,6 +74,7 @@ class OneFit:
     flags: int
     edm: float
     errors: Mapping[str, Any] = field(default_factory=dict)
+    intrinsic: FloatArray | None = None
 
     def __repr__(self) -> str:
         parts = [STATUS[self.status].meaning]

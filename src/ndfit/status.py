@@ -293,7 +293,7 @@ FLAGS: Mapping[int, FlagRow] = {
             Flag.UNDERSAMPLED,
             False,
             "a line is narrower than the samples can show (FWHM / 2.355 below 0.6 of their spacing), which biases it",
-            "use a model that is integrated over the samples' widths, or fix the width",
+            "give instrument=Instrument.bins(), with more nodes if it has them already, or fix the width",
         ),
         FlagRow(
             Flag.OUT_OF_RANGE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,18 +13,17 @@ from astropy.modeling import custom_model, models
 from tests.compiler.arrays import PLAIN, WIDTHS, loaded
 from tests.engines.problems import engine_for, free_of, in_code
 
-from ndfit.compiler.flow import loop
-from ndfit.compiler.machine_code import Function
-from ndfit.compiler.memory import LANES, load, store, width
+from ndfit.compiler.memory import LANES
 from ndfit.compiler.target import Target, host
-from ndfit.compiler.values import Int, Pointer
 from ndfit.engines.compiled.kernel import accumulate
 from ndfit.engines.compiled.kernel.accumulate import ModelInCode, compiled_model, model_functions
-from ndfit.engines.compiled.kernel.workspace import Field, allocate, samples_of_tile
+from ndfit.engines.compiled.kernel.seeing import Seeing
+from ndfit.engines.compiled.kernel.workspace import Field, allocate
 from ndfit.model.derive import differentiate
 from ndfit.model.interpret import evaluate
 from ndfit.model.separate import separate
 from ndfit.model.trace.tracing import trace
+from ndfit.problem.places import Places, Response
 
 GAUSSIAN = models.Gaussian1D(1.0, 0.0, 1.0)
 GAUSSIANS = GAUSSIAN + models.Gaussian1D(2.0, 3.0, 0.5) + models.Linear1D(0.1, 1.0)
@@ -63,15 +62,18 @@ def results(
     code: ModelInCode,
     samples: Samples,
     target: Target | None = None,
-    functions: Sequence[Function] | None = None,
+    response: Response | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The packed products; and the columns of J with the residuals behind them, (F + 1, samples, LANES)."""
     target, count = target or host(), len(samples.data)
-    scratch = allocate(code.structure, model.n_inputs, count, engine_for(model).model.constants)
+    places = Places(tuple(np.zeros((model.n_inputs, count))), (count,), response)
+    scratch = allocate(code.structure, count, places, engine_for(model).model.constants)
+    if response is not None and not response.is_shared:
+        scratch.arrays[Field.TAPS][...] = response.coefficients.reshape(LANES, -1).T
     scratch.arrays[Field.X][...] = np.concatenate(samples.coords)
     for field, values in ((Field.Y, samples.data), (Field.WEIGHT, samples.weights), (Field.TRIAL, samples.points)):
         scratch.arrays[field][...] = values
-    machine_code = loaded(*(functions or model_functions(code)), target=target)
+    machine_code = loaded(*model_functions(code), target=target)
     for group in range(LANES // target.width):
         for name in ("accumulate", "differentiate"):
             machine_code[name](scratch.table.ctypes.data, group, count, SCALE)
@@ -119,65 +121,43 @@ def test_the_form_and_the_width_change_no_bit(
         np.testing.assert_array_equal(jacobian, found[0][1])
 
 
-def leave(rows: Pointer, n_rows: int, room: int, count: Int) -> None:
-    """Change nothing."""
-
-
-def double_the_value(rows: Pointer, n_rows: int, room: int, count: Int) -> None:
-    with loop(count) as i:
-        store(rows, i, 2.0 * load(rows, i, width()), width())
-
-
-def negate_the_last(rows: Pointer, n_rows: int, room: int, count: Int) -> None:
-    with loop(count) as i:
-        place = (n_rows - 1) * room + i
-        store(rows, place, -load(rows, place, width()), width())
-
-
-def swap_neighbours(rows: Pointer, n_rows: int, room: int, count: Int) -> None:
-    """Each pair of samples within a tile."""
-    with loop(0, count - 1, 2) as i, loop(n_rows) as row:
-        places = [row * room + i + k for k in range(2)]
-        first, second = (load(rows, place, width()) for place in places)
-        store(rows, places[0], second, width())
-        store(rows, places[1], first, width())
-
-
-def swapped(rows: np.ndarray) -> np.ndarray:
-    room, count = samples_of_tile(len(rows)), rows.shape[1]
-    tiles = [np.arange(first, min(first + room, count)) for first in range(0, count, room)]
-    for tile in tiles:
-        pairs = tile[: len(tile) // 2 * 2].reshape(-1, 2)
-        pairs[:] = pairs[:, ::-1].copy()
-    return rows[:, np.concatenate(tiles)]
-
-
-def scaled(row: int, factor: float) -> Callable[[np.ndarray], np.ndarray]:
-    def change(rows: np.ndarray) -> np.ndarray:
-        rows = rows.copy()
-        rows[row] *= factor
-        return rows
-
-    return change
-
-
 @FOR_PROCESSORS
 @FOR_MODELS
-@pytest.mark.parametrize(
-    ("operator", "change"),
-    [
-        (leave, lambda rows: rows),
-        (double_the_value, scaled(0, 2.0)),
-        (negate_the_last, scaled(-1, -1.0)),
-        (swap_neighbours, swapped),
-    ],
-)
-def test_an_operator_changes_rows_before_they_count(operator: Any, change: Any, model: Any, target: Target) -> None:
-    free, samples, code = free_of(model), drawn(model), in_code(model, weighted=True)
-    gram, _ = results(model, code, samples, target, model_functions(code, operator))
-    rows = change(np.array(evaluate(separate(trace(model), free, free).graph, samples.points, samples.coords)))
+@pytest.mark.parametrize("seeing", [Seeing.SHARED, Seeing.OWN])
+def test_rows_are_seen_through_a_response(seeing: Seeing, model: Any, target: Target) -> None:
+    """Each sample sees five of the places; each lane in its own way where they are its own."""
+    free, samples, rng = free_of(model), drawn(model), np.random.default_rng(2)
+    columns = np.sort(rng.integers(0, SAMPLES, (SAMPLES, 5)), axis=1)
+    coefficients = rng.normal(size=(LANES, SAMPLES, 5) if seeing == Seeing.OWN else (SAMPLES, 5))
+    response = Response(columns, coefficients, SAMPLES)
+    code = replace(in_code(model, weighted=True), seeing=seeing)
+    gram, jacobian = results(model, code, samples, target, response)
+
+    def seen(rows: np.ndarray) -> np.ndarray:
+        return response.seen(np.moveaxis(rows, -1, 0)).transpose(1, 2, 0)
+
+    rows = seen(np.array(evaluate(separate(trace(model), free, free).graph, samples.points, samples.coords)))
     rows[0] = samples.data - rows[0]
-    np.testing.assert_allclose(gram, products_of(samples.weights * rows), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(gram, products_of(samples.weights * rows), rtol=1e-10, atol=1e-10)
+    value, *slopes = seen(
+        np.array(evaluate(differentiate(trace(model), code.structure.free), samples.points, samples.coords))
+    )
+    columns_of_jacobian = samples.weights * np.array([*slopes, samples.data - value])
+    np.testing.assert_allclose(jacobian, columns_of_jacobian, rtol=1e-11, atol=1e-11)
+
+
+@FOR_MODELS
+def test_through_an_identity_rows_are_what_they_are_at_any_width(model: Any) -> None:
+    """But for the last rounding of a value, which the direct way fuses with its difference from the data."""
+    samples, code = drawn(model), in_code(model, weighted=True)
+    direct, found = results(model, code, samples), []
+    for seeing, shape in ((Seeing.SHARED, (SAMPLES, 1)), (Seeing.OWN, (LANES, SAMPLES, 1))):
+        identity = Response(np.arange(SAMPLES)[:, np.newaxis], np.ones(shape), SAMPLES)
+        found += [results(model, replace(code, seeing=seeing), samples, host(lanes), identity) for lanes in WIDTHS]
+    for other in found:
+        for one, first, without in zip(other, found[0], direct, strict=True):
+            np.testing.assert_array_equal(one, first)
+            np.testing.assert_allclose(one, without, rtol=1e-12, atol=1e-12)
 
 
 # What the square of a residual over the scale becomes, and its derivative, as `scipy.optimize.least_squares` has them.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ndfit.arrays import FloatArray
 from ndfit.engines import select
 from ndfit.engines.base import BlockResult, EngineChoice, SolveOptions
 from ndfit.engines.registry import EngineRow, Request
+from ndfit.problem.places import Places
 from ndfit.problem.types import Block
 from ndfit.status import Status
 
@@ -50,16 +50,17 @@ class SimplexEngine:
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         from scipy.optimize import minimize
 
+        block = block.whitened
         parameters, status = np.full(block.start.shape, np.nan), block.status.copy()
         cost, nfev = np.full(block.n_fits, np.nan), np.zeros(block.n_fits, np.int32)
         n_free = len(self.free)
         covariance = np.full((block.n_fits, n_free, n_free), np.nan) if options.covariance else None
         for row in np.flatnonzero(status == Status.READY):
             used = slice(None) if block.valid is None else block.valid[row]
-            places = [axis[used] if axis.ndim == 1 else axis[row][used] for axis in block.coords]
+            places = block.places.one(row)
 
             def half_chi_square(values: FloatArray, row: int = row, used: Any = used, places: Any = places) -> float:
-                residual = self.model.evaluate(*places, *values) - block.data[row][used]
+                residual = (self.values(values[np.newaxis], places)[0] - block.data[row])[used]
                 return 0.5 * float(residual @ residual)
 
             search = {"xatol": self.tolerance, "fatol": self.tolerance, "maxiter": 2000}
@@ -69,9 +70,9 @@ class SimplexEngine:
                 covariance[row] = np.eye(n_free)
         return BlockResult(parameters, status, nfev, cost, covariance)
 
-    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        axis = coords[0] if coords[0].ndim == 2 else coords[0][np.newaxis]
-        return np.asarray(self.model.evaluate(axis, *(column[:, np.newaxis] for column in parameters.T)))
+    def values(self, parameters: FloatArray, places: Places) -> FloatArray:
+        (axis,) = (each if each.ndim == 2 else each[np.newaxis] for each in places.inputs)
+        return places.seen(np.asarray(self.model.evaluate(axis, *(column[:, np.newaxis] for column in parameters.T))))
 
 
 @pytest.fixture

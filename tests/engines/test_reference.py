@@ -37,6 +37,7 @@ from ndfit.engines.reference.fit_status import status_of
 from ndfit.engines.reference.jacobian import covariance_of, jacobian_at
 from ndfit.engines.reference.reference_engine import ReferenceEngine
 from ndfit.errors import FitWarning
+from ndfit.problem.places import Places
 from ndfit.status import Status
 
 X = np.linspace(-5.0, 5.0, 41)
@@ -366,8 +367,8 @@ def test_values_are_computed_in_the_shape_that_models_are_fitted_in() -> None:
         return np.roll(image, 1, axis=0) if np.ndim(image) == 2 else image
 
     y, x = np.mgrid[0.0:3.0, 0.0:4.0]
-    engine = ReferenceEngine(shifted(), TRFLSQFitter(), {}, (0,), False, False, fitting_shape=(3, 4))
-    found = engine.values(np.array([[1.0], [2.0]]), (x.ravel(), y.ravel()))
+    engine = ReferenceEngine(shifted(), TRFLSQFitter(), {}, (0,), False, False)
+    found = engine.values(np.array([[1.0], [2.0]]), Places((x.ravel(), y.ravel()), (3, 4)))
     assert_array_equal(found, [shifted(scale)(x, y).ravel() for scale in (1.0, 2.0)])
 
 

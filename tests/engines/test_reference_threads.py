@@ -16,6 +16,7 @@ from tests.engines.problems import block_for
 
 from ndfit.engines.base import SolveOptions
 from ndfit.engines.reference.reference_engine import ReferenceEngine
+from ndfit.problem.places import Places
 from ndfit.run.evaluate import ModelValues
 
 X = np.linspace(-5.0, 5.0, 40)
@@ -35,16 +36,16 @@ def often_switched() -> Iterator[None]:
     "values_of",
     [
         ReferenceEngine(MODEL.copy(), TRFLSQFitter(), {}, tuple(range(5)), False, False).values,
-        ModelValues(MODEL.copy(), X.shape, together=False),
+        ModelValues(MODEL.copy(), together=False),
     ],
     ids=["engine", "result"],
 )
 def test_values_of_one_thread_are_not_another_s(values_of: Any) -> None:
     """A Voigt profile keeps what it last computed."""
     tables = [np.array([[0.1 * k, 1.0, 1.0, 1.0, 0.0]]) for k in range(8)]
-    expected = [values_of(table, (X,)) for table in tables]
+    expected = [values_of(table, Places((X,), X.shape)) for table in tables]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda k: values_of(tables[k % 8], (X,)), range(400)))
+        found = list(pool.map(lambda k: values_of(tables[k % 8], Places((X,), X.shape)), range(400)))
     for k, values in enumerate(found):
         assert_array_equal(values, expected[k % 8])
 

@@ -8,7 +8,7 @@ them free.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
+from ndfit.problem.places import Places
 from ndfit.problem.types import Block
 
 __all__ = ["BlockResult", "Engine", "EngineChoice", "SolveOptions"]
@@ -26,7 +27,7 @@ class SolveOptions:
     """What an engine needs to know about how to solve; the meanings are those of `scipy.optimize.least_squares`.
 
     `loss` is 'cash' as well, the likelihood ratio of counts. `absolute_sigma`: weights are 1 / sigma, so that the
-    variance of the noise is known.
+    variance of the noise is known. `through_instrument`: samples see the model through a response.
     """
 
     ftol: float = 1e-7
@@ -37,6 +38,7 @@ class SolveOptions:
     loss: str = "linear"
     f_scale: float = 1.0
     absolute_sigma: bool = False
+    through_instrument: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,10 @@ class Engine(Protocol):
         """Import, compile or load what solving with these options takes, in this thread; several may at once."""
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult: ...
-    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        """Model values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
+    def values(self, parameters: FloatArray, places: Places) -> FloatArray:
+        """Model values that the samples of N fits see, shape (N, M), given (N, P) parameters and their places."""
 
-    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+    def derivatives(self, parameters: FloatArray, places: Places) -> FloatArray:
         """Derivatives of these by the free parameters, shape (N, F, M), tied parameters following."""
 
 

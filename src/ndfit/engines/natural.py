@@ -53,7 +53,7 @@ def with_least_widths(model: Lengths, block: Block) -> tuple[FloatArray, FloatAr
 
 def _per_axis(block: Block, measure: Any) -> FloatArray:
     """A number for each input, shape (N, K), or (1, K) where all fits share their coordinates."""
-    columns = [np.atleast_1d(measure(axis)) for axis in block.coords]
+    columns = [np.atleast_1d(measure(axis)) for axis in block.places.inputs]
     n_fits = max(len(column) for column in columns)
     return np.stack([np.broadcast_to(column, n_fits) for column in columns], axis=1)
 

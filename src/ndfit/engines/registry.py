@@ -111,7 +111,7 @@ class Request:
     @cached_property
     def coordinates(self) -> tuple[FloatArray, ...]:
         """Those of the first position."""
-        return sample_coordinates(self.problem.samples.coords, self.problem.axes, self.problem.axes.n_samples)
+        return sample_coordinates(self.problem.samples.inputs, self.problem.axes, self.problem.axes.n_samples)
 
 
 class EngineRow(NamedTuple):
@@ -145,7 +145,7 @@ def _compiled(request: Request) -> EngineChoice:
     if request.call.linear and request.loss.name == SQUARE:
         name = type(request.call.fitter).__name__
         raise NotCompilable(f"{name} is for models that are linear in every free parameter")
-    if not comparison.all_act and request.piecewise_constant:
+    if not comparison.all_act and request.problem.samples.instrument is None and request.piecewise_constant:
         raise NotCompilable("the model is flat between jumps, which takes a search without derivatives")
     if why_not_compiled():
         raise NotCompilable(why_not_compiled())
@@ -160,6 +160,9 @@ def _compiled(request: Request) -> EngineChoice:
 
 def _reference(request: Request) -> EngineChoice:
     problem, call, params = request.problem, request.call, request.problem.params
+    instrument = problem.samples.instrument is not None
+    if instrument and call.linear:
+        raise NotCompilable("LinearLSQFitter knows no instrument: use TRFLSQFitter, which is the default")
     if request.loss.name != SQUARE:
         raise NotCompilable(f"astropy's fitters minimise squares, and not the loss '{request.loss.name}'")
     engine = ReferenceEngine(
@@ -170,8 +173,7 @@ def _reference(request: Request) -> EngineChoice:
         problem.absolute_sigma,
         keep_info=request.wanted != (),
         bounds_by_map=tuple(i for i in params.free if params.lower[i].size > 1 or params.upper[i].size > 1),
-        piecewise_constant=() if call.linear else request.piecewise_constant,
-        fitting_shape=problem.axes.fitting_shape,
+        piecewise_constant=() if call.linear or instrument else request.piecewise_constant,
     )
     return EngineChoice(engine, "")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.engines.rows import bounds_of, coords_of
+from ndfit.engines.rows import bounds_of
 from ndfit.problem.types import Block
 
 __all__ = ["with_start_sizes"]
@@ -84,12 +84,12 @@ def _sized(
     linear: list[int],
 ) -> FloatArray:
     """Starting values (n, P) of some fits."""
-    coords, largest = coords_of(block.coords, rows), np.abs(block.data[rows]).max(axis=1).astype(float)
+    at, largest = block.places.take(rows), np.abs(block.data[rows]).max(axis=1).astype(float)
     used = np.ones((1, 1), dtype=bool) if block.valid is None else block.valid[rows]
     with np.errstate(all="ignore"):
-        values = np.abs(np.where(used, model.values(start, coords), 0.0)).max(axis=1)
+        values = np.abs(np.where(used, at.seen(model.values(start, at.inputs)), 0.0)).max(axis=1)
         places = [sorted(model.free).index(column) for column in linear]
-        functions = np.where(used[:, np.newaxis], model.derivatives(start, coords)[:, places], 0.0)
+        functions = np.where(used[:, np.newaxis], at.seen(model.derivatives(start, at.inputs)[:, places]), 0.0)
         reach = np.abs(functions).max(axis=2)
         most = _LARGE * largest[:, np.newaxis] / reach
         smaller = np.sign(start[:, linear]) * most

@@ -19,6 +19,7 @@ from ndfit.errors import UnreadableFile
 from ndfit.io.json_values import parse_exact
 from ndfit.io.layers import KINDS, Contents, Key, Layer
 from ndfit.io.record import LAYOUT
+from ndfit.problem.instrument_arguments import MOST_NODES
 from ndfit.result.fitted_model import DOMAIN_NAMES
 from ndfit.status import FLAGS, STATUS
 from ndfit.untrusted import printable, shortened
@@ -29,6 +30,7 @@ DEEPEST = 400  # values within values; a sum of as many models is as deep
 _MOST_AXES = 32
 _MOST_PARAMETERS = 10_000
 _LARGEST = 2**53
+_MOST_STAGES = 100
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,14 @@ _RECORD: Mapping[str, Any] = {
     ),
     "map_wcs": _MAYBE_TEXT,
 }
+_INSTRUMENT: Mapping[str, Any] = {
+    "stages": _Kind("a list of names", _are(_is_text, _MOST_STAGES)),
+    "nodes": _Kind(
+        f"a whole number from 1 to {MOST_NODES}", lambda value: _is_whole(value) and 1 <= value <= MOST_NODES
+    ),
+    "sha256": _TEXT,
+}
+_INPUTS: Mapping[str, Any] = {"inputs": _Kind("a list of names", _are(_is_text, _MOST_AXES))}
 _LAYOUT: Mapping[str, Any] = {"layout": _Kind("a whole number", _is_whole)}
 
 
@@ -191,6 +201,9 @@ def check_record(record: Any) -> None:
     _check(record, _RECORD, "")
     if record["source"] is not None:
         _check(record["source"], _SOURCE, "source")
+    if record.get("instrument") is not None:  # which files of earlier versions have not
+        _check(record["instrument"], _INSTRUMENT, "instrument")
+    _check(record["data"] | {"inputs": record["data"].get("inputs", [])}, _INPUTS, "data")
     for number, row in enumerate(record["parameters"]):
         _check(row, _PARAMETER, f"parameters[{number}]")
     names = [row["name"] for row in record["parameters"]]

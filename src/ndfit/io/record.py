@@ -10,7 +10,8 @@ from a record the model and its constraints again (`ndfit.io` makes a FitProblem
     date         of the fit, UTC
     source       name, size and SHA-256 of the file the data came from, where it is known
     data         shape, dtype and unit of the data; which inputs came with them, SHA-256 of those that are in memory,
-                 and three numbers of each coordinate
+                 and three numbers of each coordinate; names of the model's inputs that are known
+    instrument   its stages, places in each sample, and SHA-256 of its settings; null where there is none
     axes         fitting_axes, and the shape of the maps
     absolute_sigma, filter_non_finite
     model        expression, tree, whether the tree makes the model again, domains set by a linear fit
@@ -37,6 +38,7 @@ from ndfit.io.json_values import described, exact, number
 from ndfit.io.layers import constraint
 from ndfit.io.model_record import describe, describe_tie, expression, why_not_rebuilt
 from ndfit.io.units_text import unit_text
+from ndfit.problem.chain import Chain
 from ndfit.problem.deferred import is_lazy
 from ndfit.problem.types import FitProblem
 from ndfit.result.fitted_model import DOMAIN_NAMES
@@ -78,7 +80,7 @@ class Call:
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Call:
         """The call that a record tells of."""
-        read = {name: record[name] for name in ("data", "model", "parameters")}
+        read = {name: record.get(name) for name in ("data", "model", "parameters", "instrument")}
         return cls(record["options"], record["versions"], record["date"], record["source"], read)
 
     def with_source(self, path: Any) -> Call:
@@ -110,6 +112,7 @@ def record_of(
         "model": described["model"],
         "parameters": described["parameters"],
         "map_wcs": problem.map_wcs_note,
+        "instrument": described["instrument"],
     }
 
 
@@ -122,7 +125,19 @@ def _describe(problem: FitProblem, unchanged: bool) -> dict[str, Any]:
         "domains": _domains(problem),
         "transform": exact(problem.transform),
     }
-    return {"data": _describe_data(problem, unchanged), "model": model, "parameters": _parameters(problem)}
+    return {
+        "data": _describe_data(problem, unchanged),
+        "model": model,
+        "parameters": _parameters(problem),
+        "instrument": _describe_instrument(problem.samples.instrument),
+    }
+
+
+def _describe_instrument(instrument: Chain | None) -> dict[str, Any] | None:
+    if instrument is None:
+        return None
+    stages = [type(stage).__name__ for stage in instrument.stages]
+    return {"stages": stages, "nodes": instrument.nodes, "sha256": instrument.digest}
 
 
 def _parameters(problem: FitProblem) -> list[dict[str, Any]]:
@@ -170,6 +185,7 @@ def _describe_data(problem: FitProblem, unchanged: bool) -> dict[str, Any]:
         "with": known,
         "sha256": {name: data_checksum(array) if unchanged else None for name, array in arrays.items()},
         "coordinates": coordinate_samples(problem),
+        "inputs": [problem.original.inputs[own.number] for own in samples.known],
     }
 
 

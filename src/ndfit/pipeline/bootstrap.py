@@ -28,6 +28,7 @@ from ndfit.engines.base import BlockResult, SolveOptions
 from ndfit.options import CASH, SQUARE, Errors
 from ndfit.pipeline import draws
 from ndfit.pipeline.draws import uniform
+from ndfit.problem.places import Places
 from ndfit.problem.types import Block
 from ndfit.status import Status, usable
 
@@ -40,7 +41,7 @@ _FIRST = 2**31
 _FITS_AT_ONCE = 5000
 
 Refit = Callable[[Block, SolveOptions], BlockResult]
-Values = Callable[[FloatArray, tuple[FloatArray, ...]], FloatArray]
+Values = Callable[[FloatArray, Places], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Bootstrap:
 
         used = np.ones(block.data.shape, dtype=bool) if block.valid is None else block.valid
         with np.errstate(all="ignore"):
-            fitted = np.where(used, values(block.start, block.coords), 0.0)
+            fitted = np.where(used, values(block.start, block.places), 0.0)
         if options.loss == CASH:
             return lambda numbers: np.where(used, _poisson(numbers, fitted), 0.0)
         size = np.ones((1, 1)) if block.weights is None else _inverse(block.weights)
@@ -116,7 +117,8 @@ class Bootstrap:
         degrees = np.maximum(n_used - len(self.free), 1)
         if self.kind == PARAMETRIC:
             spread = 1.0 if self.absolute_sigma else np.sqrt(2.0 * result.cost[:, np.newaxis] / degrees)
-            return lambda numbers: np.where(used, fitted + spread * size * ndtri(numbers + 2.0**-54), 0.0)
+            correlated = (lambda normal: normal) if block.noise is None else block.noise.drawn
+            return lambda numbers: np.where(used, fitted + spread * size * correlated(ndtri(numbers + 2.0**-54)), 0.0)
         residual = np.sqrt(n_used / degrees) * (block.data - fitted) * _inverse(size)
         pool = np.take_along_axis(residual, np.argsort(~used, axis=1, kind="stable"), axis=1)
 
@@ -141,6 +143,7 @@ def _repeated(block: Block, data: FloatArray) -> Block:
         weights=rows(block.weights),
         valid=rows(block.valid),
         coords=tuple(rows(axis) for axis in block.coords),
+        other_places=block.other_places and block.other_places.take(np.tile(np.arange(block.n_fits), times)),
         start=rows(block.start),
         lower=rows(block.lower),
         upper=rows(block.upper),
@@ -191,12 +194,15 @@ class _Spread:
             return np.where(count > 1.0, spread / (count - 1.0), np.nan)
 
 
-def bootstrap_of(errors: Errors, seed: int, free: tuple[int, ...], loss: str, known: bool) -> Bootstrap | None:
+def bootstrap_of(
+    errors: Errors, seed: int, free: tuple[int, ...], loss: str, known: bool, correlated: bool = False
+) -> Bootstrap | None:
     """What is drawn; None for nothing.
 
     Parameters
     ----------
     known : the size of the errors is given
+    correlated : the noise of a position is correlated between its samples
 
     Raises
     ------
@@ -204,11 +210,15 @@ def bootstrap_of(errors: Errors, seed: int, free: tuple[int, ...], loss: str, kn
         A way to draw that is not possible.
     """
     resample = errors.resample
+    if correlated and loss == CASH:
+        raise ValueError("counts have independent noise: statistic='cash' cannot be combined with correlated noise")
+    if correlated and resample == RESIDUAL:
+        raise ValueError(f"residuals of correlated noise cannot be drawn one by one: use resample='{PARAMETRIC}'")
     if loss == CASH and resample == RESIDUAL:
         raise ValueError(f"counts have no residuals to draw from: with statistic='cash' use resample='{PARAMETRIC}'")
     if loss not in (SQUARE, CASH) and resample == PARAMETRIC:
         raise ValueError(f"the errors that loss='{loss}' allows for are not normal: use resample='{RESIDUAL}'")
     if errors.bootstrap == 0:
         return None
-    suited = PARAMETRIC if loss == CASH or (known and loss == SQUARE) else RESIDUAL
+    suited = PARAMETRIC if loss == CASH or correlated or (known and loss == SQUARE) else RESIDUAL
     return Bootstrap(errors.bootstrap, seed, resample or suited, free, known)

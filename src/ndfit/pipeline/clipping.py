@@ -74,7 +74,7 @@ class Clip:
     def _outliers(self, engine: Engine, block: Block, valid: NDArray[np.bool_], result: BlockResult) -> Any:
         fitted = usable(result.status)[:, np.newaxis]
         with np.errstate(all="ignore"):
-            residual = block.data - engine.values(result.parameters, block.coords)
+            residual = block.data - engine.values(result.parameters, block.places)
         if self.weighted and block.weights is not None:
             residual = residual * block.weights
         known = valid & fitted & np.isfinite(residual)

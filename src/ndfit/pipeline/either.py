@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.engines.base import BlockResult, Engine, SolveOptions
 from ndfit.engines.certificate import noise_variance
-from ndfit.engines.rows import coords_of
 from ndfit.once import cached_property
 from ndfit.options import CASH
 from ndfit.pipeline.guess.tile import median
@@ -62,7 +61,7 @@ def caller_or_guess(
     n_free : free parameters
     limit : standard deviations beyond which samples will be left out as outliers, None where none will
     """
-    pair = _Pair(engine, block, options, caller, guessed, n_free)
+    pair = _Pair(engine, block.whitened, options, caller, guessed, n_free)
     one, other = pair.chi_squares() if limit is None else pair.limited_chi_squares(limit)
     with np.errstate(invalid="ignore"):  # where neither has an answer
         gain = one - other
@@ -139,9 +138,9 @@ class _Pair:
 
     def _values(self, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
         """Of the model at both solutions."""
-        coords = coords_of(self.block.coords, rows)
+        places = self.block.places.take(rows)
         with np.errstate(all="ignore"):
-            one, other = (self.engine.values(each.parameters[rows], coords) for each in (self.caller, self.guessed))
+            one, other = (self.engine.values(each.parameters[rows], places) for each in (self.caller, self.guessed))
         return one, other
 
     def _weighted(self, rows: NDArray[np.intp], values: FloatArray, expected: FloatArray | None = None) -> FloatArray:

@@ -6,7 +6,8 @@ are about it, (N, F), and for each fit those that are about no free parameter, (
 ============  =========================================================================================================
 UNDERSAMPLED  FWHM / 2.355 of a line, or of the image of a point, is below 0.6 of the distance of the samples at its
               centre: the mean of a Gaussian over one sample then differs from its value at the middle, and the width
-              that is fitted, by more than a few per cent
+              that is fitted, by more than a few per cent. Where an instrument has the model integrated over the
+              samples, with q places in each, below 1.2 / q: the integral is then wrong by more than a part in a hundred
 OUT_OF_RANGE  a centre is more than one range of the samples outside of them, or FWHM is more than five ranges
 UNCERTAIN     the standard error of a centre or a width is larger than the range of the samples, that of a centre larger
               than FWHM: within such an error nothing is as it is at the answer. Or that of another
@@ -39,9 +40,11 @@ from ndfit.pipeline.symmetries import Symmetries
 from ndfit.problem.types import Block, ParamTable
 from ndfit.status import Flag
 
-__all__ = ["Answers", "FlagRules", "flag_rules", "flags_of_lines", "flags_of_parameters"]
+__all__ = ["WIDTH_OF_NODES", "Answers", "FlagRules", "Line", "flag_rules", "flags_of_lines", "flags_of_parameters"]
 
 _RESOLVED = 0.6  # standard deviations of a line over the distance of its samples
+WIDTH_OF_NODES = 1.2
+"""The same times the places in each sample, where the model is integrated over it."""
 _RANGES_OUTSIDE, _RANGES_WIDE = 1.0, 5.0
 _NO_WIDTH = 1e-3
 _ERRORS = 0.1
@@ -102,7 +105,7 @@ class Scale:
     Attributes
     ----------
     column : its place among the parameters
-    exponents : of the range of each coordinate
+    exponents : of the range of each input of the model
     """
 
     column: int
@@ -234,6 +237,14 @@ class Answers:
         return [high - low for low, high in self.ranges]
 
     @cached_property
+    def extents_of_inputs(self) -> list[FloatArray]:
+        """How far each input of the model reaches, those that are known beside the coordinates too."""
+        inputs = self.block.places.inputs
+        if len(inputs) == len(self.extents):
+            return self.extents
+        return [np.fmax.reduce(values, axis=-1) - np.fmin.reduce(values, axis=-1) for values in inputs]
+
+    @cached_property
     def extent(self) -> FloatArray:
         """The longest of them."""
         return np.asarray(np.maximum.reduce(np.broadcast_arrays(*self.extents)))
@@ -335,15 +346,16 @@ def _ran_away(answers: Answers, scale: Scale, own: int) -> NDArray[np.bool_]:
     error = answers.error(own)
     if error is None:
         return np.zeros(len(answers.parameters), dtype=bool)
-    least = np.maximum(np.abs(answers.parameters[:, scale.column]), scale.size(answers.extents))
+    least = np.maximum(np.abs(answers.parameters[:, scale.column]), scale.size(answers.extents_of_inputs))
     return np.asarray((error > least) & ~answers.at_bound[:, own])
 
 
 def _undersampled(answers: Answers, line: Line) -> NDArray[np.intp]:
     """Fits whose line is narrower than the samples can show."""
-    widths = answers.widths[line]
+    widths, nodes = answers.widths[line], answers.block.places.nodes
+    least = PER_SIGMA * (_RESOLVED if nodes == 1 else WIDTH_OF_NODES / nodes)
     # Most lines are wider than any distance of the samples, and are not looked at any closer.
-    rows = np.flatnonzero(widths.least < _RESOLVED * PER_SIGMA * answers.spacing_bound)
+    rows = np.flatnonzero(widths.least < least * answers.spacing_bound)
     if not rows.size:
         return rows
     centre = [answers.parameters[rows, column] for column in line.centre]
@@ -352,7 +364,5 @@ def _undersampled(answers: Answers, line: Line) -> NDArray[np.intp]:
         along = answers.parameters[rows, line.columns[line.shape.angle]]
     spacings = spacing_at(answers.block, rows, centre, (along, along + 0.5 * np.pi))
     axes = [width[rows] for width in widths.each] * len(spacings)  # what is round is as wide along each
-    narrow = [
-        width < _RESOLVED * PER_SIGMA * spacing for width, spacing in zip(axes[: len(spacings)], spacings, strict=True)
-    ]
+    narrow = [width < least * spacing for width, spacing in zip(axes[: len(spacings)], spacings, strict=True)]
     return np.asarray(rows[np.logical_or.reduce(narrow)])

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.engines.base import BlockResult, Engine, SolveOptions
 from ndfit.engines.loss import Loss, huber_factor
-from ndfit.engines.rows import coords_of
 from ndfit.options import CASH, SQUARE
 from ndfit.problem.types import Block
 
@@ -104,13 +103,13 @@ def _weighted(
     parameters: FloatArray, block: Block, options: SolveOptions, engine: Engine, rows: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """J of a loss (n, F, M), what its covariance is multiplied by (n,), and the largest weighted sample (n,)."""
-    coords = coords_of(block.coords, rows)
-    used = np.ones((rows.size, block.data.shape[1]), dtype=bool) if block.valid is None else block.valid[rows]
-    weights = np.ones(used.shape) if block.weights is None else block.weights[rows]
-    data, factor = block.data[rows].astype(float), np.ones(rows.size)
-    jacobian = engine.derivatives(parameters, coords)
+    block = block.whitened.take(rows)
+    used = np.ones(block.data.shape, dtype=bool) if block.valid is None else block.valid
+    weights = np.ones(used.shape) if block.weights is None else block.weights
+    data, factor = block.data.astype(float), np.ones(rows.size)
+    jacobian = engine.derivatives(parameters, block.places)
     if options.loss != SQUARE:
-        values = engine.values(parameters, coords)
+        values = engine.values(parameters, block.places)
         if options.loss == CASH:
             weights = np.where(values > 0.0, 1.0 / np.sqrt(values), 0.0)
         else:

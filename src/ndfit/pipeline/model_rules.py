@@ -52,7 +52,7 @@ _KNOWN: Latest[ModelRules] = Latest(64)
 
 def rules_of(problem: FitProblem, engine: Engine) -> ModelRules:
     """The rules of a problem's model."""
-    sample = sample_coordinates(problem.samples.coords, problem.axes, _N_TRIED)
+    sample = sample_coordinates(problem.samples.inputs, problem.axes, _N_TRIED)
     find = partial(_find, problem, engine, sample)
     return _KNOWN.get((engine, *_key(problem, sample)), find) if engine.pointwise else find()
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.engines.base import BlockResult, Engine, SolveOptions
-from ndfit.engines.rows import coords_of
 from ndfit.pipeline.graduated import is_redescending
 from ndfit.problem.types import Block
 from ndfit.status import usable
@@ -44,7 +43,7 @@ def _outvoted(
 ) -> NDArray[np.bool_]:
     try:
         with np.errstate(all="ignore"):
-            values = engine.values(result.parameters[rows], coords_of(block.coords, rows))
+            values = engine.values(result.parameters[rows], block.places.take(rows))
             residual = np.abs(values - block.data[rows])
     except Exception:  # the caller's own code
         return np.zeros(rows.size, dtype=bool)

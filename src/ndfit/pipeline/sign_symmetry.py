@@ -14,6 +14,7 @@ import numpy as np
 from ndfit.arrays import FloatArray
 from ndfit.engines.base import Engine
 from ndfit.engines.own_values import own_values
+from ndfit.problem.places import Places
 from ndfit.problem.types import FitProblem
 
 __all__ = ["sign_symmetric_parameters"]
@@ -34,7 +35,7 @@ def sign_symmetric_parameters(problem: FitProblem, engine: Engine, sample: tuple
     coords = _with_parameters(sample, start)
     values: Values = partial(own_values, problem.model, coords=coords)
     if engine.pointwise:
-        values = partial(engine.values, coords=coords)
+        values = partial(engine.values, places=Places(coords, coords[0].shape))
     candidates = [i for i in params.free if not params.is_bounded(i)]
     even = _even(values, start, candidates)
     return tuple(i in even for i in range(len(params.names)))

@@ -59,7 +59,9 @@ def _plot_line(problem: FitProblem, one: OneFit, values: FloatArray, title: str,
     upper, lower = targets
     _draw_samples(upper, one, one.data, "data")
     if one.residual is not None:
-        _draw_model(upper, problem, one, values)
+        _draw_seen(upper, problem, one)
+        if not problem.samples.known:
+            _draw_model(upper, problem, one, values)
         _draw_samples(lower, one, one.residual, "residual")
         _limit_to_used(lower, one)
     lower.axhline(0.0, color=MODEL, linewidth=0.8, zorder=0)
@@ -97,6 +99,16 @@ def _limit_to_used(axes: Any, one: OneFit) -> None:
         axes.set_ylim(-reach, reach)
 
 
+def _draw_seen(axes: Any, problem: FitProblem, one: OneFit) -> None:
+    """What samples see of the model, where that is not the model itself, or where it has more inputs than it is drawn
+    against.
+    """
+    samples = problem.samples
+    if samples.instrument is not None or samples.known:
+        text = "model" if samples.instrument is None else "model through the instrument"
+        axes.step(one.world[0], one.fitted, where="mid", color=MODEL, linewidth=1.6, label=text)
+
+
 def _draw_model(axes: Any, problem: FitProblem, one: OneFit, values: FloatArray) -> None:
     model = reported_model(problem)
     terms = terms_of(model)
@@ -109,7 +121,8 @@ def _draw_model(axes: Any, problem: FitProblem, one: OneFit, values: FloatArray)
                 name = in_picture(f"{term.name} {number}")
                 axes.plot(fine, part, color=colour, linewidth=1.0, linestyle="--", label=name)
         whole = np.broadcast_to(model.evaluate(fine, *values), fine.shape)
-    axes.plot(fine, whole, color=MODEL, linewidth=1.6, label="model")
+    style = {"linewidth": 1.6} if problem.samples.instrument is None else {"linewidth": 0.9, "linestyle": ":"}
+    axes.plot(fine, whole, color=MODEL, label="model", **style)
 
 
 def _fine(x: FloatArray) -> FloatArray:

@@ -101,7 +101,7 @@ def _numbers(region: Region, shape: tuple[int, ...]) -> NDArray[np.int64]:
 
 def make_block(inputs: Inputs) -> Block:
     """Block of inputs that are in memory."""
-    used = inputs.samples.used()
+    used, instrument = inputs.samples.used(), inputs.samples.instrument
     # Maps are clipped before they are spread: most are one number.
     start = _table(tuple(map(np.clip, inputs.start, inputs.lower, inputs.upper)), inputs)
     lower, upper = (_bounds(maps, inputs) for maps in (inputs.lower, inputs.upper))
@@ -120,6 +120,8 @@ def make_block(inputs: Inputs) -> Block:
         fitting_shape=inputs.samples.axes.fitting_shape,
         positions=inputs.positions,
         n_invalid=used.n_invalid,
+        other_places=used.places if inputs.samples.known or instrument is not None else None,
+        noise=None if instrument is None else instrument.noise,
     )
 
 

@@ -7,6 +7,7 @@ does not depend on, so that a spectral axis common to all spectra is stored once
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,10 @@ from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 from ndfit.problem.axes import Axes
 from ndfit.problem.containers import open_coordinate
 from ndfit.problem.deferred import is_lazy
+from ndfit.problem.placing import broadcast_to_data_axes
 from ndfit.problem.wcs import from_wcs
 
-__all__ = ["Coordinate", "coordinates", "is_copied"]
+__all__ = ["Coordinate", "coordinates", "is_copied", "with_known"]
 
 _MOST_COPIED = 2**22  # numbers, 32 MB
 
@@ -74,6 +76,38 @@ def coordinates(world: Any, axes: Axes) -> tuple[Coordinate, ...]:
     if isinstance(world, BaseLowLevelWCS):
         return tuple(Coordinate(*axis) for axis in from_wcs(world, axes))
     return _from_arrays(_as_sequence(world), axes)
+
+
+def with_known(
+    coords: tuple[Coordinate, ...], known: Mapping[str, Any], names: Sequence[str], axes: Axes
+) -> tuple[Coordinate, ...]:
+    """What each input of the model is: a coordinate, or what is known of it.
+
+    Parameters
+    ----------
+    known : arrays or Quantities by the name of the input: one number, or of any shape that matches the data
+    names : of the model's inputs
+
+    Raises
+    ------
+    TypeError, ValueError
+        Something other than real numbers, or of another shape.
+    """
+    of_axes = iter(coords)
+    return tuple(_known(known[name], name, axes) if name in known else next(of_axes) for name in names)
+
+
+def _known(item: Any, name: str, axes: Axes) -> Coordinate:
+    item, unit = open_coordinate(item, f"inputs['{name}']")
+    values = item if is_lazy(item) or isinstance(item, np.ma.MaskedArray) else np.asarray(item)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"inputs['{name}'] should be real numbers, got dtype {values.dtype}")
+    values = values.astype(np.float64, copy=is_copied(values))
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.filled(np.nan)
+    if values.ndim == 0:
+        return Coordinate(values.reshape((1,) * len(axes.shape)), unit, name)
+    return Coordinate(broadcast_to_data_axes(values, axes, f"inputs['{name}']"), unit, name)
 
 
 def _from_pixels(axes: Axes) -> tuple[Coordinate, ...]:

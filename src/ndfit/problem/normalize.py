@@ -15,16 +15,20 @@ from astropy.modeling import Model
 from astropy.wcs import WCS
 
 from ndfit._compat.astropy_models import has_units as has_units_of
+from ndfit.errors import WrongArgumentType
 from ndfit.options import Data
 from ndfit.problem.arguments import check_mapping
 from ndfit.problem.arrange import sample_coordinates
 from ndfit.problem.basis import set_linear_basis
+from ndfit.problem.chain import Chain
 from ndfit.problem.constraints import own_copy, parameter_table, parse_bounds, scalar_model, unitless_model
-from ndfit.problem.coords import coordinates
+from ndfit.problem.coords import coordinates, with_known
 from ndfit.problem.deferred import is_lazy
+from ndfit.problem.instrument import Instrument
 from ndfit.problem.map_wcs import low_level, wcs_of_maps
 from ndfit.problem.opening import open_samples
-from ndfit.problem.samples import Samples
+from ndfit.problem.placement import Placement
+from ndfit.problem.samples import Known, Samples
 from ndfit.problem.types import FitProblem
 from ndfit.problem.units import convert_coordinates, plan_units
 
@@ -57,18 +61,22 @@ def normalize(
     """
     _check_model(model)
     equivalencies = _check_equivalencies(equivalencies, model)
-    opened = open_samples(data, model.n_inputs)
+    known = check_mapping(data.inputs, "inputs", "a dict of arrays, by the name of the model's input")
+    _check_known(known, model)
+    opened = open_samples(data, model.n_inputs - len(known))
     samples, axes = opened.samples, opened.samples.axes
     if preserve_native_chunks:
         _check_native_chunks(samples)
     has_units = has_units_of(model) or opened.unit is not None
     scalar = scalar_model(model)
-    coords = convert_coordinates(coordinates(opened.world, axes), scalar, equivalencies, has_units)
-    plan = plan_units(scalar, coords, opened.unit, has_units)
+    inputs = with_known(coordinates(opened.world, axes), known, model.inputs, axes)
+    inputs = convert_coordinates(inputs, scalar, equivalencies, has_units)
+    plan = plan_units(scalar, inputs, opened.unit, has_units)
     limits = parse_bounds(scalar, check_mapping(bounds, "bounds", "a dict of pairs, name -> (lower, upper)"), plan)
     unitless = unitless_model(scalar, plan, limits)
+    coords = tuple(each for each, name in zip(inputs, model.inputs, strict=True) if name not in known)
     values = tuple(coordinate.values for coordinate in coords)
-    transform = set_linear_basis(unitless, values) if linear else None
+    transform = set_linear_basis(unitless, values) if linear and not known else None
     if not sample_coordinates(values, axes, _N_TRIED)[0].size:
         _check_coordinates(values)
     params = parameter_table(model, unitless, plan, limits, axes)
@@ -81,7 +89,16 @@ def normalize(
         model=unitless,
         units=tuple(plan.parameters[name] for name in params.names),
         params=params,
-        samples=replace(samples, coords=values),
+        samples=replace(
+            samples,
+            coords=values,
+            known=tuple(
+                Known(number, each.values)
+                for number, (each, name) in enumerate(zip(inputs, model.inputs, strict=True))
+                if name in known
+            ),
+            instrument=_placed(data.instrument, Placement(axes, tuple(each.unit for each in coords), has_units)),
+        ),
         filter_non_finite=filter_non_finite,
         absolute_sigma=samples.weights is not None,
         transform=transform,
@@ -90,6 +107,22 @@ def normalize(
         map_wcs=map_wcs,
         map_wcs_note=map_wcs_note,
     )
+
+
+def _placed(instrument: Any, placement: Placement) -> Chain | None:
+    if instrument is None:
+        return None
+    if not isinstance(instrument, Instrument):
+        raise WrongArgumentType("instrument", "an ndfit.Instrument", instrument)
+    return instrument.placed(placement) if instrument.stages or instrument.noise else None
+
+
+def _check_known(known: Mapping[str, Any], model: Any) -> None:
+    for name in known:
+        if name not in model.inputs:
+            raise ValueError(f"inputs name '{name}', and the inputs of the model are {', '.join(model.inputs)}")
+    if len(known) == model.n_inputs:
+        raise ValueError("every input of the model is given as known: one at least is the coordinate of the samples")
 
 
 def _check_native_chunks(samples: Samples) -> None:

@@ -9,7 +9,7 @@ nor a weight leaves out. A weight of zero leaves its sample out; so does an unce
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,12 +19,27 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.problem.arrange import Region, take_region
 from ndfit.problem.axes import Axes
+from ndfit.problem.chain import Chain
 from ndfit.problem.deferred import is_lazy
 from ndfit.problem.mapped import read_if_mapped
+from ndfit.problem.places import Places
 
-__all__ = ["LeftOut", "Samples", "UsedSamples", "in_memory"]
+__all__ = ["Known", "LeftOut", "Samples", "UsedSamples", "in_memory"]
 
 _SINGLE = np.dtype(np.float32)
+
+
+class Known(NamedTuple):
+    """An input of the model that is no coordinate of the samples, and is known.
+
+    Attributes
+    ----------
+    number : which of the model's inputs it is
+    values : broadcastable to the data
+    """
+
+    number: int
+    values: Any
 
 
 class LeftOut(NamedTuple):
@@ -47,7 +62,7 @@ class UsedSamples(NamedTuple):
 
     Attributes
     ----------
-    data, weights, valid, coords, n_invalid : as in `ndfit.problem.types.Block`
+    data, weights, valid, coords, places, n_invalid : as in `ndfit.problem.types.Block`
     left_out : None where every sample is used
     """
 
@@ -55,6 +70,7 @@ class UsedSamples(NamedTuple):
     weights: FloatArray | None
     valid: NDArray[np.bool_] | None
     coords: tuple[FloatArray, ...]
+    places: Places
     n_invalid: NDArray[np.int32] | None
     left_out: LeftOut | None
 
@@ -69,7 +85,9 @@ class Samples:
     data : of the axes' shape, any real dtype and byte order; None where a result was read from a file
     weights : broadcastable to it, 1/sigma; or None
     mask : boolean, broadcastable to it, True = ignore; or None
-    coords : K arrays, broadcastable to it
+    coords : an array for each fitting axis, broadcastable to it
+    known : inputs of the model beyond the coordinates
+    instrument : what the model is seen through; None where the samples are values of it
     """
 
     axes: Axes
@@ -77,20 +95,48 @@ class Samples:
     weights: Any = None
     mask: Any = None
     coords: tuple[Any, ...] = ()
+    known: tuple[Known, ...] = ()
+    instrument: Chain | None = None
 
     @property
     def arrays(self) -> tuple[Any, ...]:
-        return (self.data, self.weights, self.mask, *self.coords)
+        of_instrument = () if self.instrument is None else self.instrument.arrays
+        return (self.data, self.weights, self.mask, *self.coords, *(own.values for own in self.known), *of_instrument)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the arrays."""
-        return ("data", "weights", "mask", *(f"coordinate {axis}" for axis in range(len(self.coords))))
+        of_instrument = () if self.instrument is None else self.instrument.arrays
+        counted = (("coordinate", self.coords), ("input", self.known), ("instrument", of_instrument))
+        others = (f"{name} {number}" for name, arrays in counted for number in range(len(arrays)))
+        return ("data", "weights", "mask", *others)
 
     def with_arrays(self, arrays: tuple[Any, ...]) -> Samples:
         """The same with other arrays in the order of `arrays`."""
-        data, weights, mask, *coords = arrays
-        return replace(self, data=data, weights=weights, mask=mask, coords=tuple(coords))
+        data, weights, mask, *others = arrays
+        n_coords, n_known = len(self.coords), len(self.known)
+        known = (own._replace(values=values) for own, values in zip(self.known, others[n_coords:], strict=False))
+        instrument = self.instrument and self.instrument.with_arrays(others[n_coords + n_known :])
+        changed = {"data": data, "weights": weights, "mask": mask, "coords": tuple(others[:n_coords])}
+        return replace(self, **changed, known=tuple(known), instrument=instrument)
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """The K inputs of the model at the samples: coordinates and what is known beside them."""
+        return self.woven(self.coords, [own.values for own in self.known])
+
+    def woven(self, coords: Sequence[Any], known: Sequence[Any]) -> tuple[Any, ...]:
+        """Coordinates and known inputs in the order of the model's inputs."""
+        found = list(coords)
+        for own, values in sorted(
+            zip((own.number for own in self.known), known, strict=True), key=lambda pair: pair[0]
+        ):
+            found.insert(own, values)
+        return tuple(found)
+
+    def places(self) -> tuple[Places, NDArray[np.bool_] | None]:
+        """Where the model is evaluated, and which samples, (M,) or (N, M), see no number there; of those in memory."""
+        return (self.instrument or Chain((), 1)).places(self)
 
     def each(self, change: Callable[[Any], Any]) -> Samples:
         """The same with each array that there is changed."""
@@ -126,18 +172,19 @@ class Samples:
     def used(self) -> UsedSamples:
         """What is used of samples that are in memory."""
         data, coords = self._data(), tuple(map(self.coordinate, self.coords))
+        places, blind = self.places()
         wanted, weights, invalid = self._wanted()
-        for values in coords:
-            wanted = wanted & np.isfinite(values)
-        n_invalid = None if invalid is None else self._count_invalid(invalid, data, coords)
+        placed = _placed(coords, places, blind)
+        wanted = wanted & placed
+        n_invalid = None if invalid is None else _count(invalid & placed & np.isfinite(data))
         if wanted.all() and _all_finite(self.data):
-            return UsedSamples(data, weights, None, coords, n_invalid, None)
+            return UsedSamples(data, weights, None, coords, places, n_invalid, None)
         finite = np.isfinite(data)
         valid = wanted & finite
         counts = (np.broadcast_to(some, data.shape).sum(axis=1) for some in (wanted, valid))
         left_out = LeftOut(_are_all_nan(data, finite), *counts)
         # Non-finite numbers are replaced, so that no engine meets one in a sample that it leaves out.
-        return UsedSamples(np.where(valid, data, 0.0), weights, valid, coords, n_invalid, left_out)
+        return UsedSamples(np.where(valid, data, 0.0), weights, valid, coords, places, n_invalid, left_out)
 
     def _data(self) -> FloatArray | NDArray[np.float32]:
         """(N, M) float64, or float32 of what has no more digits; a view where dtype and strides allow."""
@@ -167,13 +214,20 @@ class Samples:
         invalid = wanted & ((weights < 0) | np.isinf(weights))
         return wanted & usable, np.where(usable, weights, 0.0), invalid if invalid.any() else None
 
-    def _count_invalid(
-        self, invalid: NDArray[np.bool_], data: NDArray[Any], coords: tuple[FloatArray, ...]
-    ) -> NDArray[np.int32]:
-        """How many samples of each fit are left out by their uncertainty alone."""
-        for values in coords:
-            invalid = invalid & np.isfinite(values)
-        return np.sum(invalid & np.isfinite(data), axis=1, dtype=np.int32)
+
+def _count(samples: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """How many of each fit."""
+    return np.asarray(np.sum(samples, axis=1, dtype=np.int32))
+
+
+def _placed(coords: tuple[FloatArray, ...], places: Places, blind: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Samples that have coordinates and see a model there, broadcastable to (N, M)."""
+    found = np.ones((1, 1), dtype=bool)
+    for values in (*coords, *(places.inputs if places.response is None else ())):
+        found = found & np.isfinite(values)
+    if places.response is not None:
+        found = found & ~places.response.blind()
+    return found if blind is None else found & ~blind
 
 
 def in_memory(arrays: tuple[Any, ...]) -> tuple[Any, ...]:

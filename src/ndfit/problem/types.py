@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.problem.axes import Axes
+from ndfit.problem.correlated_noise import Noise
+from ndfit.problem.places import Places, Response
 from ndfit.problem.samples import Samples
 
 __all__ = ["Block", "FitProblem", "ParamTable"]
@@ -100,7 +102,7 @@ class Block:
     data : shape (N, M) float64, or float32 where the caller's are no longer; any strides; 0 where `valid` is False.
     weights : shape (N, M) float64, any strides, finite and non-negative; or None.
     valid : shape (N, M) bool, the samples to use; None when all are.
-    coords : K arrays of shape (M,) when all fits share them, else (N, M); finite where `valid`.
+    coords : an array for each fitting axis, of shape (M,) when all fits share it, else (N, M); finite where `valid`.
     start : shape (N, P), inside the bounds.
     lower, upper : shape (N, P) or (1, P).
     status : shape (N,) int16, `Status.READY` for the fits to solve; the others pass through, with NaN parameters.
@@ -108,6 +110,8 @@ class Block:
     positions : shape (N,) int64, the number of each fit among all fits of the problem, in the order of the iterating
         axes; random numbers are drawn by it.
     n_invalid : shape (N,) int32, samples left out because their uncertainty is negative or zero; None where none are.
+    other_places : where the model is evaluated, and what samples see of it; None for their coordinates.
+    noise : how the noise is correlated between the samples; None where it is not.
     """
 
     data: FloatArray | NDArray[np.float32]
@@ -121,6 +125,13 @@ class Block:
     fitting_shape: tuple[int, ...]
     positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     n_invalid: NDArray[np.int32] | None = None
+    other_places: Places | None = None
+    noise: Noise | None = None
+
+    @property
+    def places(self) -> Places:
+        """Where the model is evaluated, and what samples see of it."""
+        return self.other_places or Places(self.coords, self.fitting_shape)
 
     @property
     def n_fits(self) -> int:
@@ -139,6 +150,7 @@ class Block:
             weights=own(self.weights),
             valid=own(self.valid),
             coords=tuple(axis if axis.ndim == 1 else axis[rows] for axis in self.coords),
+            other_places=self.other_places and self.other_places.take(rows),
             start=self.start[rows],
             lower=own(self.lower),
             upper=own(self.upper),
@@ -146,3 +158,21 @@ class Block:
             positions=self.positions[rows] if self.positions.size else self.positions,
             n_invalid=own(self.n_invalid),
         )
+
+    @property
+    def whitened(self) -> Block:
+        """The same fits with independent noise, whose samples have no weights; the block itself where it has such."""
+        if self.noise is None:
+            return self
+        n_samples = self.data.shape[1]
+        weights = np.ones((1, n_samples)) if self.weights is None else self.weights
+        if self.valid is not None:
+            weights = np.where(self.valid, weights, 0.0)
+        white = self.noise.whitening(n_samples, self.valid)
+        own = self.places.response
+        if own is None:
+            own = Response(np.arange(n_samples)[:, np.newaxis], np.ones((n_samples, 1)), n_samples)
+        shared = weights.strides[0] == 0 or len(weights) == 1
+        response = white @ own.scaled(weights[0] if shared else weights)
+        data = white.seen(weights * self.data)
+        return replace(self, data=data, weights=None, other_places=replace(self.places, response=response), noise=None)

@@ -17,6 +17,7 @@ from ndfit.io.record import coordinate_samples, data_checksum
 from ndfit.io.units_text import unit_text
 from ndfit.options import Data
 from ndfit.problem.normalize import normalize
+from ndfit.problem.samples import Samples
 from ndfit.problem.types import FitProblem
 
 __all__ = ["with_data"]
@@ -45,6 +46,10 @@ def with_data(problem: FitProblem, record: Mapping[str, Any], given: Data, equiv
     found = tuple(getattr(given.data, "shape", None) or np.shape(given.data))
     if found != problem.axes.shape:
         raise ValueError(f"the data that were fitted have shape {problem.axes.shape}, those given have {found}")
+    missing = set(record["data"].get("inputs", ())) - set(given.inputs or ())
+    if missing:
+        names = ", ".join(f"'{name}'" for name in sorted(missing))
+        raise ValueError(f"the fit had the known inputs {names}: give them back as inputs")
     model = problem.original.copy()
     for name in model.param_names:
         getattr(model, name).tied = False  # what is tied to what has no part in units and coordinates
@@ -56,7 +61,8 @@ def with_data(problem: FitProblem, record: Mapping[str, Any], given: Data, equiv
                 f"'{name}' was fitted in '{unit}', and with the data and coordinates given it is in '{other}': give "
                 "data_unit, world and equivalencies as they were in the fit"
             )
-    differing = tuple(_differing(again, record["data"]))
+    again = replace(again, samples=_with_nodes(again.samples, record))
+    differing = tuple(_differing(again, record))
     if differing:
         warnings.warn(
             f"what is given is not what was fitted: {', '.join(differing)} differ; values and residuals are of what is "
@@ -67,8 +73,20 @@ def with_data(problem: FitProblem, record: Mapping[str, Any], given: Data, equiv
     return replace(problem, samples=again.samples, wcs=again.wcs, data_unit=again.data_unit)
 
 
-def _differing(problem: FitProblem, recorded: Mapping[str, Any]) -> Iterator[str]:
+def _with_nodes(samples: Samples, record: Mapping[str, Any]) -> Samples:
+    """The samples with as many places in each as the fit had."""
+    recorded, instrument = record.get("instrument"), samples.instrument
+    if recorded is None or instrument is None:
+        return samples
+    return replace(samples, instrument=replace(instrument, nodes=recorded["nodes"]))
+
+
+def _differing(problem: FitProblem, record: Mapping[str, Any]) -> Iterator[str]:
     """Names of what is known to be something else than in the fit."""
+    recorded, instrument = record["data"], problem.samples.instrument
+    fitted = record.get("instrument")
+    if (instrument and instrument.digest) != (fitted and fitted["sha256"]):
+        yield "instrument"
     for name, fitted in recorded["sha256"].items():
         array = getattr(problem.samples, name)
         there = array is not None

@@ -10,6 +10,7 @@ the result can look up single fits, evaluate and take residuals again.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from ndfit.io.formats import FORMATS
 from ndfit.io.layers import Contents, maps_of
 from ndfit.io.record import Call
 from ndfit.options import Data
+from ndfit.problem.instrument import Instrument
 from ndfit.problem.types import FitProblem
 from ndfit.reading.given_back import with_data
 from ndfit.reading.rebuild import problem_of
@@ -47,6 +49,8 @@ def read(
     mask: Arrays | None = None,
     uncertainty: Arrays | None = None,
     weights: Arrays | None = None,
+    inputs: Mapping[str, Arrays] | None = None,
+    instrument: Instrument | None = None,
     equivalencies: Equivalencies | None = None,
     model: ModelLike | None = None,
 ) -> FitResult:
@@ -64,6 +68,10 @@ def read(
         As it was given to `ndfit.fit`.
     mask, uncertainty, weights : array, optional
         As they were given to `ndfit.fit`.
+    inputs : dict, optional
+        As they were given to `ndfit.fit`.
+    instrument : ndfit.Instrument, optional
+        As it was given to `ndfit.fit`.
     equivalencies : dict, optional
         As they were given to `ndfit.fit`.
     model : astropy.modeling.Model, optional
@@ -113,7 +121,7 @@ def read(
     problem = problem_of(contents, model)
     evaluable = data is not None
     if evaluable:
-        given = Data(data, None, world, data_unit, uncertainty, weights, mask)
+        given = Data(data, None, world, data_unit, uncertainty, weights, mask, inputs, instrument)
         problem = with_data(problem, contents.record, given, equivalencies)
     maps, uncertainties = maps_of(contents, problem.params)
     engine = contents.record["engine"]

@@ -10,9 +10,8 @@ to be those of the fit first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
 import dask
@@ -22,12 +21,11 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.copying import copied
 from ndfit.engines.base import Engine
-from ndfit.engines.rows import coords_of
 from ndfit.errors import ChangedInputError
-from ndfit.problem.arrange import Region, coordinates_at, take_region
-from ndfit.problem.axes import Axes
+from ndfit.problem.arrange import Region, coordinates_at
 from ndfit.problem.block import Inputs, inputs_of, make_block
 from ndfit.problem.coords import is_copied
+from ndfit.problem.places import Places
 from ndfit.problem.samples import Samples, in_memory
 from ndfit.problem.types import FitProblem
 from ndfit.result.fitted_model import reported_model
@@ -45,8 +43,8 @@ __all__ = [
     "values_of_model",
 ]
 
-Values = Callable[[FloatArray, Sequence[FloatArray]], FloatArray]
-"""Values of N fits, shape (N, M), given (N, P) parameters and K coordinates (M,) or (N, M)."""
+Values = Callable[[FloatArray, Places], FloatArray]
+"""What the samples of N fits see of the model, shape (N, M), given (N, P) parameters and their places."""
 
 _FITS_PER_CHUNK = 10_000
 _SAMPLES_PER_CHUNK = 2**23
@@ -67,18 +65,19 @@ def values_of_model(
     maps : of the fits, some of which are evaluated now: a model's own code may compute something else later
     together : of a result from a file, whether many positions may be tried in one call
     """
-    shape = problem.axes.fitting_shape
     if problem.transform is not None:  # a polynomial of astropy's, in the caller's basis
-        return ModelValues(reported_model(problem), shape, together=True)
+        return ModelValues(reported_model(problem), together=True)
     if engine is None:
-        return ModelValues(problem.model, shape, together)
+        return ModelValues(problem.model, together)
     if engine.pointwise:
         return engine.values
-    values = ModelValues(problem.model, shape, together=False)
+    values = ModelValues(problem.model, together=False)
     return values if maps is None else UnchangedModel.now(values, problem, maps)
 
 
-def evaluate_everywhere(problem: FitProblem, maps: Maps, values: Values, checked: bool = False) -> Any:
+def evaluate_everywhere(
+    problem: FitProblem, maps: Maps, values: Values, checked: bool = False, intrinsic: bool = False
+) -> Any:
     """Model values on the data's axes, lazy; NaN where there is no answer.
 
     Parameters
@@ -86,10 +85,14 @@ def evaluate_everywhere(problem: FitProblem, maps: Maps, values: Values, checked
     maps : with the parameters that are reported
     checked : when a chunk is computed, see that its samples are still those that were fitted, which is always seen
         where coordinates are too many to be copied
+    intrinsic : without the instrument, at the samples
     """
     import dask.array as da  # brings pandas and xarray along where they are installed
 
     axes = problem.axes
+    if intrinsic:
+        problem = replace(problem, samples=replace(problem.samples, instrument=None))
+        checked = False
     checked = (checked or not all(map(is_copied, problem.samples.coords))) and maps.sample_digests is not None
     n_most = min(_FITS_PER_CHUNK, _SAMPLES_PER_CHUNK // max(axes.n_samples, 1))
     plan = plan_regions(problem, n_most=n_most, n_workers=1)
@@ -109,26 +112,27 @@ def evaluate_everywhere(problem: FitProblem, maps: Maps, values: Values, checked
 def _lazy_block(
     problem: FitProblem, maps: Maps, values: Values, region: Region, shape: tuple[int, ...], checked: bool
 ) -> Any:
-    parameters = maps.parameters[(slice(None), *region)]
-    if not checked:
-        coords = [take_region(axis, problem.axes, region) for axis in problem.samples.coords]
-        return dask.delayed(_evaluate, pure=False)(values, parameters, shape, *coords)
-    inputs = inputs_of(problem, region)
-    arguments = values, parameters, shape, maps.sample_digests[region].ravel(), without_arrays(inputs)  # type: ignore[index]
-    return dask.delayed(_evaluate_checked, pure=False)(*arguments, *inputs.samples.arrays)
+    inputs, digests = inputs_of(problem, region), None
+    if checked and maps.sample_digests is not None:
+        digests = maps.sample_digests[region].ravel()
+    else:
+        inputs = inputs.with_samples(replace(inputs.samples, data=None, weights=None, mask=None))
+    arguments = values, maps.parameters[(slice(None), *region)], shape, digests, without_arrays(inputs)
+    return dask.delayed(_evaluate_loaded, pure=False)(*arguments, *inputs.samples.arrays)
 
 
-def _evaluate_checked(
+def _evaluate_loaded(
     values: Values,
     parameters: FloatArray,
     shape: tuple[int, ...],
-    digests: NDArray[np.uint64],
+    digests: NDArray[np.uint64] | None,
     empty: Inputs,
     *arrays: Any,
 ) -> FloatArray:
     inputs = empty.with_arrays(in_memory(arrays))
-    check_samples(inputs, digests)
-    return _evaluate(values, parameters, shape, *inputs.samples.coords)
+    if digests is not None:
+        check_samples(inputs, digests)
+    return _evaluate(values, parameters, shape, inputs.samples)
 
 
 def check_samples(inputs: Inputs, digests: NDArray[np.uint64]) -> None:
@@ -169,13 +173,10 @@ def check_samples_everywhere(problem: FitProblem, maps: Maps) -> None:
         check_samples(inputs.with_samples(inputs.samples.load()), maps.sample_digests[region].ravel())
 
 
-def _evaluate(values: Values, parameters: FloatArray, shape: tuple[int, ...], *coords: Any) -> FloatArray:
-    """Values of shape (fitting..., iterating...) from coordinates with the iterating axes first."""
-    n_iterating = parameters.ndim - 1
-    fitting, iterating = shape[: len(shape) - n_iterating], shape[len(shape) - n_iterating :]
-    n_samples, n_fits = prod(fitting), prod(iterating)
-    samples = Samples(Axes(iterating + fitting, tuple(range(n_iterating, len(shape)))), None, coords=coords)
-    spread = [samples.coordinate(axis) for axis in coords]
+def _evaluate(values: Values, parameters: FloatArray, shape: tuple[int, ...], samples: Samples) -> FloatArray:
+    """Values of shape (fitting..., iterating...), at samples with the iterating axes first."""
+    n_samples, n_fits = samples.axes.n_samples, samples.axes.n_fits
+    places, _ = samples.places()
     table = parameters.reshape(len(parameters), n_fits).T
     found = np.full((n_fits, n_samples), np.nan)
     known = np.flatnonzero(np.isfinite(table).all(axis=1))
@@ -183,7 +184,7 @@ def _evaluate(values: Values, parameters: FloatArray, shape: tuple[int, ...], *c
     with np.errstate(all="ignore"):
         for start in range(0, known.size, at_once):
             rows = known[start : start + at_once]
-            found[rows] = values(table[rows], coords_of(spread, rows))
+            found[rows] = values(table[rows], places.take(rows))
     return np.ascontiguousarray(found.T).reshape(shape)
 
 
@@ -193,36 +194,35 @@ class ModelValues:
 
     Attributes
     ----------
-    shape : of the fitting axes; a model that looks at neighbouring samples needs it
     together : many positions in one call, where some of them tried one by one give the same
     """
 
     model: Any
-    shape: tuple[int, ...]
     together: bool
 
-    def __call__(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+    def __call__(self, parameters: FloatArray, places: Places) -> FloatArray:
         own = replace(self, model=copied(self.model))  # models keep what they last computed, and threads share this one
-        every = own._together(parameters, coords) if self.together else None
+        every = own._together(parameters, places) if self.together else None
         if every is None:
-            return np.stack([own._one(parameters, coords, row) for row in range(len(parameters))])
-        return every
+            every = np.stack([own._one(parameters, places, row) for row in range(len(parameters))])
+        return places.seen(every)
 
-    def _together(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray | None:
-        n_fits, n_samples = len(parameters), prod(self.shape)
-        columns = [axis[:, np.newaxis] if axis.ndim == 1 else axis.T for axis in coords]
+    def _together(self, parameters: FloatArray, places: Places) -> FloatArray | None:
+        n_fits = len(parameters)
+        columns = [axis[:, np.newaxis] if axis.ndim == 1 else axis.T for axis in places.inputs]
         try:
-            every = np.broadcast_to(self.model.evaluate(*columns, *parameters.T), (n_samples, n_fits)).T
+            every = np.broadcast_to(self.model.evaluate(*columns, *parameters.T), (places.n_places, n_fits)).T
         except (ValueError, IndexError, TypeError):
             return None
         tried = np.unique(np.linspace(0, n_fits - 1, _TRIED).astype(int))
-        alike = all(np.array_equal(every[row], self._one(parameters, coords, row), equal_nan=True) for row in tried)
+        alike = all(np.array_equal(every[row], self._one(parameters, places, row), equal_nan=True) for row in tried)
         return np.asarray(every, dtype=float) if alike else None
 
-    def _one(self, parameters: FloatArray, coords: Sequence[FloatArray], row: int) -> FloatArray:
-        places = [(axis if axis.ndim == 1 else axis[row]).reshape(self.shape) for axis in coords]
-        values = self.model.evaluate(*places, *parameters[row])
-        return np.broadcast_to(np.asarray(values, dtype=float), self.shape).ravel()
+    def _one(self, parameters: FloatArray, places: Places, row: int) -> FloatArray:
+        # A model that looks at neighbouring samples needs their shape.
+        inputs = [axis.reshape(places.shape) for axis in places.one(row).inputs]
+        values = self.model.evaluate(*inputs, *parameters[row])
+        return np.broadcast_to(np.asarray(values, dtype=float), places.shape).ravel()
 
 
 @dataclass(frozen=True)
@@ -231,13 +231,13 @@ class UnchangedModel:
 
     Attributes
     ----------
-    parameters, coords : at which it is tried
+    parameters, places : at which it is tried
     expected : what it gave
     """
 
     values: ModelValues
     parameters: FloatArray
-    coords: tuple[FloatArray, ...]
+    places: Places
     expected: FloatArray
 
     @classmethod
@@ -248,16 +248,17 @@ class UnchangedModel:
             return values
         chosen = usable[np.unique(np.linspace(0, usable.size - 1, _TRIED).astype(int))]
         parameters = maps.parameters.reshape(len(maps.parameters), -1)[:, chosen].T.copy()
-        each = [coordinates_at(problem.samples.coords, problem.axes, int(number)) for number in chosen]
-        coords = tuple(np.stack([axis.ravel() for axis in column]) for column in zip(*each, strict=True))
+        each = [coordinates_at(problem.samples.inputs, problem.axes, int(number)) for number in chosen]
+        inputs = tuple(np.stack([axis.ravel() for axis in column]) for column in zip(*each, strict=True))
+        places = Places(inputs, problem.axes.fitting_shape)
         with np.errstate(all="ignore"):
-            return cls(values, parameters, coords, values(parameters, coords))
+            return cls(values, parameters, places, values(parameters, places))
 
-    def __call__(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        found = self.values(self.parameters, self.coords)
+    def __call__(self, parameters: FloatArray, places: Places) -> FloatArray:
+        found = self.values(self.parameters, self.places)
         if not np.allclose(found, self.expected, rtol=_SAME, atol=0.0, equal_nan=True):
             raise ChangedInputError(
                 "the model computes something else than when it was fitted: a number of its module, of its class or of "
                 "what its function closes over has changed; change it back, or make it an argument of the model"
             )
-        return self.values(parameters, coords)
+        return self.values(parameters, places)

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from ndfit.io.model_record import describe, expression
+from ndfit.problem.samples import Samples
 from ndfit.problem.types import FitProblem
 from ndfit.run.fingerprint import fingerprint
 from ndfit.run.probe_points import computed_values, same_values
@@ -115,7 +116,18 @@ def _data(problem: FitProblem) -> dict[str, Any]:
         "weights": _layout(problem.samples.weights),
         "mask": _layout(problem.samples.mask),
         "coordinates": [_layout(values) for values in problem.samples.coords],
+        **_beside(problem.samples),
     }
+
+
+def _beside(samples: Samples) -> dict[str, Any]:
+    """What only some runs have."""
+    found: dict[str, Any] = {}
+    if samples.known:
+        found["inputs"] = {str(own.number): _layout(own.values) for own in samples.known}
+    if samples.instrument is not None:
+        found["instrument"] = samples.instrument.digest
+    return found
 
 
 def _layout(array: Any) -> str | None:

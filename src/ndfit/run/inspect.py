@@ -73,14 +73,18 @@ def look_up_fit(
         check_samples(inputs, maps.sample_digests[position].ravel())
     samples = inputs.samples
     world = tuple(_whole(values, samples) for values in samples.coords)
+    places, _ = samples.places()
     data = _whole(samples.data, samples)
     everywhere: Any = (slice(None), *position)
     values = maps.parameters[everywhere]
-    model = fitted = None
+    model = fitted = intrinsic = None
     if maps.usable[position]:
         model = filled_model(problem, values)
         with np.errstate(all="ignore"):
-            fitted = values_of(values[np.newaxis], [axis.ravel() for axis in world]).reshape(data.shape)
+            fitted = values_of(values[np.newaxis], places).reshape(data.shape)
+            if samples.instrument is not None:
+                direct, _ = replace(samples, instrument=None).places()
+                intrinsic = values_of(values[np.newaxis], direct).reshape(data.shape)
         solution = values if problem.transform is None else np.linalg.solve(problem.transform, values)
         inputs = replace(inputs, starts=solution.reshape(1, -1, *inputs.shape))
     return OneFit(
@@ -94,6 +98,7 @@ def look_up_fit(
         status=int(maps.status[position]),
         flags=int(maps.flags[position]),
         edm=float(maps.edm[position]),
+        intrinsic=intrinsic,
     )
 
 

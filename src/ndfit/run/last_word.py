@@ -59,11 +59,11 @@ def check_with_own_model(
 
 def _are_shared(problem: FitProblem) -> bool:
     """Whether all positions have the same coordinates."""
-    return not any(map(problem.samples.varies, problem.samples.coords))
+    return not any(map(problem.samples.varies, problem.samples.inputs))
 
 
 def _coordinates(problem: FitProblem, number: int) -> tuple[FloatArray, ...]:
-    return coordinates_at(problem.samples.coords, problem.axes, number)
+    return coordinates_at(problem.samples.inputs, problem.axes, number)
 
 
 def _positions(problem: FitProblem, maps: Maps) -> list[int]:

@@ -45,7 +45,7 @@ def bytes_per_fit(problem: FitProblem, pipeline: Pipeline) -> int:
     )
     loaded = (samples.data, samples.weights, samples.mask)
     a_sample += sum(array.dtype.itemsize for array in loaded if samples.varies(array))
-    a_sample += _COORDINATE * sum(map(samples.varies, samples.coords))
+    a_sample += _COORDINATE * sum(map(samples.varies, samples.inputs))
     n_params, n_free = len(params.names), len(params.free)
     return samples.axes.n_samples * a_sample + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)
 

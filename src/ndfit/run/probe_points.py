@@ -128,7 +128,7 @@ def _at(
 
     shape = problem.axes.fitting_shape
     coords = tuple(
-        np.asarray(take_region(values, problem.axes, region), dtype=float) for values in problem.samples.coords
+        np.asarray(take_region(values, problem.axes, region), dtype=float) for values in problem.samples.inputs
     )
     spread = tuple(np.broadcast_to(values, (1,) * len(region) + shape).ravel() for values in coords)
     start, params = row(problem.params.start), problem.params

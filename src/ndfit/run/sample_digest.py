@@ -32,10 +32,19 @@ def sample_digests(block: Block) -> Digests:
     # A block has no `valid` where every sample is, and coordinates of one row where it has but one fit.
     left_out = None if block.valid is None else ~block.valid
     total = np.zeros(block.n_fits, dtype=np.uint64)
-    for number, array in enumerate((block.data, block.weights, left_out, *block.coords)):
+    for number, array in enumerate((block.data, block.weights, left_out, *block.coords, *_beside_coordinates(block))):
         if array is not None:
             total += _of_rows(np.atleast_2d(array), number)
     return total
+
+
+def _beside_coordinates(block: Block) -> tuple[NDArray[Any], ...]:
+    """What else the model is evaluated with, rows of (N, ...) or (1, ...)."""
+    places, n_coords = block.places, len(block.coords)
+    if places.response is not None:
+        shared = 1 if places.response.is_shared else block.n_fits
+        return (*places.inputs, places.response.coefficients.reshape(shared, -1))
+    return places.inputs if len(places.inputs) > n_coords else ()
 
 
 def _of_rows(array: NDArray[Any], number: int) -> Digests:

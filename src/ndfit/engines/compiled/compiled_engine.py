@@ -6,8 +6,8 @@ it needs compiled is compiled, or loaded from the cache, when it is made ready o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from ndfit.engines.compiled.kernel.accumulate import ModelInCode, compiled_model
 from ndfit.engines.compiled.kernel.at_points import compiled_evaluation
 from ndfit.engines.compiled.kernel.covariance import compiled_inversion
 from ndfit.engines.compiled.kernel.driver import compiled_solve
+from ndfit.engines.compiled.kernel.seeing import Seeing
 from ndfit.engines.compiled.kernel.workspace import (
     OUTCOME_COLUMNS,
     Job,
@@ -31,6 +32,8 @@ from ndfit.engines.compiled.kernel.workspace import (
     Workspace,
     allocate,
     job_table,
+    sight_arrays,
+    sight_numbers,
     view_table,
 )
 from ndfit.engines.compiled.points import model_values
@@ -41,6 +44,7 @@ from ndfit.engines.natural import natural_scales, with_least_widths
 from ndfit.engines.plain_data import PlainDataEngine
 from ndfit.engines.start_sizes import with_start_sizes
 from ndfit.options import CASH, SQUARE
+from ndfit.problem.places import Places
 from ndfit.problem.types import Block
 from ndfit.status import Status, converged, usable
 
@@ -115,11 +119,13 @@ class CompiledEngine(PlainDataEngine):
         compiled_evaluation()
         if options.covariance:
             compiled_inversion()
-        for weighted in (False, True):
-            compiled_model(_in_code(self.model, options.loss, weighted))
+        ways = (Seeing.SHARED, Seeing.OWN) if options.through_instrument else (Seeing.DIRECT,)
+        for weighted, seeing in product((False, True), ways):
+            compiled_model(_in_code(self.model, options.loss, weighted, seeing))
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         """Solve a block. Parameters are NaN where the status is not usable."""
+        block = block.whitened
         outcome = np.full((block.n_fits, OUTCOME_COLUMNS + self.model.n_params), np.nan)
         outcome[:, 0], outcome[:, 1] = _status_of_counts(block, options), 0.0
         block = with_start_sizes(self.model, block)
@@ -217,14 +223,15 @@ class CompiledEngine(PlainDataEngine):
         return found.reshape(len(starts), len(rows), -1)
 
     def _fits(self, block: Block, options: SolveOptions) -> Fits:
-        return Fits.of(self.model, _in_code(self.model, options.loss, True), block, options)
+        code = _in_code(self.model, options.loss, True, _seeing(block.places))
+        return Fits.of(self.model, code, block, options)
 
-    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        code = _in_code(self.model, SQUARE, False)
-        return model_values(code, self.model.constants, np.ascontiguousarray(parameters, dtype=float), coords)
+    def values(self, parameters: FloatArray, places: Places) -> FloatArray:
+        code = _in_code(self.model, SQUARE, False, _seeing(places))
+        return model_values(code, self.model.constants, np.ascontiguousarray(parameters, dtype=float), places)
 
-    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        return self.model.derivatives(parameters, coords)
+    def derivatives(self, parameters: FloatArray, places: Places) -> FloatArray:
+        return places.seen(self.model.derivatives(parameters, places.inputs))
 
     def _known_noise(self, options: SolveOptions) -> bool:
         """Whether a weighted residual has a variance of one."""
@@ -242,7 +249,7 @@ class CompiledEngine(PlainDataEngine):
         loss = Loss(options.loss, options.f_scale)
         if loss.name == SQUARE:
             return call.covariance()
-        values = self.values(parameters, block.coords)
+        values = self.values(parameters, block.places)
         used = np.ones((1, 1), dtype=bool) if block.valid is None else block.valid
         if loss.name == CASH:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -263,21 +270,28 @@ def _status_of_counts(block: Block, options: SolveOptions) -> NDArray[np.int16]:
     return np.where(negative, Status.NEGATIVE_COUNTS, block.status).astype(np.int16)
 
 
-def _in_code(model: ModelCode, loss: str, weighted: bool) -> ModelInCode:
+def _seeing(places: Places) -> Seeing:
+    if places.response is None:
+        return Seeing.DIRECT
+    return Seeing.SHARED if places.response.is_shared else Seeing.OWN
+
+
+def _in_code(model: ModelCode, loss: str, weighted: bool, seeing: Seeing) -> ModelInCode:
     widths = tuple(model.widths[i] for i in model.free)
     structure = Structure(model.n_params, model.n_linear, model.free, model.basis, model.variable, widths)
-    return ModelInCode(model.rows, structure, loss, weighted)
+    return ModelInCode(model.rows, structure, loss, weighted, seeing)
 
 
 @dataclass(frozen=True)
 class _Call:
-    """Arguments of one call of the kernel; holds the arrays that the tables point to."""
+    """Arguments of one call of the kernel; holds what the tables point to."""
 
     model: ModelInCode
     workspace: Workspace
     tables: tuple[Table, ...]
     arrays: tuple[NDArray[Any] | None, ...]
     job: Table
+    places: Places
 
     @classmethod
     def of(
@@ -290,7 +304,8 @@ class _Call:
         absolute: bool = False,
     ) -> _Call:
         weighted = block.weights is not None or block.valid is not None
-        in_code = _in_code(model, loss, weighted)
+        places = block.places
+        in_code = _in_code(model, loss, weighted, _seeing(places))
         structure = in_code.structure
         n_fits, n_samples = block.data.shape
         limits = (*with_least_widths(model, block), natural_scales(model, block))
@@ -301,9 +316,9 @@ class _Call:
             block.start,
             *(np.broadcast_to(limit, (n_fits, model.n_params)) for limit in limits),
             outcome,
-            *(np.broadcast_to(axis, (n_fits, n_samples)) for axis in block.coords),
+            *sight_arrays(places, n_fits),
         )
-        workspace = allocate(structure, model.n_inputs, n_samples, model.constants)
+        workspace = allocate(structure, n_samples, places, model.constants)
         tables = structure.table(), workspace.table, view_table(arrays)
         job = {
             Job.STRUCTURE: tables[0].ctypes.data,
@@ -311,14 +326,14 @@ class _Call:
             Job.VIEWS: tables[2].ctypes.data,
             Job.FITS: n_fits,
             Job.SAMPLES: n_samples,
-            Job.INPUTS: model.n_inputs,
+            **sight_numbers(places),
             Job.WEIGHTED: weighted,
             Job.ROBUST: loss != SQUARE,
             Job.SINGLE: block.data.dtype == np.float32,
             Job.ABSOLUTE: absolute,
             Job.COUNTS: loss == CASH,
         }
-        return cls(in_code, workspace, tables, arrays, job_table(job))
+        return cls(in_code, workspace, tables, arrays, job_table(job), places)
 
     @property
     def outcome(self) -> FloatArray:

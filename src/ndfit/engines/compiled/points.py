@@ -6,7 +6,7 @@ values of the model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -14,8 +14,18 @@ import numpy as np
 from ndfit.arrays import FloatArray
 from ndfit.engines.compiled.kernel.accumulate import ModelInCode, compiled_model
 from ndfit.engines.compiled.kernel.at_points import compiled_evaluation, compiled_values
-from ndfit.engines.compiled.kernel.workspace import Job, Table, View, allocate, job_table, view_table
+from ndfit.engines.compiled.kernel.workspace import (
+    Job,
+    Table,
+    View,
+    allocate,
+    job_table,
+    sight_arrays,
+    sight_numbers,
+    view_table,
+)
 from ndfit.engines.loss import Loss
+from ndfit.problem.places import Places
 
 __all__ = ["evaluated", "model_values"]
 
@@ -25,13 +35,13 @@ class Samples(Protocol):
 
     Attributes
     ----------
-    coords : K arrays of shape (M,) or (n, M)
+    places : where the model is evaluated
     data, weights : shape (n, M), with weights of zero where a sample is not used
     loss : what their residuals cost
     """
 
     @property
-    def coords(self) -> tuple[FloatArray, ...]: ...
+    def places(self) -> Places: ...
     @property
     def data(self) -> FloatArray: ...
     @property
@@ -52,26 +62,24 @@ def evaluated(
     parameters : shape (n, P)
     """
     arrays = {View.DATA: samples.data, View.WEIGHTS: samples.weights, View.START: parameters}
-    job, _kept_alive = _job(code, constants, arrays, samples.coords, samples.data.shape)
+    job, _kept_alive = _job(code, constants, arrays, samples.places, samples.data.shape)
     found = np.empty((len(parameters), 1 + len(code.structure.free)))
     accumulate = compiled_model(code).addresses["accumulate"]
     compiled_evaluation()(accumulate, job.ctypes.data, found.ctypes.data, samples.loss.scale)
     return np.where(np.isfinite(found[:, 0]), found[:, 0], np.inf), found[:, 1:]
 
 
-def model_values(
-    code: ModelInCode, constants: tuple[float, ...], parameters: FloatArray, coords: Sequence[FloatArray]
-) -> FloatArray:
-    """Values of the model, shape (n, M).
+def model_values(code: ModelInCode, constants: tuple[float, ...], parameters: FloatArray, places: Places) -> FloatArray:
+    """Values of the model that samples see, shape (n, M).
 
     Parameters
     ----------
     code, constants : a model without weights and loss, and what belongs in its slots
     parameters : shape (n, P), tied ones set
-    coords : K arrays of shape (M,) or (n, M)
+    places : of n fits
     """
-    shape = np.broadcast_shapes((len(parameters), 1), *(axis.shape for axis in coords))
-    job, _kept_alive = _job(code, constants, {View.START: parameters}, coords, shape)
+    shape = len(parameters), places.n_samples
+    job, _kept_alive = _job(code, constants, {View.START: parameters}, places, shape)
     found = np.empty(shape)
     compiled_values()(compiled_model(code).addresses["differentiate"], job.ctypes.data, found.ctypes.data)
     return found
@@ -81,14 +89,14 @@ def _job(
     code: ModelInCode,
     constants: tuple[float, ...],
     arrays: Mapping[View, FloatArray],
-    coords: Sequence[FloatArray],
+    places: Places,
     shape: tuple[int, ...],
 ) -> tuple[Table, object]:
     """The table for the kernel, and what has to live as long as it is used."""
     n_fits, n_samples = shape
-    workspace = allocate(code.structure, len(coords), n_samples, constants)
-    axes = tuple(np.broadcast_to(axis, shape) for axis in coords)
-    views = view_table([*(arrays.get(view) for view in View if view < View.COORDS), *axes])
+    workspace = allocate(code.structure, n_samples, places, constants)
+    sight = sight_arrays(places, n_fits)
+    views = view_table([*(arrays.get(view) for view in View if view < View.COEFFICIENTS), *sight])
     tables = code.structure.table(), workspace.table, views
     job = job_table(
         {
@@ -97,7 +105,7 @@ def _job(
             Job.VIEWS: tables[2].ctypes.data,
             Job.FITS: n_fits,
             Job.SAMPLES: n_samples,
-            Job.INPUTS: len(coords),
+            **sight_numbers(places),
         }
     )
-    return job, (workspace, tables, axes, arrays)
+    return job, (workspace, tables, sight, arrays, places)

@@ -18,7 +18,8 @@ from ndfit.engines.compiled.kernel.accumulate import ModelInCode
 from ndfit.engines.compiled.points import evaluated
 from ndfit.engines.loss import Loss, weights_and_residual
 from ndfit.engines.natural import Lengths, natural_scales, with_least_widths
-from ndfit.engines.rows import bounds_of, coords_of
+from ndfit.engines.rows import bounds_of
+from ndfit.problem.places import Places
 from ndfit.problem.types import Block
 
 __all__ = ["Fits", "Model"]
@@ -58,7 +59,7 @@ class Fits:
     Attributes
     ----------
     model, code : the model, and the same with weights as the kernel takes it
-    coords, data, weights : with weights of zero where a sample is not used
+    places, data, weights : with weights of zero where a sample is not used
     lower, upper, natural : shapes (n, F) or (1, F)
     free : places of the F free parameters
     """
@@ -66,7 +67,7 @@ class Fits:
     model: Model
     code: ModelInCode
     loss: Loss
-    coords: tuple[FloatArray, ...]
+    places: Places
     data: FloatArray
     weights: FloatArray
     lower: FloatArray
@@ -84,13 +85,13 @@ class Fits:
         limits = (*with_least_widths(model, block), natural_scales(model, block))
         lower, upper, natural = (limit[:, free] for limit in limits)
         loss = Loss(options.loss, options.f_scale)
-        return cls(model, code, loss, block.coords, data, weights, lower, upper, natural, free)
+        return cls(model, code, loss, block.places, data, weights, lower, upper, natural, free)
 
     def take(self, rows: NDArray[np.intp]) -> Fits:
         """Some of them."""
         return replace(
             self,
-            coords=coords_of(self.coords, rows),
+            places=self.places.take(rows),
             data=self.data[rows],
             weights=self.weights[rows],
             lower=bounds_of(self.lower, rows),
@@ -142,6 +143,7 @@ class Fits:
 
     def weighted(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
         """J^T (n, F, M) and r (n, M) whose product is the gradient of the cost, and J^T J its matrix."""
-        values, derivatives = (f(parameters, self.coords) for f in (self.model.values, self.model.derivatives))
+        of_model = (f(parameters, self.places.inputs) for f in (self.model.values, self.model.derivatives))
+        values, derivatives = map(self.places.seen, of_model)
         weights, residual = weights_and_residual(self.loss, self.weights, self.data, values)
         return np.where((self.weights == 0.0)[:, np.newaxis], 0.0, derivatives * weights[:, np.newaxis]), residual

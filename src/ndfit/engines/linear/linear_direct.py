@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.engines.linear.linear_bounded import best_within
-from ndfit.engines.linear.linear_design import DesignModel
-from ndfit.engines.rows import bounds_of, coords_of
+from ndfit.engines.linear.linear_design import DesignModel, design_at
+from ndfit.engines.rows import bounds_of
 from ndfit.problem.types import Block
 from ndfit.status import Status
 
@@ -102,7 +102,7 @@ def _covariance(inverse: FloatArray, full: NDArray[np.bool_]) -> FloatArray:
 def _groups(model: DesignModel, block: Block, rows: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], bool]]:
     """Places among some rows of fits to solve at once, and whether one factorisation serves them all."""
     others = [i for i in range(block.start.shape[1]) if i not in model.free]
-    parts: list[Any] = [block.start[:, others], block.weights, *(axis for axis in block.coords if axis.ndim == 2)]
+    parts: list[Any] = [block.start[:, others], block.weights, *block.places.own]
     alike = len(rows) > 0 and all(part is None or (part[rows] == part[rows[0]]).all() for part in parts)
     patterns = _by_pattern(block.valid, rows) if alike else []
     if alike and (len(patterns) - 1) * _FITS_WORTH_A_GROUP <= len(rows):
@@ -135,7 +135,7 @@ class _Rows:
     def of(cls, model: DesignModel, block: Block, rows: NDArray[np.intp], shared: bool) -> _Rows:
         """Of some fits; all of them with the design matrix, weights and samples of the first where these are shared."""
         which = rows[:1] if shared else rows
-        offset, matrix = model.design(block.start[which], coords_of(block.coords, which))
+        offset, matrix = design_at(model, block.start[which], block.places.take(which))
         weights = np.ones(offset.shape) if block.weights is None else block.weights[which]
         if block.valid is not None:
             weights = np.where(block.valid[which], weights, 0.0)

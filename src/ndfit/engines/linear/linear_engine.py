@@ -11,7 +11,6 @@ one (`linear_direct.py`). So is everything where nothing can be compiled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,9 +21,10 @@ from ndfit.arrays import FloatArray
 from ndfit.engines.availability import why_not_compiled
 from ndfit.engines.base import BlockResult, SolveOptions
 from ndfit.engines.certificate import edm_of, noise_variance, status_with_certificate
-from ndfit.engines.linear.linear_design import DesignModel
+from ndfit.engines.linear.linear_design import DesignModel, design_at
 from ndfit.engines.linear.linear_direct import Solution, covariance_of, solve_directly
 from ndfit.engines.plain_data import PlainDataEngine
+from ndfit.problem.places import Places
 from ndfit.problem.types import Block
 from ndfit.status import Status
 
@@ -54,6 +54,7 @@ class LinearEngine(PlainDataEngine):
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
         """Solve a block. Parameters are NaN where the status is not usable."""
+        block = block.whitened
         ready = np.flatnonzero(block.status == Status.READY)
         solution = self._solved(block, ready, options.covariance)
         edm = edm_of(solution.distance, self._noise_variance(block, ready, solution))
@@ -77,11 +78,11 @@ class LinearEngine(PlainDataEngine):
         covariance = None if solution.covariance is None else spread(solution.covariance)
         return BlockResult(parameters, status, nfev, spread(solution.cost), covariance, edm=spread(edm))
 
-    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        return self.model.values(parameters, coords)
+    def values(self, parameters: FloatArray, places: Places) -> FloatArray:
+        return places.seen(self.model.values(parameters, places.inputs))
 
-    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
-        return self.model.design(parameters, coords)[1].swapaxes(1, 2)
+    def derivatives(self, parameters: FloatArray, places: Places) -> FloatArray:
+        return design_at(self.model, parameters, places)[1].swapaxes(1, 2)
 
     def _solved(self, block: Block, rows: NDArray[np.intp], with_covariance: bool) -> Solution:
         """In lanes as far as the products tell, and else directly."""

@@ -30,9 +30,9 @@ from ndfit.engines.compiled.kernel.linear_driver import (
     target,
 )
 from ndfit.engines.compiled.kernel.workspace import Job, Structure, View, Workspace, view_table
-from ndfit.engines.linear.linear_design import DesignModel
+from ndfit.engines.linear.linear_design import DesignModel, design_at
 from ndfit.engines.linear.linear_direct import Solution
-from ndfit.engines.rows import bounds_of, coords_of
+from ndfit.engines.rows import bounds_of
 from ndfit.problem.types import Block
 from ndfit.status import Status
 
@@ -74,7 +74,7 @@ class _Designs:
 
     @classmethod
     def of(cls, model: DesignModel, block: Block, rows: NDArray[np.intp]) -> _Designs:
-        offset, matrix = model.design(block.start[rows], coords_of(block.coords, rows))
+        offset, matrix = design_at(model, block.start[rows], block.places.take(rows))
         finite = np.isfinite(offset) & np.isfinite(matrix).all(axis=2)
         if not finite.all():
             offset, matrix = np.where(finite, offset, 0.0), np.where(finite[..., None], matrix, 0.0)
@@ -111,7 +111,7 @@ def _parts(
     """Places among some rows, with their design matrices: all with one, or as many as memory has room for."""
     others = [i for i in range(block.start.shape[1]) if i not in model.free]
     given = block.start[:, others]
-    if all(axis.ndim == 1 for axis in block.coords) and (given[rows] == given[rows[0]]).all():
+    if block.places.are_shared and (given[rows] == given[rows[0]]).all():
         yield slice(None), _Designs.of(model, block, rows[:1])
         return
     size = max(1, _BYTES_AT_ONCE // (8 * block.data.shape[1] * (len(model.free) + 1)))

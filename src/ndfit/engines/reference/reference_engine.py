@@ -32,7 +32,8 @@ from ndfit.engines.reference.calling import Caller
 from ndfit.engines.reference.jacobian import FreeParameters, covariance_of, jacobian_at
 from ndfit.engines.reference.objective import Objective
 from ndfit.engines.reference.piecewise_constant import search_start
-from ndfit.engines.rows import coords_of
+from ndfit.engines.reference.seen_model import Seen
+from ndfit.problem.places import Places
 from ndfit.problem.types import Block
 from ndfit.status import STATUS, Status
 
@@ -54,7 +55,6 @@ class ReferenceEngine:
     bounds_by_map : indices of parameters whose bounds differ between positions
     piecewise_constant : positions in `free` of parameters for which a start is searched, see
         `ndfit.engines.reference.piecewise_constant`
-    fitting_shape : of the coordinates that models are called with; None for one axis
     """
 
     model: Any
@@ -65,7 +65,6 @@ class ReferenceEngine:
     keep_info: bool
     bounds_by_map: tuple[int, ...] = ()
     piecewise_constant: tuple[int, ...] = ()
-    fitting_shape: tuple[int, ...] | None = None
 
     name: ClassVar[str] = "reference"
     chunk_size: ClassVar[int] = 500
@@ -93,30 +92,30 @@ class ReferenceEngine:
         import scipy.optimize  # noqa: F401 -- which astropy's fitters import when they are called
 
     def __call__(self, block: Block, options: SolveOptions) -> BlockResult:
+        block = block.whitened
         worker = _Worker(self, block, options)
         for row in np.flatnonzero(block.status == Status.READY):
             worker.fit(int(row))
         return worker.results()
 
-    def values(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+    def values(self, parameters: FloatArray, places: Places) -> FloatArray:
         model, rows = self.own_model(), []
         for row, own in enumerate(parameters):
-            places = coords_of(coords, row)
-            shape = places[0].shape if self.fitting_shape is None else self.fitting_shape
-            values = model.evaluate(*(axis.reshape(shape) for axis in places), *own)
+            inputs, shape = places.one(row).inputs, places.shape
+            values = model.evaluate(*(axis.reshape(shape) for axis in inputs), *own)
             rows.append(np.broadcast_to(np.asarray(values, dtype=float), shape).ravel())
-        return np.stack(rows)
+        return places.seen(np.stack(rows))
 
-    def derivatives(self, parameters: FloatArray, coords: Sequence[FloatArray]) -> FloatArray:
+    def derivatives(self, parameters: FloatArray, places: Places) -> FloatArray:
         model, rows = self.own_model(), []
         for row, own in enumerate(parameters):
-            places = coords_of(coords, row)
+            inputs = places.one(row).inputs
 
-            def values(moved: FloatArray, places: Sequence[FloatArray] = places) -> FloatArray:
-                return np.broadcast_to(np.asarray(model.evaluate(*places, *moved), dtype=float), places[0].shape)
+            def values(moved: FloatArray, inputs: Sequence[FloatArray] = inputs) -> FloatArray:
+                return np.broadcast_to(np.asarray(model.evaluate(*inputs, *moved), dtype=float), inputs[0].shape)
 
             rows.append(jacobian_at(values, own, self.free, model).T)
-        return np.stack(rows)
+        return places.seen(np.stack(rows))
 
 
 class _Worker:
@@ -127,6 +126,7 @@ class _Worker:
         n_free = len(engine.free)
         self.engine, self.block, self.options = engine, block, options
         self.model = engine.own_model()
+        self.seen = None if block.places.response is None else Seen(self.model)
         self.free = FreeParameters(self.model, engine.free)
         self.call = Caller(self.model, engine.fitter, engine.fitter_kwargs, engine.free)
         self.errors: dict[int, str] = {}
@@ -218,19 +218,21 @@ class _Worker:
 
     def _objective(self, row: int) -> Objective:
         block = self.block
-        coords = tuple(values if values.ndim == 1 else values[row] for values in block.coords)
+        places = block.places.one(row)
+        if self.seen is None:
+            coords = tuple(values.reshape(block.fitting_shape) for values in places.inputs)
+        else:
+            coords = self.seen.at(places, block.fitting_shape, len(places.inputs))
         data = block.data[row].astype(float)
         weights = None if block.weights is None else block.weights[row]
         use = None if block.valid is None or block.valid[row].all() else block.valid[row]
         if use is None:
             shape = block.fitting_shape
-            coords, data = tuple(values.reshape(shape) for values in coords), data.reshape(shape)
-            weights = None if weights is None else weights.reshape(shape)
+            data, weights = data.reshape(shape), None if weights is None else weights.reshape(shape)
         else:
-            coords, data = tuple(values[use] for values in coords), data[use]
+            coords, data = tuple(values.ravel()[use] for values in coords), data[use]
             weights = None if weights is None else weights[use]
-        shared = all(values.ndim == 1 for values in block.coords)
-        samples = (None if shared else row, None if use is None else use.tobytes())
+        samples = (None if block.places.are_shared else row, None if use is None else use.tobytes())
         return Objective(self.model, self.free, coords, data, weights, *self._bounds(row), samples)
 
     def _bounds(self, row: int) -> tuple[FloatArray, FloatArray]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ndfit.arrays import FloatArray
 from ndfit.pipeline.guess.attempt import Attempt, attempt
 from ndfit.pipeline.guess.groups import SetTied, Setting
+from ndfit.pipeline.guess.intrinsic import made_intrinsic
 from ndfit.pipeline.guess.line_shapes import OF_SCIPY
 from ndfit.pipeline.guess.order import in_the_callers_order
 from ndfit.pipeline.guess.outliers import without_outliers
@@ -67,6 +68,10 @@ class Guess:
             with np.errstate(all="ignore"):  # fits without samples come along
                 clean = without_outliers(tile) if self.outliers else tile
                 self._guess(clean, lower[rows], upper[rows], first[rows], second[rows])
+        first, second = (made_intrinsic(table, block, self.terms, self.free) for table in (first, second))
+        if self.set_tied is not None and block.places.response is not None:
+            for table in (first, second):
+                self.set_tied(table)
         yield first
         if np.isfinite(second).all(axis=1).any():
             yield second

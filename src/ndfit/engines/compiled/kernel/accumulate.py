@@ -7,8 +7,8 @@ Row 0 is the residual y - f, the others are those of `Structure`; all are weight
 is one. The first product is the cost: the sum of the squares, or of what the loss makes of them.
 
 The sums of a few rows stay in registers. Those of more are taken tile by tile: the rows of a few samples go to scratch,
-a `RowOperator` may change them there, and then products are added two rows by two. Either way each sum takes its terms
-in the order of the samples, and has the same bits.
+and then products are added two rows by two. Either way each sum takes its terms in the order of the samples, and has
+the same bits. Where samples see the model through an instrument, its rows are those of `seeing`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from ndfit.compiler.machine_code import Function, Loaded
 from ndfit.compiler.machine_code import load as load_code
 from ndfit.compiler.memory import load, store, width
 from ndfit.compiler.target import Target, host
-from ndfit.compiler.values import Float, Int, Lanes, Pointer, Table, choose
+from ndfit.compiler.values import Float, Int, Lanes, Table, choose
 from ndfit.compiler.variables import Local
 from ndfit.engines.compiled.kernel.addresses import at, at_group, entry
 from ndfit.engines.compiled.kernel.losses import LOSSES
+from ndfit.engines.compiled.kernel.seeing import Seeing, seen_at, write_places
 from ndfit.engines.compiled.kernel.workspace import Field, Structure, samples_of_tile
 from ndfit.once import kept_latest
 
 if TYPE_CHECKING:
     from ndfit.model.ir import ModelGraph
 
-__all__ = ["MODEL_KINDS", "ModelInCode", "RowOperator", "compiled_model", "model_functions"]
+__all__ = ["MODEL_KINDS", "ModelInCode", "compiled_model", "model_functions"]
 
 MODEL_KINDS = (Table, Int, Int, Float)
 """Arguments of both functions: addresses of scratch, the group, the number of samples, the scale of the loss."""
@@ -42,10 +43,6 @@ MODEL_KINDS = (Table, Int, Int, Float)
 _MOST_ROWS = 6
 
 _KEPT = 64  # models in this process; what runs stays, too
-
-RowOperator = Callable[[Pointer, int, int, Int], None]
-"""Writes code that changes the rows of a tile before they are weighted, given their place, how many rows there are, how
-many samples a tile has room for, and how many there are. Row r at sample i is at ``r * room + i``, a group of lanes."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +55,14 @@ class ModelInCode:
     structure : how they make up derivatives.
     loss : name of the loss.
     weighted : there are weights, or samples left out.
+    seeing : how samples see the model.
     """
 
     rows: ModelGraph
     structure: Structure
     loss: str
     weighted: bool
+    seeing: Seeing = Seeing.DIRECT
 
 
 def _prepared(model: ModelInCode, workspace: Table, group: Int) -> Known:
@@ -71,10 +70,17 @@ def _prepared(model: ModelInCode, workspace: Table, group: Int) -> Known:
     return emit_prepared(model.rows, lambda p: load(trial, p), lambda i: load(constants, i))
 
 
-def _outputs(model: ModelInCode, prepared: Known, workspace: Table, group: Int, n_samples: Int, sample: Int) -> Any:
-    """Value and other rows at a sample, as the model has them."""
-    x = at_group(workspace, Field.X, group)
-    return emit_outputs(model.rows, prepared, [load(x, sample + n_samples * k) for k in range(model.rows.n_inputs)])
+def _reader(model: ModelInCode, workspace: Table, group: Int, n_samples: Int) -> Callable[[Int], list[Lanes]]:
+    """What gives value and other rows at a sample, as the model has them; what it takes for all samples is written."""
+    prepared, x = _prepared(model, workspace, group), at_group(workspace, Field.X, group)
+
+    def outputs(place: Int, n_places: Int) -> list[Lanes]:
+        return emit_outputs(model.rows, prepared, [load(x, place + n_places * k) for k in range(model.rows.n_inputs)])
+
+    if model.seeing == Seeing.DIRECT:
+        return lambda sample: outputs(sample, n_samples)
+    write_places(workspace, outputs)
+    return lambda sample: seen_at(workspace, group, sample, model.structure.n_rows, model.seeing)
 
 
 def _finished(
@@ -96,11 +102,10 @@ def _finished(
 def _accumulate_in_registers(model: ModelInCode) -> Callable[..., None]:
     def accumulate(workspace: Table, group: Int, n_samples: Int, scale: Float) -> None:
         n = model.structure.n_rows
-        prepared = _prepared(model, workspace, group)
+        outputs_at = _reader(model, workspace, group, n_samples)
         sums = [Local(Lanes.of(0.0)) for _ in range(n * (n + 1) // 2)]
         with loop(n_samples) as sample:
-            outputs = _outputs(model, prepared, workspace, group, n_samples, sample)
-            rows, cost = _finished(model, outputs, workspace, group, sample, scale)
+            rows, cost = _finished(model, outputs_at(sample), workspace, group, sample, scale)
             products = [cost, *(rows[i] * rows[j] for i in range(1, n) for j in range(i + 1))]
             for total, product in zip(sums, products, strict=True):
                 total += product
@@ -111,37 +116,22 @@ def _accumulate_in_registers(model: ModelInCode) -> Callable[..., None]:
     return accumulate
 
 
-def _accumulate_by_tiles(model: ModelInCode, operator: RowOperator | None) -> Callable[..., None]:
+def _accumulate_by_tiles(model: ModelInCode) -> Callable[..., None]:
     def accumulate(workspace: Table, group: Int, n_samples: Int, scale: Float) -> None:
         n, scratch = model.structure.n_rows, at(workspace, Field.ROWS)
         tile = samples_of_tile(n)
         gram, total = at_group(workspace, Field.GRAM, group), Local(Lanes.of(0.0))
-        prepared = _prepared(model, workspace, group)
+        outputs_at = _reader(model, workspace, group, n_samples)
         with loop(n * (n + 1) // 2) as i:
             store(gram, i, 0.0)
-
-        def keep(rows: list[Lanes], i: Int) -> None:
-            for row, value in enumerate(rows):
-                store(scratch, row * tile + i, value, width())
-
-        def finish(outputs: list[Lanes], sample: Int, i: Int) -> None:
-            rows, cost = _finished(model, outputs, workspace, group, sample, scale)
-            keep(rows, i)
-            total.set(total.value + cost)
-
         with loop(0, n_samples, tile) as first:
             left = n_samples - first
             count = choose(left > tile, tile, left)
             with loop(count) as i:
-                outputs = _outputs(model, prepared, workspace, group, n_samples, first + i)
-                if operator is None:
-                    finish(outputs, first + i, i)
-                else:
-                    keep(outputs, i)
-            if operator is not None:
-                operator(scratch, n, tile, count)
-                with loop(count) as i:
-                    finish([load(scratch, row * tile + i, width()) for row in range(n)], first + i, i)
+                rows, cost = _finished(model, outputs_at(first + i), workspace, group, first + i, scale)
+                for row, value in enumerate(rows):
+                    store(scratch, row * tile + i, value, width())
+                total.set(total.value + cost)
             add_products(scratch, gram, Int.of(n), Int.of(tile), count)
         store(gram, 0, total.value)
 
@@ -174,10 +164,9 @@ def _differentiate(model: ModelInCode) -> Callable[..., None]:
 
     def differentiate(workspace: Table, group: Int, n_samples: Int, scale: Float) -> None:
         trial, target = at_group(workspace, Field.TRIAL, group), at_group(workspace, Field.JACOBIAN, group)
-        prepared = _prepared(model, workspace, group)
+        outputs_at = _reader(model, workspace, group, n_samples)
         with loop(n_samples) as sample:
-            outputs = _outputs(model, prepared, workspace, group, n_samples, sample)
-            (residual, *slopes), _ = _finished(model, outputs, workspace, group, sample, scale)
+            (residual, *slopes), _ = _finished(model, outputs_at(sample), workspace, group, sample, scale)
             columns: list[Any] = [*slopes[: structure.n_linear], *[0.0] * (len(structure.free) - structure.n_linear)]
             for basis, variable, slope in zip(
                 structure.basis, structure.variable, slopes[structure.n_linear :], strict=True
@@ -190,10 +179,10 @@ def _differentiate(model: ModelInCode) -> Callable[..., None]:
     return differentiate
 
 
-def model_functions(model: ModelInCode, operator: RowOperator | None = None) -> tuple[Function, Function]:
+def model_functions(model: ModelInCode) -> tuple[Function, Function]:
     """`accumulate` and `differentiate` of a model, to be compiled."""
-    few = model.structure.n_rows <= _MOST_ROWS and operator is None
-    accumulate = _accumulate_in_registers(model) if few else _accumulate_by_tiles(model, operator)
+    few = model.structure.n_rows <= _MOST_ROWS
+    accumulate = _accumulate_in_registers(model) if few else _accumulate_by_tiles(model)
     return (
         Function("accumulate", accumulate, MODEL_KINDS),
         Function("differentiate", _differentiate(model), MODEL_KINDS),

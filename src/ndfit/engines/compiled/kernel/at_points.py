@@ -17,15 +17,13 @@ from ndfit.compiler.target import host
 from ndfit.compiler.values import Float, Int, choose
 from ndfit.engines.compiled.kernel.accumulate import MODEL_KINDS
 from ndfit.engines.compiled.kernel.addresses import address, at, at_group
-from ndfit.engines.compiled.kernel.filling import COORDS, fill
+from ndfit.engines.compiled.kernel.filling import fill, fill_sight
 from ndfit.engines.compiled.kernel.system import assemble
 from ndfit.engines.compiled.kernel.workspace import (
-    FIT_TO_FIT,
     FREE,
     KEEP,
     PARAMS,
     RANKS,
-    VIEW_COLUMNS,
     Field,
     Job,
     View,
@@ -67,15 +65,6 @@ def take_parameters(structure: Any, workspace: Any, views: Any, fit: Any, lane: 
         at(workspace, Field.TRIAL)[p * LANES + lane] = float_at(address(views, View.START, fit, p))
 
 
-def take_coordinates(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, fresh: Any) -> None:
-    """Give a lane the coordinates of a fit, if it is `fresh` or they are not those of all fits."""
-    x, n_samples = at(workspace, Field.X), job[Job.SAMPLES]
-    with loop(job[Job.INPUTS]) as k:
-        moves = views[VIEW_COLUMNS * (k + COORDS) + FIT_TO_FIT] != 0
-        with when(fresh | moves), loop(n_samples) as sample:
-            x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, k + COORDS, fit, sample))
-
-
 def report(structure: Any, workspace: Any, lane: Any, found: Any) -> None:
     """Write what was found for a lane."""
     found[0] = 0.5 * at(workspace, Field.GRAM)[lane]
@@ -94,7 +83,7 @@ def values_of_all(differentiate_at: Any, job_address: Any, found_at: Any) -> Non
         left = job[Job.FITS] - first
         count = choose(left > LANES, LANES, left)
         with loop(count) as lane:
-            take_coordinates(job, workspace, views, first + lane, lane, first == 0)
+            fill_sight(job, workspace, views, first + lane, lane, first == 0)
             take_parameters(structure, workspace, views, first + lane, lane)
         with loop(groups()) as group, when(group * width() < count):
             differentiate(workspace, group, n_samples, 1.0)

@@ -84,6 +84,8 @@ def sample_weight(views: Any, fit: Any, sample: Any) -> Any:
 def fill(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: Any, fresh: Any) -> None:
     """Copy the samples of a fit into a lane, with coordinates where it is a `fresh` one or they are not the last's."""
     single, moved = job[Job.SINGLE] != 0, Local(fresh | weighted)
+    with when(job[Job.TAPS] != 0):
+        fill_sight(job, workspace, views, fit, lane, fresh)
     with loop(job[Job.INPUTS]) as k:
         moved.set(moved.value | (views[VIEW_COLUMNS * (k + COORDS) + FIT_TO_FIT] != 0))
     with either(single) as (short, long):
@@ -108,8 +110,8 @@ def fill_data(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, read: A
 
 
 def fill_whole(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weighted: Any, read: Any) -> None:
-    """Copy data, weights and coordinates of a fit."""
-    x, y, weight = at(workspace, Field.X), at(workspace, Field.Y), at(workspace, Field.WEIGHT)
+    """Copy data, weights and inputs of a fit."""
+    y, weight, direct = at(workspace, Field.Y), at(workspace, Field.WEIGHT), job[Job.TAPS] == 0
     n_samples, reference = job[Job.SAMPLES], Local(0)
     with when(weighted):
         unused = Local(True)
@@ -126,11 +128,31 @@ def fill_whole(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, weight
                 value.set(0.0)
                 place.set(reference.value)
         y[sample * LANES + lane] = value.value
-        with loop(job[Job.INPUTS]) as k:
-            x[(k * n_samples + sample) * LANES + lane] = float_at(address(views, k + COORDS, fit, place.value))
+        with when(direct):
+            fill_place(job, workspace, views, fit, lane, sample, place.value)
         return own.value * value.value * own.value * value.value
 
     at(workspace, Field.DATA_NORM2)[lane] = total_of(n_samples, copy)
+
+
+def fill_place(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, place: Any, source: Any) -> None:
+    """Copy the inputs of the model at a place from those at another."""
+    x, n_places = at(workspace, Field.X), job[Job.PLACES]
+    with loop(job[Job.INPUTS]) as k:
+        x[(k * n_places + place) * LANES + lane] = float_at(address(views, k + COORDS, fit, source))
+
+
+@subroutine()
+def fill_sight(job: Any, workspace: Any, views: Any, fit: Any, lane: Any, fresh: Any) -> None:
+    """Copy inputs at all places, and coefficients, if the lane is a `fresh` one or they are not those of all fits."""
+    own, moved = job[Job.OWN] != 0, Local(fresh)
+    with loop(job[Job.INPUTS]) as k:
+        moved.set(moved.value | (views[VIEW_COLUMNS * (k + COORDS) + FIT_TO_FIT] != 0))
+    with when(moved.value), loop(job[Job.PLACES]) as place:
+        fill_place(job, workspace, views, fit, lane, place, place)
+    taps = at(workspace, Field.TAPS)
+    with when(own), loop(job[Job.TAPS]) as number:
+        taps[number * LANES + lane] = float_at(address(views, View.COEFFICIENTS, fit, number))
 
 
 def total_of(n_samples: Any, value_of_sample: Callable[[Any], Any]) -> Any:

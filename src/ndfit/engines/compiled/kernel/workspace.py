@@ -8,7 +8,7 @@ LANES fits advance together. Every scratch array has rows of LANES values, lanes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.compiler.memory import LANES
+from ndfit.problem.places import Places
 
 _LEAST_TILE, _MOST_TILE, _TILE_VALUES = 4, 32, 128
 
@@ -82,7 +83,8 @@ class View(IntEnum):
     UPPER = 5
     SCALE = 6  # natural scale of a parameter; that of a place is negative
     OUTCOME = 7  # status, evaluations, cost, EDM times the noise variance, ROUNDED, parameters
-    COORDS = 8  # the first of K
+    COEFFICIENTS = 8  # of the response; address 0 where absent
+    COORDS = 9  # the first of K
 
 
 VIEW_COLUMNS, FIT_TO_FIT = 3, 1  # how many there are, and which tells how far fits are apart: 0 where they share values
@@ -96,6 +98,7 @@ ELIMINATE, START, KEEP, SIGNED = 0.0, 1.0, 2.0, 3.0
 OUTCOME_COLUMNS = 5  # before the parameters
 
 _PAGE = 4096  # bytes
+_MOST_WIDTH = 8  # lanes in a group
 
 
 class Job(IntEnum):
@@ -112,6 +115,9 @@ class Job(IntEnum):
     SINGLE = 8  # whether the data are float32
     ABSOLUTE = 9  # whether weights are one over the errors
     COUNTS = 10  # whether the cost is the likelihood of counts
+    PLACES = 11  # at which the model of a fit is evaluated
+    TAPS = 12  # coefficients of a fit's response; 0 where samples are the places
+    OWN = 13  # whether each fit has its own
 
 
 def samples_of_tile(n_rows: int) -> int:
@@ -140,10 +146,29 @@ def view_table(arrays: Sequence[NDArray[Any] | None]) -> Table:
     return np.array(rows, np.int64)
 
 
+def sight_arrays(places: Places, n_fits: int) -> tuple[NDArray[Any] | None, ...]:
+    """The views of a block's places: of coefficients, None where all fits share them, and of K inputs."""
+    response, own = places.response, None
+    if response is not None and not response.is_shared:
+        own = response.coefficients.reshape(n_fits, -1)
+    return own, *(np.broadcast_to(axis, (n_fits, places.n_places)) for axis in places.inputs)
+
+
+def sight_numbers(places: Places) -> Mapping[Job, int]:
+    """What a job tells of the places."""
+    response = places.response
+    return {
+        Job.INPUTS: len(places.inputs),
+        Job.PLACES: places.n_places,
+        Job.TAPS: 0 if response is None else response.columns.size,
+        Job.OWN: response is not None and not response.is_shared,
+    }
+
+
 class Field(IntEnum):
     """What is where in the scratch of one solve, with the number of rows where there are more than one."""
 
-    X = 0  # K * M
+    X = 0  # K * L
     Y = 1  # M
     WEIGHT = 2  # M
     ROWS = 3  # (1 + L + D) * samples of a tile
@@ -211,6 +236,17 @@ class Field(IntEnum):
     CONSTANTS = 64  # of the model, each the same in all lanes
     TAKEN = 65  # F, changes of linear parameters,
     LEFT = 66  # F, and the slopes that are left after them
+    SEEN = 67  # (1 + L + D) rows at all places, as many numbers as a group has lanes each
+    TAPS = 68  # M * n, coefficients of the response of each lane
+
+
+class Sight(IntEnum):
+    """What is where in the table of a workspace behind the addresses of its arrays: how samples see the model."""
+
+    PLACES = len(Field)  # L
+    TAPS = len(Field) + 1  # n, places that a sample sees
+    COLUMNS = len(Field) + 2  # address of which ones these are, M * n
+    COEFFICIENTS = len(Field) + 3  # address of what they count, M * n, where all fits share them
 
 
 FIRST, SECOND_SIGNED, SECOND = 0.0, 1.0, 2.0
@@ -238,36 +274,77 @@ class Workspace:
         memory = memory[-memory.ctypes.data % _PAGE // 8 :]
         return cls(memory, rows, memory.ctypes.data + 8 * (ends - rows * lanes), lanes)
 
+    def with_sight(self, sight: Sequence[int]) -> Workspace:
+        """The same with the numbers of `Sight` behind the addresses."""
+        return replace(self, table=np.append(self.table, np.array(sight, np.int64)))
+
     @property
     def arrays(self) -> tuple[FloatArray, ...]:
         """Of shape (rows, lanes)."""
-        first = (self.table - self.table[0]) // 8
+        first = (self.table[: len(self.rows)] - self.table[0]) // 8
         pairs = zip(first, self.rows, strict=True)
         return tuple(self.memory[start : start + n * self.lanes].reshape(n, self.lanes) for start, n in pairs)
 
 
-def allocate(structure: Structure, n_inputs: int, n_samples: int, constants: Sequence[float] = ()) -> Workspace:
-    """Return scratch for a solve, zeroed but for the constants of the model."""
-    workspace = Workspace.of(_rows(structure, n_inputs, n_samples, len(constants)))
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers that scratch is measured by.
+
+    Attributes
+    ----------
+    inputs, samples, constants : K, M, and the constants of the model
+    places : L, at which the model is evaluated
+    taps : n, places that a sample sees; 0 where the samples are the places
+    own : each fit has coefficients of its own
+    """
+
+    inputs: int
+    samples: int
+    constants: int
+    places: int
+    taps: int = 0
+    own: bool = False
+
+
+def allocate(structure: Structure, n_samples: int, places: Places, constants: Sequence[float] = ()) -> Workspace:
+    """Return scratch for a solve, zeroed but for the constants of the model and how samples see it.
+
+    Parameters
+    ----------
+    n_samples : M
+    places : where the model is evaluated, which has to live as long as the scratch
+    """
+    response = places.response
+    taps = 0 if response is None else response.columns.shape[1]
+    own = response is not None and not response.is_shared
+    sizes = Sizes(len(places.inputs), n_samples, len(constants), places.n_places, taps, own)
+    workspace = Workspace.of(_rows(structure, sizes))
+    if response is not None:
+        coefficients = 0 if own else response.coefficients.ctypes.data
+        sight = (places.n_places, taps, response.columns.ctypes.data, coefficients)
+        workspace = workspace.with_sight(sight)
     if constants:
         workspace.arrays[Field.CONSTANTS][:] = np.reshape(constants, (-1, 1))
     return workspace
 
 
 @lru_cache(64)
-def _rows(structure: Structure, n_inputs: int, n_samples: int, n_constants: int) -> NDArray[np.int64]:
+def _rows(structure: Structure, sizes: Sizes) -> NDArray[np.int64]:
     """How many rows each array of a solve has."""
     # Products are summed two rows by two: an odd row is followed by one that stays zero.
     n_free, n_rows = len(structure.free), structure.n_rows + structure.n_rows % 2
+    n_samples = sizes.samples
     triangle = n_free * (n_free + 1) // 2
     rows: dict[Field, int] = {
-        Field.X: n_inputs * n_samples,
+        Field.X: sizes.inputs * sizes.places,
         Field.Y: n_samples,
         Field.WEIGHT: n_samples,
         Field.ROWS: n_rows * samples_of_tile(structure.n_rows),
         Field.GRAM: n_rows * (n_rows + 1) // 2,
         Field.JACOBIAN: (n_free + 1) * n_samples,
-        Field.CONSTANTS: n_constants,
+        Field.CONSTANTS: sizes.constants,
+        Field.SEEN: -(-n_rows * sizes.places * _MOST_WIDTH // LANES) if sizes.taps else 0,
+        Field.TAPS: n_samples * sizes.taps if sizes.own else 0,
         Field.UNSETTLED: 3,
         Field.SMALL: 2 * n_free * (n_free + 1),
         **dict.fromkeys((Field.R, Field.TRIAL_R, Field.SMALL_R), triangle + n_free + 1),
