@@ -30,7 +30,7 @@ def test_the_slowest_place_counts_where_fits_are_solved_side_by_side(
 ) -> None:
     clock: Any = iter(seconds)
     monkeypatch.setattr(estimate, "_time", lambda *_: next(clock))
-    monkeypatch.setattr(estimate, "SECONDS_WORTH_A_TRIAL", 1e-3)
+    monkeypatch.setattr(estimate, "SECONDS_WORTH_TIMING", 1e-3)
     assert estimate.time_of_fits(*asked("compiled")) == estimate.FitTime(expected, expected)
     assert next(clock, None) is None
 
@@ -108,7 +108,7 @@ def test_the_first_fit_of_a_process_does_not_count(monkeypatch: pytest.MonkeyPat
 
 def test_the_fits_of_a_bootstrap_are_counted_and_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline, problem = asked("compiled")
-    monkeypatch.setattr(estimate, "SECONDS_WORTH_A_TRIAL", 1e-3)
+    monkeypatch.setattr(estimate, "SECONDS_WORTH_TIMING", 1e-3)
     drawing = replace(pipeline, bootstrap=bootstrap_of(Errors(True, 9, "residual"), 0, (0, 1, 2), SQUARE, False))
     made: list[Any] = []
 

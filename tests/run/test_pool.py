@@ -13,10 +13,10 @@ from ndfit.run.pool import keep_busy
 REGIONS = [(slice(number, number + 1),) for number in range(6)]
 
 
-def numbers_until_error(submit: Any, cut: Any = lambda region: region[0].start) -> tuple[list[int], str]:
+def numbers_until_error(submit: Any, take: Any = lambda region: region[0].start) -> tuple[list[int], str]:
     given: list[int] = []
     with pytest.raises(OSError) as raised:  # noqa: PT011 - the message is what is returned
-        given.extend(result for _, result in keep_busy(submit, cut, REGIONS, lambda: 1))
+        given.extend(result for _, result in keep_busy(submit, take, REGIONS, lambda: 1))
     return sorted(given), str(raised.value)
 
 

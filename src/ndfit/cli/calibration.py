@@ -12,7 +12,7 @@ import numpy as np
 from astropy import units as u
 
 from ndfit.cli.quantities import Amount
-from ndfit.cli.source import Source, amount_or_plane, placed
+from ndfit.cli.source import Source, amount_or_plane, on_data_axes
 from ndfit.problem.axes import Axes
 
 __all__ = ["Calibration", "open_calibration"]
@@ -48,4 +48,4 @@ def open_calibration(source: Source, text: str) -> Calibration:
     axes = Axes(source.data.shape, source.fitting)
     if isinstance(given, Amount):
         return Calibration(np.full((1,) * len(axes.shape), given.value), given.unit)
-    return Calibration(placed(given, axes, "calibration"), given.unit)
+    return Calibration(on_data_axes(given, axes, "calibration"), given.unit)

@@ -17,7 +17,7 @@ from ndfit.cli.calibration import Calibration
 from ndfit.cli.cut import Cut
 from ndfit.cli.noise import uncertainty
 from ndfit.cli.settings import Settings
-from ndfit.cli.source import Source, open_plane, placed
+from ndfit.cli.source import Source, on_data_axes, open_plane
 from ndfit.cli.world import World
 from ndfit.problem.axes import Axes
 
@@ -64,7 +64,7 @@ def gather(
     data = cut.apply(source.data)
     masks = [] if cut.outside is None else [cut.outside]
     if mask is not None:
-        values = cut.apply(placed(open_plane(mask, source), axes, "mask"))
+        values = cut.apply(on_data_axes(open_plane(mask, source), axes, "mask"))
         masks.append(np.isnan(values) | (values != 0))
     if missing is not None:
         masks.append(data == (data.dtype.type(missing) if data.dtype.kind == "f" else missing))  # as the file rounds it

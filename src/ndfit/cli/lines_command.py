@@ -1,4 +1,4 @@
-"""Where lines start that nobody placed.
+"""Starting values of lines that are given none.
 
 Flows in: a model and the range of the samples. Flows out: centres and widths of its lines. A line that starts outside
 the samples, as astropy's default at 0 may, leaves them without a slope to follow.

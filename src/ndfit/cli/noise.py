@@ -18,7 +18,7 @@ from ndfit.cli.bad_input import BadInput
 from ndfit.cli.calibration import Calibration
 from ndfit.cli.cut import Cut
 from ndfit.cli.quantities import parse_unit
-from ndfit.cli.source import Source, open_plane, placed
+from ndfit.cli.source import Source, on_data_axes, open_plane
 from ndfit.problem.axes import Axes
 
 __all__ = ["UNCERTAINTIES", "NoiseOptions", "uncertainty"]
@@ -85,7 +85,7 @@ def uncertainty(
 def _read(source: Source, cut: Cut, data_unit: u.UnitBase | None, kind: str, reference: str, stated: str | None) -> Any:
     """Numbers of an array, in the unit of the data where both are known."""
     plane = open_plane(reference, source)
-    values = cut.apply(placed(plane, Axes(source.data.shape, source.fitting), kind)).astype(float)
+    values = cut.apply(on_data_axes(plane, Axes(source.data.shape, source.fitting), kind)).astype(float)
     unit = plane.unit if stated is None else parse_unit(stated)
     if data_unit is None or unit is None:
         return values

@@ -27,7 +27,7 @@ from ndfit.problem.axes import Axes
 from ndfit.problem.placing import broadcast_to_data_axes
 from ndfit.untrusted import shortened
 
-__all__ = ["Plane", "Source", "amount_or_plane", "open_plane", "open_source", "placed"]
+__all__ = ["Plane", "Source", "amount_or_plane", "on_data_axes", "open_plane", "open_source"]
 
 _COLUMN = re.compile(r"\d+/\w")
 
@@ -128,7 +128,7 @@ def open_plane(reference: str, source: Source) -> Plane:
     return source.without(Plane(reference, layer.values, layer.unit))
 
 
-def placed(plane: Plane, axes: Axes, name: str) -> Any:
+def on_data_axes(plane: Plane, axes: Axes, name: str) -> Any:
     """Values of a plane with the data's axes.
 
     Raises

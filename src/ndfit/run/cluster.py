@@ -1,6 +1,6 @@
 """Regions solved on a dask cluster.
 
-Flows in: the task, what cuts inputs, regions, and the client. Flows out: (region, result) pairs. A small task travels
+Flows in: the task, what takes inputs, regions, and the client. Flows out: (region, result) pairs. A small task travels
 with each region; a large one once a worker, as the result of a task of its own that the scheduler makes again where a
 worker is lost with it. A region is one task, which loads what is lazy; arrays of the caller's memory travel with their
 region, which keeps them until it is solved. Only what workers hold already is brought to a region by dask. Results come
@@ -31,7 +31,7 @@ from ndfit.run.cluster_workers import Crowd
 from ndfit.run.load import culled, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.shared_buffer import Address, SharedBuffer
-from ndfit.run.tasks import Cut, Solved, Task, leaving, solve_arrays, solve_inputs, without_arrays
+from ndfit.run.tasks import Solved, Take, Task, leaving, solve_arrays, solve_inputs, without_arrays
 from ndfit.run.versions import Versions, difference, versions_here
 from ndfit.run.workers import Workers
 
@@ -46,7 +46,7 @@ SMALL = 2**16
 SECONDS_TO_HAND_OUT = 0.02
 
 
-def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
+def solve_on_cluster(task: Task[T], take: Take, regions: Iterable[Region], workers: Workers) -> Solved[T]:
     """One task a region.
 
     Raises
@@ -80,7 +80,7 @@ def solve_on_cluster(task: Task[T], cut: Cut, regions: Iterable[Region], workers
         client.cancel(list(slots))
 
     try:
-        yield from keep_busy(submit, cut, regions, Crowd(client, cancel))
+        yield from keep_busy(submit, take, regions, Crowd(client, cancel))
     except Exception as error:
         _explain(client, error)
         raise

@@ -25,7 +25,7 @@ from ndfit.run.region_pipeline import Pipeline
 __all__ = ["FitTime", "expected_seconds", "time_of_fits"]
 
 # Fits that take less in all are not timed.
-SECONDS_WORTH_A_TRIAL = 0.5
+SECONDS_WORTH_TIMING = 0.5
 _PLACES = 3
 # Engines that solve many fits at once are timed on as many; the others' fits are long enough for a clock.
 _FITS_TIMED = 512
@@ -59,10 +59,10 @@ def time_of_fits(pipeline: Pipeline, problem: FitProblem) -> FitTime:
     """
     if pipeline.engine.releases_gil:
         seconds = _known_before(pipeline)
-        if expected_seconds(pipeline, problem) >= SECONDS_WORTH_A_TRIAL:
+        if expected_seconds(pipeline, problem) >= SECONDS_WORTH_TIMING:
             seconds = _side_by_side(pipeline, problem)
         return FitTime(seconds, seconds)
-    if problem.axes.n_fits < _FEW and expected_seconds(pipeline, problem) < SECONDS_WORTH_A_TRIAL:
+    if problem.axes.n_fits < _FEW and expected_seconds(pipeline, problem) < SECONDS_WORTH_TIMING:
         return FitTime(_known_before(pipeline), _known_before(pipeline))
     return _one_by_one(pipeline, problem)
 
@@ -92,7 +92,7 @@ def _one_by_one(pipeline: Pipeline, problem: FitProblem) -> FitTime:
     timed = [(_time(made, inputs), 1) for inputs in first]
     longest = max(seconds for seconds, _ in timed)
     expected = n_fits * repeated * longest
-    if expected >= SECONDS_WORTH_A_TRIAL:
+    if expected >= SECONDS_WORTH_TIMING:
         limit = min(_MOST, _SHARE * expected)
         width = max(1, round(min(_LONG, limit / _PLACES) / longest))
         if width > 1:

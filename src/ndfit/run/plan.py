@@ -1,4 +1,4 @@
-"""How the iterating axes are cut into regions.
+"""How the iterating axes are divided into regions.
 
 Flows in: FitProblem, the engine's appetite and the number of workers. Flows out: Plan, regions that cover every
 position once, in the order of the data.
@@ -26,7 +26,7 @@ LAST_CHUNK = 1 / 4  # of the others
 
 @dataclass(frozen=True)
 class Plan:
-    """Where each iterating axis is cut."""
+    """Where each iterating axis is divided."""
 
     pieces: tuple[tuple[slice, ...], ...]
 
@@ -45,7 +45,7 @@ def plan_regions(
     chunk_n_max: int | None = None,
     guided: bool = True,
 ) -> Plan:
-    """Cut the iterating axes.
+    """Divide the iterating axes.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ def plan_regions(
     multiples = [max(sizes) for sizes in steps] if steps is not None else [1] * len(axes.iterating)
     chosen = _chunk_shape(axes.iterating_shape, multiples, wanted, most, _inner_first(problem.samples.data, axes))
     pieces = [_even(size, step) for size, step in zip(axes.iterating_shape, chosen, strict=True)]
-    cut = [place for place, slices in enumerate(pieces) if len(slices) > 1]
-    if guided and len(cut) == 1 and chunk_n_max is None and LAST_CHUNK * prod(chosen) >= SMALLEST_CHUNK * n_most:
-        place = cut[0]
+    divided = [place for place, slices in enumerate(pieces) if len(slices) > 1]
+    if guided and len(divided) == 1 and chunk_n_max is None and LAST_CHUNK * prod(chosen) >= SMALLEST_CHUNK * n_most:
+        place = divided[0]
         pieces[place] = _guided(axes.iterating_shape[place], chosen[place], multiples[place], n_workers)
     return Plan(tuple(pieces))
 

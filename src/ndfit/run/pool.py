@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs
-from ndfit.run.tasks import Cut, Solved
+from ndfit.run.tasks import Solved, Take
 
 __all__ = ["IN_FLIGHT_PER_WORKER", "keep_busy"]
 
@@ -24,7 +24,10 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def keep_busy(
-    submit: Callable[[Inputs], cf.Future[T]], cut: Cut, regions: Iterable[Region], n_workers: Callable[[], int]
+    submit: Callable[[Inputs], cf.Future[T]],
+    take: Take,
+    regions: Iterable[Region],
+    n_workers: Callable[[], int],
 ) -> Solved[T]:
     """Submit regions as others are done; what has not begun when this is closed is cancelled.
 
@@ -43,7 +46,7 @@ def keep_busy(
             region = next(waiting, None)
             if region is None:
                 return
-            running[submit(cut(region))] = region
+            running[submit(take(region))] = region
 
     failure: BaseException | None = None
     try:

@@ -1,6 +1,6 @@
 """Regions solved in processes of this machine.
 
-Flows in: the task, what cuts inputs, and regions. Flows out: (region, result) pairs. The task travels once a process,
+Flows in: the task, what takes inputs, and regions. Flows out: (region, result) pairs. The task travels once a process,
 inputs with each region, and results as they are.
 
 Each process answers one thread, through a pipe of its own. Processes share no queue and no lock, so that one that ends,
@@ -27,7 +27,7 @@ from ndfit.problem.arrange import Region
 from ndfit.problem.block import Inputs
 from ndfit.run.load import culled, read_maps
 from ndfit.run.pool import keep_busy
-from ndfit.run.tasks import Cut, Solved, Task, solve_inputs
+from ndfit.run.tasks import Solved, Take, Task, solve_inputs
 from ndfit.run.threads import Threads
 from ndfit.run.workers import Workers
 
@@ -53,7 +53,7 @@ _SECONDS_TO_END = 1.0
 _SECONDS_TO_HEAR_WHY = 30.0
 
 
-def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], workers: Workers) -> Solved[T]:
+def solve_in_processes(task: Task[T], take: Take, regions: Iterable[Region], workers: Workers) -> Solved[T]:
     """One process a worker; none outlives the generator.
 
     Raises
@@ -66,7 +66,9 @@ def solve_in_processes(task: Task[T], cut: Cut, regions: Iterable[Region], worke
     pool = _WorkerPool(cloudpickle.dumps(task))
     with Threads(workers.count, _leave_interrupts_to_the_caller) as threads:
         try:
-            yield from keep_busy(lambda inputs: threads.submit(lambda: pool.solve(inputs)), cut, regions, threads.count)
+            yield from keep_busy(
+                lambda inputs: threads.submit(lambda: pool.solve(inputs)), take, regions, threads.count
+            )
         finally:
             pool.end()
 

@@ -33,7 +33,7 @@ from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
 from ndfit.run.region_pipeline import Pipeline
 from ndfit.run.stages import StageRunner
-from ndfit.run.tasks import Cut, Solved
+from ndfit.run.tasks import Solved, Take
 from ndfit.status import Flag, Status
 
 __all__ = ["from_solutions", "refine_from_neighbours"]
@@ -87,11 +87,11 @@ def from_solutions(
     solutions, usable = maps.parameters.copy(), maps.usable
     ambiguous = maps.flags & np.uint32(Flag.AMBIGUOUS)
 
-    def cut(region: Region) -> Inputs:
+    def take(region: Region) -> Inputs:
         everywhere: Any = (slice(None), *region)
         return replace(inputs_of(problem, region), starts=solutions[everywhere][np.newaxis])
 
-    with closing(stages("from-solutions", pipeline, cut, regions)) as solved:
+    with closing(stages("from-solutions", pipeline, take, regions)) as solved:
         for region, result in solved:
             maps.take(region, result, usable[region])
     maps.flags |= ambiguous
@@ -139,19 +139,19 @@ def _fit_again(
     steps: tuple[Step, ...],
     problem: FitProblem,
     regions: tuple[Region, ...],
-    solve: Callable[[Cut, list[Region]], Solved[BlockResult]],
+    solve: Callable[[Take, list[Region]], Solved[BlockResult]],
     absolute: bool,
 ) -> NDArray[np.bool_]:
     """One round; returns which positions were improved. `absolute`: weights are 1 / sigma."""
     solutions, n_free = maps.parameters.copy(), len(problem.params.free)
     anywhere: NDArray[np.bool_] = np.any(pending, axis=0, keepdims=True)[0]
 
-    def cut(region: Region) -> Inputs:
+    def take(region: Region) -> Inputs:
         return replace(inputs_of(problem, region), starts=np.stack(list(_starts(solutions, pending, steps, region))))
 
     improved = np.zeros(anywhere.shape, dtype=bool)
     busy = [region for region in regions if anywhere[region].any()]
-    with closing(solve(cut, busy)) as solved:
+    with closing(solve(take, busy)) as solved:
         for region, result in solved:
             before, ambiguous = maps.cost[region].copy(), maps.flags[region] & np.uint32(Flag.AMBIGUOUS)
             improved[region] = maps.improve(region, result)

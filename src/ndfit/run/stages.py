@@ -1,6 +1,6 @@
 """The parts of a run, one after another: the fits of every region, then the rounds of a refinement.
 
-Flows in: the name of a stage, the work, what cuts inputs, and regions. Flows out: (region, BlockResult) pairs: solved
+Flows in: the name of a stage, the work, what takes inputs, and regions. Flows out: (region, BlockResult) pairs: solved
 now; or, where there is a checkpoint, those of an earlier run first, once it is seen that their samples are the same,
 and the solutions that they started from.
 """
@@ -18,7 +18,7 @@ from ndfit.run.checkpoint import Checkpoint
 from ndfit.run.digest import SOLUTIONS, Digests, PipelineWithChecksums, digests_of, digests_of_solutions
 from ndfit.run.execute import solve_regions
 from ndfit.run.region_pipeline import Pipeline
-from ndfit.run.tasks import Cut, Solved
+from ndfit.run.tasks import Solved, Take
 from ndfit.run.workers import Workers
 
 __all__ = ["FITS", "ResumeFromCheckpoint", "RunAll", "StageRunner"]
@@ -30,7 +30,9 @@ FITS = "fit"
 class StageRunner(Protocol):
     """Solves the regions of one stage."""
 
-    def __call__(self, stage: str, pipeline: Pipeline, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]: ...
+    def __call__(
+        self, stage: str, pipeline: Pipeline, take: Take, regions: Iterable[Region]
+    ) -> Solved[BlockResult]: ...
 
 
 class RunAll:
@@ -39,8 +41,8 @@ class RunAll:
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
 
-    def __call__(self, stage: str, pipeline: Pipeline, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]:
-        return solve_regions(pipeline, cut, regions, self._workers)
+    def __call__(self, stage: str, pipeline: Pipeline, take: Take, regions: Iterable[Region]) -> Solved[BlockResult]:
+        return solve_regions(pipeline, take, regions, self._workers)
 
 
 class ResumeFromCheckpoint:
@@ -51,11 +53,11 @@ class ResumeFromCheckpoint:
         self._numbers = {_key(region): number for number, region in enumerate(checkpoint.plan.regions)}
         self._samples: dict[int, Digests] = {}
 
-    def __call__(self, stage: str, pipeline: Pipeline, cut: Cut, regions: Iterable[Region]) -> Solved[BlockResult]:
+    def __call__(self, stage: str, pipeline: Pipeline, take: Take, regions: Iterable[Region]) -> Solved[BlockResult]:
         regions = list(regions)
         saved = [region for region in regions if self._checkpoint.has(stage, self._number(region))]
         unusable = []
-        for region, digests in self._digests(stage, cut, saved):
+        for region, digests in self._digests(stage, take, saved):
             signed = self._checkpoint.load(stage, self._number(region))
             if signed is not None:
                 self._check(region, signed.digests, digests)
@@ -72,21 +74,21 @@ class ResumeFromCheckpoint:
             )
         known = {_key(region) for region in saved}
         to_solve = unusable + [region for region in regions if _key(region) not in known]
-        for region, solved in solve_regions(PipelineWithChecksums(pipeline), cut, to_solve, self._workers):
+        for region, solved in solve_regions(PipelineWithChecksums(pipeline), take, to_solve, self._workers):
             number = self._number(region)
             self._samples.setdefault(number, solved.digests)
             self._checkpoint.save(stage, number, solved)
             yield region, solved.result
 
-    def _digests(self, stage: str, cut: Cut, regions: list[Region]) -> Solved[Digests]:
+    def _digests(self, stage: str, take: Take, regions: list[Region]) -> Solved[Digests]:
         """Of the samples of each region, which are read in the first stage, and of what its fits start from."""
         if stage == FITS:
-            for region, digests in solve_regions(digests_of, cut, regions, self._workers):
+            for region, digests in solve_regions(digests_of, take, regions, self._workers):
                 self._samples[self._number(region)] = digests
                 yield region, digests
         else:
             for region in regions:
-                yield region, {**self._samples[self._number(region)], **digests_of_solutions(cut(region))}
+                yield region, {**self._samples[self._number(region)], **digests_of_solutions(take(region))}
 
     def _check(self, region: Region, saved: Digests, now: Digests) -> None:
         """The samples are those that they were."""

@@ -14,12 +14,12 @@ from ndfit.problem.samples import in_memory
 from ndfit.run.load import load
 from ndfit.run.shared_buffer import Address, write_result
 
-__all__ = ["Cut", "Solved", "Task", "leaving", "make_ready", "solve_arrays", "solve_inputs", "without_arrays"]
+__all__ = ["Solved", "Take", "Task", "leaving", "make_ready", "solve_arrays", "solve_inputs", "without_arrays"]
 
 T = TypeVar("T")
 
 Task = Callable[[Inputs], T]
-Cut = Callable[[Region], Inputs]
+Take = Callable[[Region], Inputs]
 Solved = Generator[tuple[Region, T], None, None]
 
 

@@ -53,11 +53,11 @@ class Tile:
     def take(self, rows: NDArray[np.bool_]) -> Tile:
         """Some of the fits."""
 
-        def cut(array: FloatArray) -> FloatArray:
+        def take(array: FloatArray) -> FloatArray:
             return np.ascontiguousarray(array[:, rows]) if array.shape[1] > 1 else array
 
         alone = self.data.shape[1] == 1
-        return self if alone else Tile(cut(self.data), cut(self.weights), tuple(map(cut, self.coords)), self.grid)
+        return self if alone else Tile(take(self.data), take(self.weights), tuple(map(take, self.coords)), self.grid)
 
 
 def tiles(block: Block) -> Iterator[tuple[slice, Tile]]:
@@ -90,16 +90,16 @@ def median(values: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
 
 
 def _cut(block: Block, rows: slice) -> Tile:
-    def cut(array: Any) -> FloatArray:
+    def take(array: Any) -> FloatArray:
         return np.ascontiguousarray(array[rows].T, dtype=float)
 
-    weights = np.ones((block.data.shape[1], 1)) if block.weights is None else cut(block.weights) ** 2
+    weights = np.ones((block.data.shape[1], 1)) if block.weights is None else take(block.weights) ** 2
     if block.valid is not None:
-        weights = weights * cut(block.valid)
+        weights = weights * take(block.valid)
     if block.weights is not None:
         weights = _limited(weights)
-    coords = tuple(np.ascontiguousarray(axis[:, np.newaxis]) if axis.ndim == 1 else cut(axis) for axis in block.coords)
-    return Tile(cut(block.data), weights, coords, block.fitting_shape)
+    coords = tuple(np.ascontiguousarray(axis[:, np.newaxis]) if axis.ndim == 1 else take(axis) for axis in block.coords)
+    return Tile(take(block.data), weights, coords, block.fitting_shape)
 
 
 def _limited(weights: FloatArray) -> FloatArray:
