@@ -11,7 +11,6 @@ without, by position or by keyword.
 from __future__ import annotations
 
 import inspect
-import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from astropy.modeling import Model
 from ndfit.cli.bad_input import PointedError, suggestion
 from ndfit.cli.quantities import Amount, parse_amount
 from ndfit.cli.scanner import Scanner
+from ndfit.compound import OPERATORS
 from ndfit.model.catalogue import fittable_classes
 from ndfit.untrusted import shortened
 
@@ -31,15 +31,7 @@ __all__ = ["Expression", "parse_expression"]
 # By precedence, the loosest first; `**` before `*`, which it starts with.
 _LEVELS: tuple[tuple[str, ...], ...] = (("|",), ("+", "-"), ("*", "/"))
 _POWER = "**"
-_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "|": operator.or_,
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "**": operator.pow,
-}
-
+_SYMBOLS = (*(symbol for level in _LEVELS for symbol in level), _POWER)
 # Whole numbers that polynomials are made with.
 _STRUCTURAL = ("degree", "x_degree", "y_degree")
 
@@ -114,7 +106,7 @@ class Expression:
             if isinstance(node, _Binary):
                 left, right = make(node.left), make(node.right)
                 try:
-                    return _OPERATORS[node.symbol](left, right)
+                    return OPERATORS[node.symbol](left, right)
                 except Exception as error:  # astropy raises errors of several kinds for shapes that do not fit
                     raise PointedError(f"The models cannot be combined: {error}", self.text, node.position) from None
             number = next(numbers)
@@ -148,9 +140,9 @@ def parse_expression(text: str) -> Expression:
         With a caret under the character where it stops making sense.
     """
     scanner = Scanner(text)
-    root = _level(scanner, 0)
+    root = _sum(scanner)
     if not scanner.at_end():
-        scanner.fail(f"Expected one of {', '.join(_OPERATORS)} or the end, found {scanner.found()}.")
+        scanner.fail(f"Expected one of {', '.join(_SYMBOLS)} or the end, found {scanner.found()}.")
     expression = Expression(text, root)
     try:
         expression.build()
@@ -180,16 +172,9 @@ def _own_parameters(kind: Callable[..., Model]) -> tuple[str, ...]:
     return names if isinstance(names, tuple) else ()
 
 
-def _level(scanner: Scanner, level: int) -> _Leaf | _Binary:
-    """Operands joined by the operators of one level, from left to right."""
-    if level == len(_LEVELS):
-        return _power(scanner)
-    node = _level(scanner, level + 1)
-    while (symbol := scanner.next_of(_LEVELS[level])) is not None:
-        position = scanner.position
-        scanner.take(symbol)
-        node = _Binary(symbol, node, _level(scanner, level + 1), position)
-    return node
+def _sum(scanner: Scanner) -> _Leaf | _Binary:
+    """Operands joined by operators other than `**`."""
+    return scanner.joined(_LEVELS, lambda: _power(scanner), _Binary)
 
 
 def _power(scanner: Scanner) -> _Leaf | _Binary:
@@ -207,7 +192,7 @@ def _power(scanner: Scanner) -> _Leaf | _Binary:
 def _operand(scanner: Scanner) -> _Leaf | _Binary:
     if scanner.take("("):
         with scanner.nested():
-            node = _level(scanner, 0)
+            node = _sum(scanner)
         scanner.close()
         return node
     scanner.skip_blanks()

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from ndfit.cli.bad_input import PointedError
 
 __all__ = ["NUMBER", "Scanner"]
 
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(NUMBER)
@@ -67,6 +69,24 @@ class Scanner:
     def found(self) -> str:
         """What comes next, for messages."""
         return "the end" if self.at_end() else f"'{self.text[self.position]}'"
+
+    def joined(
+        self, levels: Sequence[tuple[str, ...]], operand: Callable[[], T], join: Callable[[str, T, T, int], T]
+    ) -> T:
+        """Operands joined by operators, those of the first level the loosest, each level from left to right.
+
+        Parameters
+        ----------
+        join : (symbol, left, right, position of the symbol) -> what they are together
+        """
+        if not levels:
+            return operand()
+        node = self.joined(levels[1:], operand, join)
+        while (symbol := self.next_of(levels[0])) is not None:
+            position = self.position
+            self.take(symbol)
+            node = join(symbol, node, self.joined(levels[1:], operand, join), position)
+        return node
 
     @contextmanager
     def nested(self) -> Iterator[None]:

@@ -117,19 +117,13 @@ class _Parser:
         self._known = known
 
     def parse(self) -> Node:
-        node = self._level(0)
+        node = self._sum()
         if not self._scanner.at_end():
             self._scanner.fail(f"Expected one of {_OPERATORS} or the end, found {self._scanner.found()}.")
         return node
 
-    def _level(self, level: int) -> Node:
-        if level == len(_LEVELS):
-            return self._sign()
-        node = self._level(level + 1)
-        while (symbol := self._scanner.next_of(_LEVELS[level])) is not None:
-            self._scanner.take(symbol)
-            node = Operation(symbol, node, self._level(level + 1))
-        return node
+    def _sum(self) -> Node:
+        return self._scanner.joined(_LEVELS, self._sign, lambda symbol, left, right, _: Operation(symbol, left, right))
 
     def _sign(self) -> Node:
         """A sign binds less than a power: -a ** 2 is -(a ** 2)."""
@@ -149,7 +143,7 @@ class _Parser:
         scanner = self._scanner
         if scanner.take("("):
             with scanner.nested():
-                node = self._level(0)
+                node = self._sum()
             scanner.close()
             return node
         scanner.count(1, "numbers and parameters", _MOST_OPERANDS)

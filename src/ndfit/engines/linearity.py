@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from astropy.modeling import CompoundModel, Model
+from astropy.modeling import CompoundModel
 
 from ndfit.arrays import FloatArray
+from ndfit.compound import sides
 
 __all__ = ["linear_columns"]
 
@@ -54,11 +55,9 @@ def _linear_parts(model: Any, first: int) -> Iterator[tuple[Any, int]]:
     if not isinstance(model, CompoundModel):
         yield model, first
         return
-    for side, is_linear in zip((model.left, model.right), _LINEAR_SIDES.get(model.op, (False, False)), strict=True):
-        if isinstance(side, Model):
-            if is_linear:
-                yield from _linear_parts(side, first)
-            first += len(side.param_names)
+    for (side, place), is_linear in zip(sides(model, first), _LINEAR_SIDES.get(model.op, (False, False)), strict=False):
+        if is_linear:
+            yield from _linear_parts(side, place)
 
 
 def _is_linear(part: Any, place: int, sample: tuple[FloatArray, ...]) -> bool:

@@ -8,28 +8,19 @@ people's own are recorded by name, and whoever reads the file brings them along.
 from __future__ import annotations
 
 import inspect
-import operator
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from astropy.modeling import CompoundModel, Model, fix_inputs, models
 
+from ndfit.compound import OPERATORS
 from ndfit.io.json_values import exact, parse_exact
 
 __all__ = ["CannotRebuild", "UnrestorableTie", "build", "describe", "describe_tie", "expression", "why_not_rebuilt"]
 
-_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "**": operator.pow,
-    "|": operator.or_,
-    "&": operator.and_,
-}
 # `cov_matrix` is an argument of Gaussian2D, which it turns into parameters, and what a fitter leaves on any model.
 _NOT_ARGUMENTS = frozenset(
     {"self", "name", "meta", "n_models", "model_set_axis", "bounds", "fixed", "tied", "cov_matrix"}
@@ -187,9 +178,9 @@ def _build_compound(tree: Mapping[str, Any]) -> Model:
     left = _build(tree["left"])
     if tree["operator"] == "fix_inputs":
         return fix_inputs(left, {parse_exact(key): parse_exact(value) for key, value in tree["inputs"]})
-    if tree["operator"] not in _OPERATORS:
+    if tree["operator"] not in OPERATORS:
         raise CannotRebuild(f"the record has an operator {tree['operator']!r} that is not one of astropy's")
-    return _OPERATORS[tree["operator"]](left, _build(tree["right"]))
+    return OPERATORS[tree["operator"]](left, _build(tree["right"]))
 
 
 def _class_of(tree: Mapping[str, Any]) -> type:

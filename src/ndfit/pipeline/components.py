@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from astropy.modeling import CompoundModel, Model
+from astropy.modeling import CompoundModel
 from astropy.modeling import models as astropy_models
+
+from ndfit.compound import sides
 
 __all__ = ["Component", "components_of"]
 
@@ -43,10 +45,8 @@ def _components(model: Any, first: int, at_coordinates: bool) -> Iterator[Compon
     if isinstance(model, CompoundModel):
         pointwise = model.op in _POINTWISE
         inside = (at_coordinates and pointwise, at_coordinates and (pointwise or _passes_inputs_on(model)))
-        for side, at in zip((model.left, model.right), inside, strict=True):
-            if isinstance(side, Model):  # the values of fixed inputs are none
-                yield from _components(side, first, at)
-                first += len(side.param_names)
+        for (side, place), at in zip(sides(model, first), inside, strict=False):
+            yield from _components(side, place, at)
         return
     kind = type(model).__name__
     # A person's own class may bear the name of astropy's.

@@ -15,9 +15,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from astropy.modeling import CompoundModel, Model
+from astropy.modeling import CompoundModel
 
 from ndfit.arrays import FloatArray
+from ndfit.compound import sides
 from ndfit.engines.base import Engine
 from ndfit.once import Latest
 from ndfit.pipeline.flags import FlagRules, flag_rules
@@ -82,5 +83,4 @@ def _structure(model: Any) -> Hashable:
     """Which classes are where in a model."""
     if not isinstance(model, CompoundModel):
         return (type(model),)
-    sides = (_structure(side) for side in (model.left, model.right) if isinstance(side, Model))
-    return type(model), model.op, *sides
+    return type(model), model.op, *(_structure(side) for side, _ in sides(model))

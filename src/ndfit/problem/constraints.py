@@ -15,6 +15,7 @@ from astropy.modeling import CompoundModel, Model
 
 from ndfit._compat.astropy_models import accept_unitless_numbers, let_be_fitted, set_unit, set_values
 from ndfit.arrays import FloatArray
+from ndfit.compound import leaves, sides
 from ndfit.copying import copied
 from ndfit.problem.axes import Axes
 from ndfit.problem.fixed_inputs import FixedInputsModel
@@ -145,17 +146,15 @@ def _parts(model: Model) -> Iterator[Model]:
     """The model and every model within it."""
     yield model
     if isinstance(model, CompoundModel):
-        for side in (model.left, model.right):
-            if isinstance(side, Model):
-                yield from _parts(side)
+        for side, _ in sides(model):
+            yield from _parts(side)
 
 
 def _make_fittable(compound: CompoundModel) -> None:
     """Let compounds with fixed inputs be fitted, which astropy's fitters otherwise stumble over."""
     if compound.op == "fix_inputs":
         compound.__class__ = FixedInputsModel
-    parts = (part for part in _parts(compound) if not isinstance(part, CompoundModel))
-    let_be_fitted(compound, all(part.fittable for part in parts))
+    let_be_fitted(compound, all(part.fittable for part, _ in leaves(compound)))
 
 
 def parameter_table(model: Model, unitless: Model, plan: UnitPlan, limits: Limits, axes: Axes) -> ParamTable:

@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.modeling import CompoundModel, Model, Parameter
+from astropy.modeling import Model, Parameter
 
 from ndfit._compat.astropy_models import OF_EVERY_CLASS, OF_EVERY_MODEL
+from ndfit.compound import leaves
 from ndfit.io.json_values import exact
 from ndfit.io.model_record import describe
 from ndfit.run.origin import is_read_as_it_is, origin_of
@@ -136,8 +137,8 @@ class _Reader:
         return sorted((fingerprint(item) for item in value), key=json.dumps)
 
     def _model(self, model: Model) -> Any:
-        leaves = [self._leaf(leaf) for leaf in _leaves(model)]
-        return {"tree": describe(model), "leaves": leaves}
+        parts = [self._leaf(leaf) for leaf, _ in leaves(model)]
+        return {"tree": describe(model), "leaves": parts}
 
     def _leaf(self, model: Model) -> Any:
         """Class and attributes; values and constraints of parameters are in the identity."""
@@ -285,14 +286,6 @@ def _key(key: Any) -> str:
 def _function_of(member: Any) -> Any:
     """The function behind a method of a class, or a property."""
     return getattr(member, "__func__", getattr(member, "fget", member))
-
-
-def _leaves(model: Any) -> Iterator[Model]:
-    if isinstance(model, CompoundModel):
-        yield from _leaves(model.left)
-        yield from _leaves(model.right)
-    elif isinstance(model, Model):  # not the values of fix_inputs
-        yield model
 
 
 def _globals_read(code: CodeType) -> Iterator[str]:

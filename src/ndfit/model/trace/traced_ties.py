@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from astropy.modeling import CompoundModel, Model
+from astropy.modeling import Model
 
+from ndfit.compound import leaves
 from ndfit.model.reasons import NotCompilable, Untraceable
 from ndfit.model.trace.symbol import Symbol, Tape
 
@@ -94,9 +95,9 @@ class _ModelStandIn:
         return self._submodel(self._model.right, len(self._model.left.param_names))
 
     def __getitem__(self, key: int | str) -> _ModelStandIn:
-        leaves = _leaves(self._model)
-        position = key if isinstance(key, int) else [leaf.name for leaf, _ in leaves].index(key)
-        return self._submodel(*leaves[position])
+        parts = list(leaves(self._model))
+        position = key if isinstance(key, int) else [leaf.name for leaf, _ in parts].index(key)
+        return self._submodel(*parts[position])
 
     def __getattr__(self, name: str) -> Any:
         own_names = self._model.param_names
@@ -115,13 +116,3 @@ class _ModelStandIn:
 
     def _submodel(self, model: Any, start: int) -> _ModelStandIn:
         return _ModelStandIn(model, self._names[start : start + len(model.param_names)], self._symbols)
-
-
-def _leaves(model: Any, start: int = 0) -> list[tuple[Any, int]]:
-    """The leaves of a tree of models, each with the position of its first parameter."""
-    if not isinstance(model, CompoundModel):
-        return [(model, start)]
-    left = _leaves(model.left, start)
-    if not isinstance(model.right, Model):  # the values of fix_inputs
-        return left
-    return left + _leaves(model.right, start + len(model.left.param_names))

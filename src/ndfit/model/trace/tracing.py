@@ -9,13 +9,13 @@ What a trace says is checked by numbers before it is used (`verify.py`).
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from astropy.modeling import CompoundModel, Model
 
+from ndfit.compound import OPERATORS
 from ndfit.copying import copied
 from ndfit.model.ir import ModelGraph
 from ndfit.model.reasons import NotCompilable, Untraceable
@@ -26,14 +26,6 @@ from ndfit.model.trace.tape import ModelTape
 from ndfit.model.trace.traced_ties import trace_ties
 
 __all__ = ["Untraceable", "trace"]
-
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "**": operator.pow,
-}
 
 
 def trace(model: Model) -> ModelGraph:
@@ -93,10 +85,10 @@ def _run(model: Any, inputs: tuple[Any, ...], params: Sequence[Symbol], tape: Ta
         n_inputs = model.left.n_inputs
         left = _run(model.left, inputs[:n_inputs], left_params, tape)
         return left + _run(model.right, inputs[n_inputs:], right_params, tape)
-    if model.op not in _ARITHMETIC:
+    if model.op not in OPERATORS:
         raise Untraceable(f"the operator '{model.op}' is not computed point by point")
     left, right = _run(model.left, inputs, left_params, tape), _run(model.right, inputs, right_params, tape)
-    return tuple(_ARITHMETIC[model.op](one, other) for one, other in zip(left, right, strict=True))
+    return tuple(OPERATORS[model.op](one, other) for one, other in zip(left, right, strict=True))
 
 
 def _with_fixed(model: Any, inputs: tuple[Any, ...], tape: Tape) -> tuple[Any, ...]:
