@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import platform
 import signal
 from typing import Any
 
@@ -120,16 +121,21 @@ def test_a_client_that_is_not_the_active_one(cluster: Any, cube: np.ndarray, ass
     assert_same(result, ndfit.fit(MODEL, cube, fitting_axes=0, scheduler="synchronous"))
 
 
-@pytest.mark.parametrize(("told", "theirs"), [("llvmlite 0.1", "0.1"), ("no llvmlite", None)])
+@pytest.mark.parametrize("package", ["ndfit", "llvmlite", "numpy", "scipy", "astropy", "python"])
+@pytest.mark.parametrize("theirs", ["0.1.0.final.0", None])
 def test_a_worker_with_another_version(
-    told: str, theirs: str | None, client: Any, cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    package: str, theirs: str | None, client: Any, cube: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = importlib.metadata.version("llvmlite")
-    found = client.get_versions(packages=["ndfit", "llvmlite", "numpy"])
-    next(iter(found["workers"].values()))["packages"]["llvmlite"] = theirs
+    if package == "python":
+        theirs, ours = "3.10.1.final.0", ".".join(platform.python_version_tuple()[:2])
+    else:
+        ours = importlib.metadata.version(package)
+    found = client.get_versions(packages=["ndfit", "llvmlite", "numpy", "scipy", "astropy"])
+    next(iter(found["workers"].values()))["packages"][package] = theirs
     found["workers"] = {"tcp://elsewhere": next(iter(found["workers"].values()))}
     monkeypatch.setattr(client, "get_versions", lambda **_: found)
-    here = f"this process has llvmlite {ours}"
+    told = {None: f"no {package}", "3.10.1.final.0": f"{package} 3.10"}.get(theirs, f"{package} {theirs}")
+    here = f"this process has {package} {ours}"
     expected = f"the worker tcp://elsewhere has {told}, and {here}: .* Install the same versions"
     with pytest.raises(RuntimeError, match=expected):
         ndfit.fit(MODEL, cube, fitting_axes=0, scheduler=client)

@@ -32,7 +32,7 @@ from ndfit.run.load import culled, read_maps
 from ndfit.run.pool import keep_busy
 from ndfit.run.shared_buffer import Address, SharedBuffer
 from ndfit.run.tasks import Solved, Take, Task, leaving, solve_arrays, solve_inputs, without_arrays
-from ndfit.run.versions import Versions, difference, versions_here
+from ndfit.run.versions import PACKAGES, PYTHON, Versions, difference, same_code, versions_here
 from ndfit.run.workers import Workers
 
 __all__ = ["solve_on_cluster"]
@@ -94,11 +94,11 @@ def _explain(client: Any, error: Exception) -> None:
     """Raise what lies behind an error where it says something else."""
     from distributed import KilledWorker
 
-    if isinstance(error, KilledWorker):
-        raise WorkersLost(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
     if not isinstance(error, (LoadError, FitWarning)):
         with suppress(OSError):  # the scheduler is gone
-            _check_versions(client)  # a worker of another version may not even be able to read its task
+            _check_versions(client)  # a worker of another version may not be able to read its task, or die of it
+    if isinstance(error, KilledWorker):
+        raise WorkersLost(f"a region ended every worker it was given to, often for lack of memory: {error}") from error
 
 
 def _submitted(client: Any, shared: Any, inputs: Inputs, address: Address | None) -> Any:
@@ -138,9 +138,10 @@ def _fetch(local: cf.Future[Any], slots: dict[Any, SharedBuffer], direct: bool |
 
 
 def _check_versions(client: Any) -> None:
-    found = client.get_versions(packages=list(versions_here()))
-    for worker, theirs in found["workers"].items():
-        _refuse(difference(worker, theirs["packages"], versions_here()))
+    found = client.get_versions(packages=list(PACKAGES))
+    for worker, each in found["workers"].items():
+        theirs = each["packages"]
+        _refuse(difference(worker, {**theirs, PYTHON: same_code(theirs[PYTHON])}, versions_here()))
 
 
 def _checked(wanted: Versions, solve: Any, *arguments: Any) -> Any:

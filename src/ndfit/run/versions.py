@@ -8,19 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
 
-__all__ = ["Versions", "difference", "versions_here"]
+__all__ = ["PACKAGES", "PYTHON", "Versions", "difference", "same_code", "versions_here"]
 
 Versions = Mapping[str, str | None]
 
-# Those that decide what comes out.
-_PACKAGES = ("ndfit", "llvmlite", "numpy")
+PYTHON = "python"
+PACKAGES = ("ndfit", "llvmlite", "numpy", "scipy", "astropy")
+"""Those that decide what comes out, with any engine."""
 
 
 @cache
 def versions_here() -> Versions:
-    """Package -> version in this process, None where there is none."""
-    return {name: _version(name) for name in _PACKAGES}
+    """Package -> version in this process, None where there is none; and that of Python, first."""
+    return {PYTHON: same_code(python_version()), **{name: _version(name) for name in PACKAGES}}
+
+
+def same_code(python: str) -> str:
+    """Of a version of Python, what processes have in common that can read each other's functions."""
+    return ".".join(python.split(".")[:2])
 
 
 def _version(name: str) -> str | None:
