@@ -307,10 +307,25 @@ def test_a_disk_that_fills_while_it_is_synced(tmp_path: Path, monkeypatch: pytes
 
     (tmp_path / "map").write_text("old")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         write(tmp_path / "map", "new")
+    assert caught.value.filename == str(tmp_path / "map")
     assert (tmp_path / "map").read_text() == "old"
     assert list(tmp_path.iterdir()) == [tmp_path / "map"]
+
+
+@pytest.mark.parametrize("to", [replacing, replacing_folder])
+def test_errors_name_what_was_to_be_written(to: Any, tmp_path: Path) -> None:
+    """What a program calls the file meanwhile is nothing that its caller knows."""
+
+    def fail(partial: Path, named: bool) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded", *([str(partial / "0")] if named else []))
+
+    for named in (True, False):
+        with pytest.raises(OSError, match="Disk quota") as caught, to(tmp_path / "map") as partial:
+            fail(partial, named)
+        assert (caught.value.errno, caught.value.filename) == (errno.EDQUOT, str(tmp_path / "map"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC, errno.EACCES])

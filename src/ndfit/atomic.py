@@ -51,7 +51,7 @@ def replacing(path: Path, overwrite: bool = True, *, follow: bool = True, sync: 
     """
     target = _target(path) if follow else path
     _refuse_others(target)
-    with _private_folder(target) as folder:
+    with _private_folder(target) as folder, _naming(path, folder):
         partial = folder / target.name
         yield partial
         if sync:
@@ -75,7 +75,7 @@ def replacing_folder(path: Path, overwrite: bool = True) -> Iterator[Path]:
         The target cannot be written.
     """
     target = _target(path)
-    with _private_folder(target) as folder:
+    with _private_folder(target) as folder, _naming(path, folder):
         partial = folder / target.name
         yield partial
         for place, _, names in os.walk(partial):
@@ -153,6 +153,17 @@ def _private_folder(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         _remove(folder)
+
+
+@contextmanager
+def _naming(path: Path, folder: Path) -> Iterator[None]:
+    """Have errors of the system name the path that the caller gave, and not one in the private folder, or none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and (error.filename is None or str(folder) in str(error.filename)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def _remove(folder: Path) -> None:
