@@ -19,6 +19,7 @@ __all__ = ["is_unit_within_limits", "printable", "read_unit", "reading", "shorte
 
 _LONGEST_UNIT = 200  # characters
 _LARGEST_POWER = 100
+_LONGEST_REASON = 300
 
 # A power of more than three digits. astropy computes powers of ten as whole numbers, so that `10**999999999` does not
 # end. A power may stand behind a sign (`10-20`), a letter (`m2`) or a parenthesis, or be written in superscripts.
@@ -132,5 +133,6 @@ def _reason(error: Exception) -> str:
         return f"it lacks {lacking}"
     if isinstance(error, MemoryError):
         return "it asks for more memory than there is"
-    said = said.partition(". ")[0].rstrip(".")  # astropy adds advice on its calls
+    said = re.split(r"(?<!\.)\. ", said)[0].rstrip(".")  # astropy adds advice on its calls
+    said = printable(shortened(said, _LONGEST_REASON))
     return said if isinstance(error, OSError | TypeError) else f"it is damaged ({said})"

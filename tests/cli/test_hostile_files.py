@@ -7,6 +7,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -274,6 +275,9 @@ def _deep(record: dict[str, Any]) -> None:
             _first_parameter(unit={"text": "m" * 300, "scale": 1.0, "bases": ["m"], "powers": ["1e999999999"]}),
             "is too long for a unit",
         ),
+        (_first_parameter(unit="s", start_unit="m"), "are not convertible"),
+        (_first_parameter(unit="m", start_unit="inf"), "'inf' is unrecognized"),
+        (_model({"operator": "+", "left": {}}), "cannot be made from the record"),
         (_tie("9.0**9.0**9.0**9.0"), "tie should be an expression of numbers"),
         (_tie("-" * 30_000 + "1"), "tie should be an expression of numbers"),
         (_tie("(-8)**0.5"), "tie should be an expression of numbers"),
@@ -302,8 +306,10 @@ def test_records_that_say_what_cannot_be(
 ) -> None:
     path = results(change)
     fails(ndfit("info", path), part)
-    with pytest.raises((package.UnreadableFile, ValueError)):
+    with pytest.raises(package.UnreadableFile, match=re.escape(str(path))) as caught:
         package.read(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
 
 
 def test_a_status_that_is_not_known(results: Callable[..., Path]) -> None:

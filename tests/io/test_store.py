@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -192,3 +194,24 @@ def test_without_the_extra_packages(result: ndfit.FitResult, tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match=rf'needs {name}.* pip install "ndfit\[io\]"'):
         result.to_zarr(tmp_path / "fit.zarr")
+
+
+def test_a_store_that_is_no_group(result: ndfit.FitResult, tmp_path: Path) -> None:
+    path = tmp_path / "fit.zarr"
+    result.to_zarr(path)
+    about = path / "zarr.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"node_type": "array"}))
+    with pytest.raises(ndfit.UnreadableFile, match=re.escape(str(path))):
+        ndfit.read(path)
+
+
+def test_a_codec_of_a_long_name(result: ndfit.FitResult, tmp_path: Path) -> None:
+    path = tmp_path / "fit.zarr"
+    result.to_zarr(path)
+    about = path / "status" / "zarr.json"
+    codec = {"name": "m " * 500 + "\x1b"}
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"codecs": [codec]}))
+    with pytest.raises(ndfit.UnreadableFile, match="damaged") as caught:
+        ndfit.read(path)
+    assert len(str(caught.value)) < 600
+    assert str(caught.value).isprintable()

@@ -17,6 +17,7 @@ import numpy as np
 from astropy.modeling import CompoundModel, Model, fix_inputs, models
 
 from ndfit.compound import OPERATORS
+from ndfit.errors import UnreadableFile
 from ndfit.io.json_values import exact, parse_exact
 
 __all__ = ["CannotRebuild", "UnrestorableTie", "build", "describe", "describe_tie", "expression", "why_not_rebuilt"]
@@ -33,7 +34,7 @@ _MOST_MODELS = 500  # in a tree, compounds among them
 _LARGEST_SIZE = 100  # a degree, a number of inputs
 
 
-class CannotRebuild(ValueError):
+class CannotRebuild(UnreadableFile):
     """The file names a model that it cannot hold; the message says which and what to do."""
 
 

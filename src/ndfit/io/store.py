@@ -182,7 +182,10 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 def _read_store(path: Path) -> Contents:
     path = standing(path)
     _refuse_pipes(path)
-    group = _import("zarr").open_group(path, mode="r", zarr_format=3)  # format 2 may hold pickles
+    try:
+        group = _import("zarr").open_group(path, mode="r", zarr_format=3)  # format 2 may hold pickles
+    except FileNotFoundError as error:
+        raise UnreadableFile(f"{path} is damaged: its zarr.json is not that of a group") from error
     if _RECORD not in group.attrs:
         raise UnreadableFile(f"{path} is a zarr store, but not one of ndfit's results: it has no record of a fit")
     record = record_of_text(group.attrs[_RECORD])

@@ -30,7 +30,7 @@ from ndfit.options import Data
 from ndfit.problem.instrument import Instrument
 from ndfit.problem.types import FitProblem
 from ndfit.reading.given_back import with_data
-from ndfit.reading.rebuild import problem_of
+from ndfit.reading.rebuild import problem_of, refuse_another
 from ndfit.result.maps import Maps
 from ndfit.run.evaluate import Values, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, used_everywhere
@@ -38,6 +38,8 @@ from ndfit.single_fit import OneFit
 from ndfit.untrusted import reading
 
 __all__ = ["read"]
+
+_RESULTS = "results of ndfit"
 
 
 def read(
@@ -118,12 +120,15 @@ def read(
     """
     path = Path(path)
     contents = _read_contents(path)
-    problem = problem_of(contents, model)
+    if model is not None:
+        refuse_another(model, contents)
+    with reading(path, _RESULTS):
+        problem = problem_of(contents, model)
+        maps, uncertainties = maps_of(contents, problem.params)
     evaluable = data is not None
     if evaluable:
         given = Data(data, None, world, data_unit, uncertainty, weights, mask, inputs, instrument)
         problem = with_data(problem, contents.record, given, equivalencies)
-    maps, uncertainties = maps_of(contents, problem.params)
     engine = contents.record["engine"]
     together = not calls_own_model(engine["name"])
     values = values_of_model(problem, None, together=together) if evaluable else _NeedsData(path.name)
@@ -172,6 +177,6 @@ def _read_contents(path: Path) -> Contents:
         raise FileNotFoundError(f"there is nothing at {path}: expected {' or '.join(titles)} written by ndfit")
     for row in FORMATS.values():
         if row.recognises(path):
-            with reading(path, "results of ndfit"):
+            with reading(path, _RESULTS):
                 return row.read(path)
     raise UnreadableFile(f"{path} is neither {' nor '.join(titles)}: ndfit reads the results it has written")

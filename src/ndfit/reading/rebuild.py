@@ -27,7 +27,7 @@ from ndfit.problem.samples import Samples
 from ndfit.problem.types import FitProblem, ParamTable
 from ndfit.problem.units import UnitPlan
 
-__all__ = ["problem_of"]
+__all__ = ["problem_of", "refuse_another"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def problem_of(contents: Contents, model: Any) -> FitProblem:
 
     Parameters
     ----------
-    model : the model that was fitted, or None for that of the record; where that cannot be made, whatever needs it
-        raises CannotRebuild
+    model : the model that was fitted (`refuse_another`), or None for that of the record; where the file says that it
+        does not hold that, whatever needs it raises CannotRebuild
 
     Raises
     ------
-    ValueError
-        `model` is another one.
+    ValueError, TypeError, KeyError
+        Entries of the record that do not go together.
     """
     record, rows = contents.record, contents.record["parameters"]
     names = tuple(row["name"] for row in rows)
@@ -90,6 +90,21 @@ def problem_of(contents: Contents, model: Any) -> FitProblem:
     )
 
 
+def refuse_another(model: Any, contents: Contents) -> None:
+    """Check that a model is the one that was fitted, as far as that can be seen.
+
+    Raises
+    ------
+    ValueError
+        It is another one.
+    """
+    names = tuple(row["name"] for row in contents.record["parameters"])
+    if not isinstance(model, Model) or tuple(model.param_names) != names:
+        raise ValueError(
+            f"model should be the one that was fitted, with the parameters {', '.join(names)}; got {model!r}"
+        )
+
+
 def _values(contents: Contents, row: Mapping[str, Any], what: str) -> FloatArray:
     """Starting values or bounds: a number of the record, or a map."""
     if row[what] == "map":
@@ -111,10 +126,6 @@ def _original(contents: Contents, model: Any, names: tuple[str, ...]) -> Any:
         model = build(contents.record["model"]["tree"])
         if tuple(model.param_names) != names:
             raise CannotRebuild("the parameters of the model in the record are not those that were fitted")
-    elif not isinstance(model, Model) or tuple(model.param_names) != names:
-        raise ValueError(
-            f"model should be the one that was fitted, with the parameters {', '.join(names)}; got {model!r}"
-        )
     original = model.copy()
     quantities = {}
     for row in contents.record["parameters"]:
