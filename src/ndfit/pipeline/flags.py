@@ -7,7 +7,8 @@ are about it, (N, F), and for each fit those that are about no free parameter, (
 UNDERSAMPLED  FWHM / 2.355 of a line, or of the image of a point, is below 0.6 of the distance of the samples at its
               centre: the mean of a Gaussian over one sample then differs from its value at the middle, and the width
               that is fitted, by more than a few per cent. Where an instrument has the model integrated over the
-              samples, with q places in each, below 1.2 / q: the integral is then wrong by more than a part in a hundred
+              samples, with q places in each, below 1.2 / q for a Gaussian, and 3.5 / q for others: the integral is
+              then wrong by more than a part in a thousand
 OUT_OF_RANGE  a centre is more than one range of the samples outside of them, or FWHM is more than five ranges
 UNCERTAIN     the standard error of a centre or a width is larger than the range of the samples, that of a centre larger
               than FWHM: within such an error nothing is as it is at the answer. Or that of another
@@ -40,11 +41,12 @@ from ndfit.pipeline.symmetries import Symmetries
 from ndfit.problem.types import Block, ParamTable
 from ndfit.status import Flag
 
-__all__ = ["WIDTH_OF_NODES", "Answers", "FlagRules", "Line", "flag_rules", "flags_of_lines", "flags_of_parameters"]
+__all__ = ["Answers", "FlagRules", "Line", "flag_rules", "flags_of_lines", "flags_of_parameters"]
 
 _RESOLVED = 0.6  # standard deviations of a line over the distance of its samples
-WIDTH_OF_NODES = 1.2
-"""The same times the places in each sample, where the model is integrated over it."""
+# The same times the places in each sample, where the model is integrated over it. Poles beside the real axis, as other
+# profiles than Gaussians have, take more nodes of Gauss and Legendre.
+_NODES_OF_GAUSSIANS, _NODES_OF_OTHERS = 1.2, 3.5
 _RANGES_OUTSIDE, _RANGES_WIDE = 1.0, 5.0
 _NO_WIDTH = 1e-3
 _ERRORS = 0.1
@@ -89,6 +91,11 @@ class Line:
     @property
     def angle(self) -> list[int]:
         return [] if self.shape.angle is None else [self.columns[self.shape.angle]]
+
+    @property
+    def resolved_by_nodes(self) -> float:
+        """FWHM / 2.355 in samples, times the places in each, from which on the model is integrated well enough."""
+        return _NODES_OF_GAUSSIANS if self.kind.startswith("Gaussian") else _NODES_OF_OTHERS
 
     def fwhm(self, parameters: FloatArray) -> Widths:
         """Of N fits, given (N, P) parameters."""
@@ -353,7 +360,7 @@ def _ran_away(answers: Answers, scale: Scale, own: int) -> NDArray[np.bool_]:
 def _undersampled(answers: Answers, line: Line) -> NDArray[np.intp]:
     """Fits whose line is narrower than the samples can show."""
     widths, nodes = answers.widths[line], answers.block.places.nodes
-    least = PER_SIGMA * (_RESOLVED if nodes == 1 else WIDTH_OF_NODES / nodes)
+    least = PER_SIGMA * (_RESOLVED if nodes == 1 else line.resolved_by_nodes / nodes)
     # Most lines are wider than any distance of the samples, and are not looked at any closer.
     rows = np.flatnonzero(widths.least < least * answers.spacing_bound)
     if not rows.size:
