@@ -27,6 +27,7 @@ from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.reference.reference_engine import ReferenceEngine
 from ndfit.engines.registry import WantedInfo
 from ndfit.engines.select import select_engine, solve_options
+from ndfit.run.expected_time import FitTime
 
 
 class Branching(Fittable1DModel):
@@ -155,16 +156,15 @@ def test_covariance_is_computed_where_it_is_wanted(fitter: Any, wanted: WantedIn
     assert choose(fitter=fitter, wanted=wanted)[1].covariance == computed
 
 
-def test_long_job_of_the_reference_engine_warns_with_its_reason() -> None:
-    data = np.broadcast_to(np.exp(-0.5 * (np.arange(10.0)[:, None] - 4) ** 2), (10, 40_000))
-    mask = np.ones(data.shape, dtype=bool)
-    mask[:, [0, 13_333, 26_666]] = False
+def test_long_job_of_the_reference_engine_warns_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of fits that are taken to last a second each."""
+    monkeypatch.setattr("ndfit.run.solve.time_of_fits", lambda *_: FitTime(mean=1.0, longest=1.0))
+    data = np.broadcast_to(np.exp(-0.5 * (np.arange(10.0)[:, None] - 4) ** 2), (10, 200))
     with pytest.warns(ndfit.FitWarning, match=r"one by one .* about \d+ s, because OwnFitter is not one of"):
         ndfit.parallel_fit_dask(
             model=Gaussian1D(0.5, 4.5, 1.5),
             fitter=OwnFitter(),
             data=data,
-            mask=mask,
             fitting_axes=0,
             scheduler="synchronous",
         )
