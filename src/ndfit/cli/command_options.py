@@ -73,6 +73,11 @@ _OPTIONS: tuple[Row, ...] = (
         },
     ),
     ("--uncertainty-unit", {"help": "Unit of the uncertainty, in place of what its array states."}),
+    (
+        "--input",
+        {"multiple": True, "help": "Array or number for another input of the model, or for --instrument: sres=SRES."},
+    ),
+    ("--instrument", {"help": "What the data were taken with: 'bins @ gaussian(resolving_power=sres)'."}),
     ("--window", {"help": "Range of the coordinate to fit: 4:6km/s; in pixels: 10:40pix."}),
     ("--region", {"help": "Positions to fit, in pixels from 0, in numpy's order, end excluded: 25:75,35:85."}),
     ("--start", {"multiple": True, "help": "Starting value: mean=4km/s."}),

@@ -58,7 +58,7 @@ class Cut:
         return tuple(spans)
 
 
-def cut_out(axes: Axes, world: World, window: str | None, region: str | None) -> Cut:
+def cut_out(axes: Axes, world: World, window: str | None, region: str | None, *, whole: bool = False) -> Cut:
     """Read window and region.
 
     Parameters
@@ -67,6 +67,7 @@ def cut_out(axes: Axes, world: World, window: str | None, region: str | None) ->
         separated by commas. Both limits are inside.
     region : `first:last+1` in pixels counted from 0, one for each axis of the positions, separated by commas, in
         numpy's order
+    whole : keep the fitting axes whole, and mark what is outside the window
 
     Raises
     ------
@@ -82,7 +83,7 @@ def cut_out(axes: Axes, world: World, window: str | None, region: str | None) ->
         for number, limits in enumerate(_windows(window, len(axes.fitting))):
             axis = axes.fitting[number]
             inside = _inside(axes, world, number, limits)
-            if inside.size == inside.shape[axis]:
+            if inside.size == inside.shape[axis] and not whole:
                 kept = np.flatnonzero(inside)
                 slices[axis] = slice(int(kept[0]), int(kept[-1]) + 1)
             else:

@@ -11,7 +11,6 @@ without, by position or by keyword.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -37,8 +36,6 @@ _STRUCTURAL = ("degree", "x_degree", "y_degree")
 
 # More take astropy, and what looks at its models, longer than anybody waits before a fit.
 _MOST_MODELS, _MOST_PARAMETERS = 100, 1000
-
-_VALUE_END = re.compile(r"[,()]")
 
 
 @dataclass(frozen=True)
@@ -252,20 +249,7 @@ def _arguments(scanner: Scanner) -> Iterator[tuple[str | None, Amount, int]]:
         if keyword is not None and not scanner.take("="):
             scanner.fail(f"Expected name=value, found {scanner.found()} after '{keyword}'.")
         start = scanner.position
-        text = _value_text(scanner)
+        text = scanner.value_text()
         yield keyword, parse_amount(text, scanner.text, start), position
         if not scanner.take(",") and scanner.next_of((")",)) is None:
             scanner.fail(f"Expected ',' or ')', found {scanner.found()}.")
-
-
-def _value_text(scanner: Scanner) -> str:
-    """The text up to the comma or parenthesis that ends a value; units may have parentheses of their own."""
-    start, depth = scanner.position, 0
-    for match in _VALUE_END.finditer(scanner.text, start):
-        depth += {"(": 1, ")": -1}.get(match.group(), 0)
-        if depth < 0 or (depth == 0 and match.group() == ","):
-            scanner.position = match.start()
-            break
-    else:
-        scanner.fail("Expected ')', found the end.", len(scanner.text))
-    return scanner.text[start : scanner.position]

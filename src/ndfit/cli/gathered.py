@@ -15,6 +15,7 @@ from astropy.wcs import WCS
 
 from ndfit.cli.calibration import Calibration
 from ndfit.cli.cut import Cut
+from ndfit.cli.known_inputs import Known, Place, inputs_of, instrument_of
 from ndfit.cli.noise import uncertainty
 from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, on_data_axes, open_plane
@@ -33,6 +34,8 @@ class Samples:
     mask: Any
     uncertainty: Any
     world: Any
+    inputs: Any
+    instrument: Any
 
 
 def gather(
@@ -41,6 +44,7 @@ def gather(
     cut: Cut,
     settings: Settings,
     *,
+    known: Known,
     data_unit: u.UnitBase | None,
     calibration: Calibration | None,
     plain: bool,
@@ -68,6 +72,7 @@ def gather(
         masks.append(np.isnan(values) | (values != 0))
     if missing is not None:
         masks.append(data == (data.dtype.type(missing) if data.dtype.kind == "f" else missing))  # as the file rounds it
+    place = Place(source, world, cut, plain)
     raw_unit = data_unit if calibration is None else source.unit
     return Samples(
         data if calibration is None else data * cut.apply(calibration.factor),
@@ -77,6 +82,8 @@ def gather(
         tuple(cut.apply(values) for values in world.values)
         if plain and world.converted
         else _cut_world(world.given, axes, cut),
+        inputs_of(known, place),
+        instrument_of(known, place, settings.coordinates.redshift is not None),
     )
 
 

@@ -20,6 +20,7 @@ from ndfit.cli.calibration import open_calibration
 from ndfit.cli.cut import cut_out
 from ndfit.cli.expression import parse_expression
 from ndfit.cli.gathered import Samples, gather
+from ndfit.cli.known_inputs import read_known
 from ndfit.cli.lines_command import can_guess
 from ndfit.cli.messages import message_of, with_option_names
 from ndfit.cli.parameters import Prepared, parameter_units, prepare
@@ -98,12 +99,12 @@ def prepare_job(settings: Settings) -> Job:
         One sentence that says what was expected, what arrived, and what to do.
     """
     expression = parse_expression(settings.model)
-    n_inputs = expression.build().n_inputs
+    known = read_known(settings.known, expression.build().inputs)
     source = open_source(
         settings.cube,
         settings.hdu,
         settings.axes,
-        n_inputs,
+        len(known.of_axes),
         with_wcs=not (settings.pixels or settings.coordinates.hdu),
     )
     world = open_world(source, settings.coordinates)
@@ -111,8 +112,10 @@ def prepare_job(settings: Settings) -> Job:
     data_unit = source.unit if calibration is None else calibration.unit_of(source.unit)
     if settings.data_unit is not None:
         data_unit = parse_unit(settings.data_unit)
-    cut = cut_out(Axes(source.data.shape, source.fitting), world, settings.window, settings.region)
-    units = parameter_units(expression, world.units, data_unit)
+    known = known.opened(source)
+    axes, has_instrument = Axes(source.data.shape, source.fitting), known.instrument is not None
+    cut = cut_out(axes, world, settings.window, settings.region, whole=has_instrument)
+    units = parameter_units(expression, known.units(world.units), data_unit)
     plain = not any(units.values()) and (data_unit is not None or any(world.units))
     prepared = prepare(expression, settings.constraints, units, cut.spans(world))
     samples = gather(
@@ -120,13 +123,14 @@ def prepare_job(settings: Settings) -> Job:
         world,
         cut,
         settings,
+        known=known,
         data_unit=data_unit,
         calibration=calibration,
         plain=plain,
     )
     equivalencies = None
     if world.equivalencies and not plain:
-        equivalencies = {prepared.model.inputs[0]: list(world.equivalencies)}
+        equivalencies = {known.of_axes[0]: list(world.equivalencies)}
     guess, notes = _guess(settings, prepared)
     return Job(
         settings,

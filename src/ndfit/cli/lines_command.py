@@ -28,6 +28,8 @@ def line_defaults(model: Model, spans: tuple[tuple[float, float], ...]) -> dict[
     ----------
     spans : least and greatest coordinate along each fitting axis
     """
+    if len(spans) < model.n_inputs:  # what is known of the others says nothing of where lines are
+        return {}
     values = {}
     for term in _terms(model):
         if term.is_line:

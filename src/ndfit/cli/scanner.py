@@ -23,6 +23,7 @@ T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(NUMBER)
 _BLANKS = re.compile(r"\s*")
+_VALUE_END = re.compile(r"[,()]")
 _MAX_DEPTH = 50
 _LONGEST = 10_000
 
@@ -65,6 +66,18 @@ class Scanner:
 
     def number(self) -> str | None:
         return self._read(_NUMBER)
+
+    def value_text(self) -> str:
+        """The text up to the comma or parenthesis that ends a value; units may have parentheses of their own."""
+        start, depth = self.position, 0
+        for match in _VALUE_END.finditer(self.text, start):
+            depth += {"(": 1, ")": -1}.get(match.group(), 0)
+            if depth < 0 or (depth == 0 and match.group() == ","):
+                self.position = match.start()
+                break
+        else:
+            self.fail("Expected ')', found the end.", len(self.text))
+        return self.text[start : self.position]
 
     def found(self) -> str:
         """What comes next, for messages."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ndfit.cli.known_inputs import KnownOptions
 from ndfit.cli.messages import value_of_choice
 from ndfit.cli.noise import NoiseOptions
 from ndfit.cli.parameters import Constraints
@@ -46,6 +47,7 @@ class Settings:
     region: str | None
     coordinates: WorldOptions
     noise: NoiseOptions
+    known: KnownOptions
     constraints: Constraints
     guess: str | None
     workers: int | None
@@ -79,6 +81,7 @@ class Settings:
             noise=NoiseOptions(
                 values["std"], values["variance"], values["ivar"], values["read_noise"], values["uncertainty_unit"]
             ),
+            known=KnownOptions(values["input"], values["instrument"]),
             keywords=keywords,
             constraints=Constraints(values["start"], values["fixed"], values["tied"], values["bounds"]),
         )
