@@ -9,18 +9,23 @@ WORKERS ?= 2
 FAULT_SHARE ?= 0.06
 OLDEST ?= .venv-oldest
 DEVELOPMENT ?= .venv-development
+FIELDS ?= .venv-fields
 # Old releases use what newer ones deprecate.
 OLDEST_ARGS ?= -q -W ignore::DeprecationWarning tests/compiler tests/engines/test_accumulate.py tests/engines/test_nist.py \
   tests/parity/test_returned_model.py tests/problem \
   tests/result/test_result.py tests/io/test_fits.py tests/model/test_trace.py
 
-.PHONY: demo format test test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist release-check clean
+.PHONY: demo format test test-fields test-faults test-gpu coverage test-oldest test-development lint docs bench bench-smoke dist release-check clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m ndfit.demo $(if $(CUBE),"$(CUBE)") --out "$(OUT)"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+# With the packages of other fields, in an environment of their own.
+test-fields: $(FIELDS)/.installed
+	$(FIELDS)/bin/python -m pytest -q tests/fields $(ARGS)
 
 test-faults: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) -m faults --fault-share $(FAULT_SHARE) $(ARGS)
@@ -71,12 +76,18 @@ release-check:
 	$(PYTHON) tools/release.py
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(DEVELOPMENT) $(OUT) build dist docs/_build docs/auto_gallery .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(DEVELOPMENT) $(FIELDS) $(OUT) build dist docs/_build docs/auto_gallery .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # .installed-EXTRA: the package, editable, with that extra of pyproject.toml.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	@echo "Installing ndfit[$*] into $(VENV) ..."
 	@$(PIP) --editable ".[$*]"
+	@touch $@
+
+$(FIELDS)/.installed: pyproject.toml
+	@echo "Installing the packages of other fields into $(FIELDS) ..."
+	@$(PYTHON) -m venv --clear $(FIELDS)
+	@$(FIELDS)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[fields]"
 	@touch $@
 
 $(OLDEST)/.installed: pyproject.toml tools/oldest.py

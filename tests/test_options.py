@@ -13,7 +13,7 @@ from ndfit.errors import WrongArgument, WrongArgumentType
 from ndfit.options import GROUPS, Errors, Execution, Objective, Starts, deciding, options_of
 
 NAMES = [each.name for group in GROUPS for each in fields(group)]
-ELSEWHERE = {"model", "bounds", "equivalencies", "fitter", "fitter_kwargs"}
+ELSEWHERE = {"model", "p0", "bounds", "fixed", "tied", "equivalencies", "fitter", "fitter_kwargs"}
 
 
 def test_every_argument_of_fit_is_described_once() -> None:

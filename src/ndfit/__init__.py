@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ndfit.drop_in import parallel_fit_dask
     from ndfit.errors import AllFitsFailed, ChangedInputError, CheckpointError, FitWarning, LoadError, UnreadableFile
     from ndfit.fit_result import FitResult
+    from ndfit.functions.as_model import as_model
     from ndfit.model.template_models import templates
     from ndfit.problem.instrument import Instrument
     from ndfit.reading.read import read
@@ -36,6 +37,7 @@ __all__ = [
     "Selection",
     "UnreadableFile",
     "__version__",
+    "as_model",
     "decode_flags",
     "disqualified",
     "fit",
@@ -60,6 +62,7 @@ _HOME = {
     "LoadError": "ndfit.errors",
     "Selection": "ndfit.selection",
     "UnreadableFile": "ndfit.errors",
+    "as_model": "ndfit.functions.as_model",
     "decode_flags": "ndfit.result.flag_names",
     "disqualified": "ndfit.result.flag_names",
     "fit": "ndfit.api",

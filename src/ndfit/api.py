@@ -5,7 +5,7 @@ Flows in: the caller's arguments. Flows out: the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from astropy.modeling.fitting import TRFLSQFitter
@@ -22,6 +22,7 @@ from ndfit.call_types import (
     Refinement,
     ResampleKind,
     SchedulerLike,
+    Starting,
     StatisticKind,
     UnitLike,
     World,
@@ -29,6 +30,7 @@ from ndfit.call_types import (
 from ndfit.engines.fitters import innermost
 from ndfit.fit_result import FitResult
 from ndfit.fitting import Description, fit_described
+from ndfit.functions.as_model import model_of_call
 from ndfit.loss_functions import LossKind
 from ndfit.options import MEMORY_LIMIT, Data, Errors, Execution, Objective, Starts
 from ndfit.problem.arguments import check_choice, check_number, check_path
@@ -51,7 +53,10 @@ def fit(
     mask: Arrays | None = None,
     inputs: Mapping[str, Arrays] | None = None,
     instrument: Instrument | None = None,
+    p0: Starting | None = None,
     bounds: Bounds | None = None,
+    fixed: Iterable[str] | Mapping[str, bool] | None = None,
+    tied: Mapping[str, Callable[[Any], Any]] | None = None,
     equivalencies: Equivalencies | None = None,
     fitter: FitterLike | None = None,
     fitter_kwargs: Mapping[str, Any] | None = None,
@@ -80,9 +85,10 @@ def fit(
 
     Parameters
     ----------
-    model : astropy.modeling.Model
+    model : astropy.modeling.Model, function, lmfit.Model or sympy.Lambda
         A model with as many inputs as there are fitting axes. Its parameters are the starting values: numbers, or maps
-        that broadcast to the iterating shape B. fixed, tied and bounds hold at every position.
+        that broadcast to the iterating shape B. fixed, tied and bounds hold at every position. Of a function, the first
+        arguments are the coordinates, one for each fitting axis, and the others the parameters; see `as_model`.
     data : array, astropy.units.Quantity, dask.array.Array or astropy.nddata.NDData
         Real numbers of any dtype and byte order. Of NDData, the wcs, mask, unit and uncertainty are used.
     fitting_axes : int or sequence of int
@@ -105,9 +111,17 @@ def fit(
     instrument : ndfit.Instrument, optional
         What the data are taken with. The model that is fitted is then that of the object, and what samples see of it
         through the instrument is compared with the data.
-    bounds : dict, optional
+    p0 : sequence or dict, optional
+        Starting values in the order of the parameters, or by name, instead of the model's: numbers, or maps that
+        broadcast to B.
+    bounds : dict, or pair, optional
         Name of a parameter -> (lower, upper), in addition to those of the model, where astropy's cannot hold them: maps
-        of shape B, and Quantities, which are converted to the parameter's unit. None is no bound.
+        of shape B, and Quantities, which are converted to the parameter's unit. None is no bound. Or scipy's pair
+        (lower, upper) of all parameters, each one number or one for each.
+    fixed : iterable of str, or dict, optional
+        Names of parameters that keep their starting values.
+    tied : dict, optional
+        Name of a parameter -> function of the model that returns its value.
     equivalencies : dict, optional
         For converting coordinates to the units of the model's inputs, by the name of the input.
     fitter : astropy.modeling.fitting.Fitter, optional
@@ -209,6 +223,7 @@ def fit(
     >>> result.errors["amplitude_0"].round(4)
     array([0.0044, 0.0044])
     """
+    model, bounds = model_of_call(model, fitting_axes, inputs, p0, bounds, fixed, tied)
     return fit_described(
         Description(
             model,
@@ -237,7 +252,7 @@ def select(
 
     Parameters
     ----------
-    models : iterable of astropy.modeling.Model
+    models : iterable of astropy.modeling.Model, or of functions
         The candidates, such as one with no line, one with one line and one with two.
     data : array, astropy.units.Quantity, dask.array.Array or astropy.nddata.NDData
         As in `fit`, for every candidate.

@@ -25,18 +25,26 @@ __all__ = [
     "Refinement",
     "ResampleKind",
     "SchedulerLike",
+    "Starting",
     "StatisticKind",
     "UnitLike",
     "World",
 ]
 
 
-class ModelLike(Protocol):
+class _Model(Protocol):
     """What an `astropy.modeling.Model` has."""
 
     @property
     def param_names(self) -> Any: ...
     def evaluate(self, *arguments: Any, **keywords: Any) -> Any: ...
+
+
+class _Symbolic(Protocol):
+    """What expressions of sympy have."""
+
+    @property
+    def free_symbols(self) -> Any: ...
 
 
 class _ArrayObject(Protocol):
@@ -79,6 +87,7 @@ class _Coordinates(Protocol):
     def pixel_n_dim(self) -> int: ...
 
 
+ModelLike: TypeAlias = _Model | Callable[..., Any] | _Symbolic
 Arrays: TypeAlias = ArrayLike | _ArrayObject | _Container | _Uncertainty
 World: TypeAlias = tuple[Any, ...] | list[Any] | _Coordinates
 UnitLike: TypeAlias = str | _UnitObject
@@ -86,7 +95,8 @@ FitterLike: TypeAlias = Callable[..., Any]
 SchedulerLike: TypeAlias = str | Callable[..., Any] | object
 PathLike: TypeAlias = str | os.PathLike[str]
 Axes: TypeAlias = int | Iterable[int]
-Bounds: TypeAlias = Mapping[str, tuple[Any, Any]]
+Starting: TypeAlias = Mapping[str, Any] | ArrayLike | Iterable[Any]
+Bounds: TypeAlias = Mapping[str, tuple[Any, Any]] | tuple[Any, Any] | list[Any]
 Equivalencies: TypeAlias = Mapping[str, Any]
 StatisticKind: TypeAlias = Literal["chi2", "cash"]
 GuessKind: TypeAlias = Literal["also", "auto"]

@@ -28,6 +28,7 @@ from ndfit.engines.fitters import parse_fitter
 from ndfit.engines.loss import Loss
 from ndfit.engines.select import select_engine, select_own_model, solve_options
 from ndfit.fitting import solved, tell_of
+from ndfit.functions.as_model import model_of_call
 from ndfit.options import Data, Execution
 from ndfit.pipeline.clipping import clip_beside
 from ndfit.pipeline.model_rules import with_sign_symmetry
@@ -76,7 +77,7 @@ def parallel_fit_dask(
 
     Parameters
     ----------
-    model : astropy.modeling.Model
+    model : astropy.modeling.Model, function, lmfit.Model or sympy.Lambda
         A model with as many inputs as there are fitting axes. Its parameters are the starting values: numbers, or maps
         that broadcast to the iterating shape. fixed, tied and bounds hold at every position.
     fitter : astropy.modeling.fitting.Fitter
@@ -157,6 +158,7 @@ def parallel_fit_dask(
     >>> fitted.amplitude.value.round(6)
     array([2., 3.])
     """
+    model, bounds = model_of_call(model, fitting_axes, None, None, bounds, None, None)
     execution = Execution(engine, scheduler, chunk_n_max, progress=progress)
     native = check_flag(preserve_native_chunks, "preserve_native_chunks")
     call = parse_fitter(fitter, fitter_kwargs)

@@ -5,7 +5,8 @@ Flows in: an argument and its name. Flows out: its value, of the type that it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from numbers import Integral, Real
 from pathlib import Path
@@ -15,7 +16,16 @@ import numpy as np
 
 from ndfit.errors import WrongArgument, WrongArgumentType
 
-__all__ = ["check_choice", "check_flag", "check_mapping", "check_number", "check_path", "check_size", "check_whole"]
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_mapping",
+    "check_number",
+    "check_path",
+    "check_size",
+    "check_whole",
+    "suggestion",
+]
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -126,3 +136,11 @@ def check_path(value: Any, name: str) -> Path | None:
         return Path(value)
     except TypeError:
         raise WrongArgumentType(name, "a path", value) from None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """What ends the sentence about a name that is not known: those that are, and the one that may be meant."""
+    names = [str(each) for each in known]
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    meant = f"; did you mean '{close[0]}'?" if close else ""
+    return f": there are {', '.join(names)}{meant}"

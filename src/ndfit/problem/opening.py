@@ -184,7 +184,8 @@ def _check_array(data: Any) -> Any:
     if not is_lazy(data):
         data = np.asanyarray(data)
     if data.dtype.kind not in "biuf":
-        raise TypeError(f"data should be real numbers, got dtype {data.dtype}")
+        remedy = ": fit the real and the imaginary part, data.real and data.imag" if data.dtype.kind == "c" else ""
+        raise TypeError(f"data should be real numbers, got dtype {data.dtype}{remedy}")
     if any(math.isnan(size) for size in data.shape):
         raise ValueError(
             f"data is a dask array of unknown chunk sizes (shape {data.shape}): call data.compute_chunk_sizes() first"

@@ -23,6 +23,7 @@ from ndfit.call_types import Arrays, Equivalencies, ModelLike, PathLike, UnitLik
 from ndfit.engines.select import calls_own_model
 from ndfit.errors import UnreadableFile
 from ndfit.fit_result import FitResult
+from ndfit.functions.as_model import opened_model
 from ndfit.io.formats import FORMATS
 from ndfit.io.layers import Contents, maps_of
 from ndfit.io.record import Call
@@ -76,7 +77,7 @@ def read(
         As it was given to `ndfit.fit`.
     equivalencies : dict, optional
         As they were given to `ndfit.fit`.
-    model : astropy.modeling.Model, optional
+    model : astropy.modeling.Model or function, optional
         The model that was fitted, where it is one of your own making, or has ties that are Python functions: files
         hold no code. Its values and constraints are replaced by those of the file; a tie of its own is kept.
 
@@ -121,6 +122,7 @@ def read(
     path = Path(path)
     contents = _read_contents(path)
     if model is not None:
+        model = opened_model(model, len(contents.record["axes"]["fitting_axes"]), tuple(inputs or ()))
         refuse_another(model, contents)
     with reading(path, _RESULTS):
         problem = problem_of(contents, model)
