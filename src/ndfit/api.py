@@ -35,6 +35,7 @@ from ndfit.loss_functions import LossKind
 from ndfit.options import MEMORY_LIMIT, Data, Errors, Execution, Objective, Starts
 from ndfit.problem.arguments import check_choice, check_number, check_path
 from ndfit.problem.instrument import Instrument
+from ndfit.problem.labelled import placed_maps
 from ndfit.run.chi_square_rounding import rounding_everywhere
 from ndfit.selection import CRITERIA, Selection
 
@@ -89,13 +90,15 @@ def fit(
         A model with as many inputs as there are fitting axes. Its parameters are the starting values: numbers, or maps
         that broadcast to the iterating shape B. fixed, tied and bounds hold at every position. Of a function, the first
         arguments are the coordinates, one for each fitting axis, and the others the parameters; see `as_model`.
-    data : array, astropy.units.Quantity, dask.array.Array or astropy.nddata.NDData
-        Real numbers of any dtype and byte order. Of NDData, the wcs, mask, unit and uncertainty are used.
-    fitting_axes : int or sequence of int
-        Axes of the data that the model runs along, in the order of its inputs. The others are iterated over.
-    world : None, tuple of arrays, or WCS
-        None for pixel coordinates; one array a fitting axis, 1-D or broadcastable to the data; or an APE-14 WCS of the
-        whole data.
+    data : array, astropy.units.Quantity, dask.array.Array, astropy.nddata.NDData or xarray.DataArray
+        Real numbers of any dtype and byte order. Of NDData, the wcs, mask, unit and uncertainty are used; of a
+        DataArray, the coordinates and units.
+    fitting_axes : int, str, or sequence of these
+        Axes of the data that the model runs along, in the order of its inputs, by number or by the name of a dimension.
+        The others are iterated over.
+    world : None, tuple of arrays, WCS or 'pixels'
+        None for the coordinates of the data, or pixels where they have none; one array a fitting axis, 1-D or
+        broadcastable to the data; or an APE-14 WCS of the whole data. 'pixels' for pixels in any case.
     data_unit : astropy.units.Unit or str, optional
         Unit of the data where these carry none.
     uncertainty : array, astropy.units.Quantity or astropy.nddata.NDUncertainty, optional
@@ -223,7 +226,8 @@ def fit(
     >>> result.errors["amplitude_0"].round(4)
     array([0.0044, 0.0044])
     """
-    model, bounds = model_of_call(model, fitting_axes, inputs, p0, bounds, fixed, tied)
+    place = placed_maps(data, fitting_axes)
+    model, bounds = model_of_call(model, fitting_axes, inputs, p0, bounds, fixed, tied, place)
     return fit_described(
         Description(
             model,

@@ -89,12 +89,12 @@ class _Coordinates(Protocol):
 
 ModelLike: TypeAlias = _Model | Callable[..., Any] | _Symbolic
 Arrays: TypeAlias = ArrayLike | _ArrayObject | _Container | _Uncertainty
-World: TypeAlias = tuple[Any, ...] | list[Any] | _Coordinates
+World: TypeAlias = tuple[Any, ...] | list[Any] | _Coordinates | Literal["pixels"]
 UnitLike: TypeAlias = str | _UnitObject
 FitterLike: TypeAlias = Callable[..., Any]
 SchedulerLike: TypeAlias = str | Callable[..., Any] | object
 PathLike: TypeAlias = str | os.PathLike[str]
-Axes: TypeAlias = int | Iterable[int]
+Axes: TypeAlias = int | str | Iterable[int | str]
 Starting: TypeAlias = Mapping[str, Any] | ArrayLike | Iterable[Any]
 Bounds: TypeAlias = Mapping[str, tuple[Any, Any]] | tuple[Any, Any] | list[Any]
 Equivalencies: TypeAlias = Mapping[str, Any]

@@ -34,6 +34,7 @@ from ndfit.pipeline.clipping import clip_beside
 from ndfit.pipeline.model_rules import with_sign_symmetry
 from ndfit.problem.arguments import check_flag
 from ndfit.problem.constraints import check_starts
+from ndfit.problem.labelled import placed_maps
 from ndfit.problem.normalize import normalize
 from ndfit.result.diagnostics import parse_diagnostics
 from ndfit.result.fit_info import gather_fit_info
@@ -158,7 +159,8 @@ def parallel_fit_dask(
     >>> fitted.amplitude.value.round(6)
     array([2., 3.])
     """
-    model, bounds = model_of_call(model, fitting_axes, None, None, bounds, None, None)
+    place = placed_maps(data, fitting_axes)
+    model, bounds = model_of_call(model, fitting_axes, None, None, bounds, None, None, place)
     execution = Execution(engine, scheduler, chunk_n_max, progress=progress)
     native = check_flag(preserve_native_chunks, "preserve_native_chunks")
     call = parse_fitter(fitter, fitter_kwargs)

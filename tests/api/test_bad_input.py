@@ -98,7 +98,7 @@ def test_wrong_number_of_world_arrays():
     refused(ValueError, "2", "1", "world", world=(X, X))
 
 
-@pytest.mark.parametrize("world", ["pixels", 3, {"x": X}], ids=lambda world: type(world).__name__)
+@pytest.mark.parametrize("world", ["pixel", 3, {"x": X}], ids=lambda world: type(world).__name__)
 def test_world_of_the_wrong_type(world):
     refused(TypeError, "world", "WCS", world=world)
 

@@ -104,7 +104,7 @@ def test_an_input(monkeypatch: pytest.MonkeyPatch) -> None:
     def is_spectra(value: Any) -> bool:
         return containers._is(value, Spectra.__module__.partition(".")[0], "Spectra")
 
-    def of_spectra(data: Any, data_unit: Any, world: Any, fitting_axes: Any) -> tuple[Any, Any]:
+    def of_spectra(data: Any, data_unit: Any, world: Any) -> tuple[Any, Any]:
         return data.numbers, data.unit if data_unit is None else data_unit
 
     model, spectra = Gaussian1D(2 * u.K, 9, 1.5), Spectra(DATA, "K")

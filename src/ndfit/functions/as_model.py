@@ -27,6 +27,7 @@ from ndfit.problem.arguments import check_mapping, suggestion
 __all__ = ["as_model", "model_of_call", "opened_model", "with_constraints"]
 
 Pairs = dict[str, tuple[Any, Any]]
+Place = Callable[[Any, str], Any]
 
 
 def as_model(
@@ -94,7 +95,7 @@ def as_model(
 
 
 def model_of_call(
-    model: Any, fitting_axes: Any, known: Any, p0: Any, bounds: Any, fixed: Any, tied: Any
+    model: Any, fitting_axes: Any, known: Any, p0: Any, bounds: Any, fixed: Any, tied: Any, place: Place
 ) -> tuple[Any, Pairs | None]:
     """The model of a call of `ndfit.fit`, and the bounds beside it.
 
@@ -102,7 +103,12 @@ def model_of_call(
     ----------
     fitting_axes : as it is given, which says how many coordinates there are
     known : inputs by name beside these
+    place : puts maps, with the name for messages, on the iterating axes of the data
     """
+    if isinstance(p0, Mapping):
+        p0 = {name: place(value, f"p0['{name}']") for name, value in p0.items()}
+    if isinstance(bounds, Mapping):
+        bounds = {name: _placed_pair(pair, name, place) for name, pair in bounds.items()}
     if not isinstance(model, Model) and can_be_opened(model):
         text = isinstance(fitting_axes, str) or not isinstance(fitting_axes, Iterable)
         model = opened_model(model, 1 if text else len(tuple(fitting_axes)), tuple(known or ()))
@@ -110,6 +116,10 @@ def model_of_call(
         pairs = bounds if bounds is None or not isinstance(model, Model) else named_bounds(bounds, model.param_names)
         return model, pairs
     return with_constraints(model, p0, bounds, fixed, tied)
+
+
+def _placed_pair(pair: Any, name: Any, place: Place) -> Any:
+    return tuple(place(limit, f"a bound of '{name}'") for limit in pair) if isinstance(pair, (tuple, list)) else pair
 
 
 def can_be_opened(model: Any) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from ndfit.io.fits_wcs import wcs_cards, wcs_of_header
 from ndfit.io.layers import KINDS, Contents, Key, Layer
 from ndfit.io.stored_names import free_name
 from ndfit.kinds import no_file
-from ndfit.problem.axes import Axes
 from ndfit.problem.types import FitProblem
 from ndfit.result.positions import world_axes
 
@@ -39,7 +39,7 @@ _TRIES = 100
 
 
 def to_dataset(contents: Contents, cubes: Mapping[str, Any], problem: FitProblem) -> Any:
-    """The dataset: dimensions are called after the axes of the data, `axis_0` and so on.
+    """The dataset: dimensions are those of labelled data, or called after the axes of the data, `axis_0` and so on.
 
     Parameters
     ----------
@@ -51,16 +51,33 @@ def to_dataset(contents: Contents, cubes: Mapping[str, Any], problem: FitProblem
         xarray is not installed.
     """
     xarray = _import("xarray")
-    axes = problem.axes
-    coords = _coords(contents, axes)
+    names = _Names.of(problem)
+    coords = _coords(contents, problem, names, dims=names.dims if cubes else names.maps)
     variables: dict[str, Any] = {
-        name: (tuple(f"axis_{axis}" for axis in range(cube.ndim)), _even(cube), {"units": _text(problem.data_unit)})
-        for name, cube in cubes.items()
+        name: (names.dims, _even(cube), {"units": _text(problem.data_unit)}) for name, cube in cubes.items()
     }
     for layer in contents.layers.values():
-        name = layer.name_beside({*coords, *variables})
-        variables[name] = (_dims(layer, axes), layer.values, _attributes(layer))
-    return xarray.Dataset(variables, coords, _dataset_attributes(contents, axes))
+        name = layer.name_beside(map(str, (*coords, *names.dims, *variables)))
+        dims = (names.parameters if layer.kind == "covariance" else ()) + names.maps
+        variables[name] = (dims, layer.values, _attributes(layer))
+    return xarray.Dataset(variables, coords, _dataset_attributes(contents, problem.axes.iterating_shape))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Names of dimensions: of the data, of the maps, and of the rows and columns of the covariance."""
+
+    dims: tuple[Any, ...]
+    maps: tuple[Any, ...]
+    parameters: tuple[str, str]
+
+    @classmethod
+    def of(cls, problem: FitProblem) -> _Names:
+        axes, labels = problem.axes, problem.labels
+        dims = tuple(f"axis_{axis}" for axis in range(len(axes.shape))) if labels is None else labels.dims
+        taken = set(map(str, (*dims, *(() if labels is None else labels.coords))))
+        row, column = (free_name(name, "covariance", taken) for name in _PARAMETER_AXES)
+        return cls(dims, tuple(dims[axis] for axis in axes.iterating), (row, column))
 
 
 def _even(cube: Any) -> Any:
@@ -68,39 +85,39 @@ def _even(cube: Any) -> Any:
     return cube.rechunk(tuple(max(sizes) for sizes in cube.chunks))
 
 
-def _dims(layer: Layer, axes: Axes) -> tuple[str, ...]:
-    extra = _PARAMETER_AXES if layer.kind == "covariance" else ()
-    return extra + tuple(f"axis_{axis}" for axis in axes.iterating)
-
-
 def _attributes(layer: Layer) -> dict[str, str]:
     attributes = {_KIND: layer.kind, _PARAMETER: layer.parameter, "long_name": KINDS[layer.kind].meaning}
     return attributes | ({} if layer.unit is None else {"units": _text(layer.unit)})
 
 
-def _coords(contents: Contents, axes: Axes) -> dict[str, Any]:
-    """Pixels of the iterating axes, world coordinates of the positions, names of the covariance's rows."""
-    dims = tuple(f"axis_{axis}" for axis in axes.iterating)
-    coords: dict[str, Any] = {
-        dim: (dim, np.arange(size), {"long_name": f"pixel along axis {axis} of the data"})
-        for dim, axis, size in zip(dims, axes.iterating, axes.iterating_shape, strict=True)
-    }
+def _coords(contents: Contents, problem: FitProblem, names: _Names, dims: tuple[Any, ...]) -> dict[Any, Any]:
+    """Coordinates of labelled data, or pixels of the iterating axes; world coordinates of the positions, names of the
+    covariance's rows.
+    """
+    axes = problem.axes
+    if problem.labels is None:
+        coords: dict[Any, Any] = {
+            dim: (dim, np.arange(size), {"long_name": f"pixel along axis {axis} of the data"})
+            for dim, axis, size in zip(names.maps, axes.iterating, axes.iterating_shape, strict=True)
+        }
+    else:
+        coords = {name: values for name, (_, values, _) in problem.labels.along(dims).items()}
     for axis in world_axes(contents.map_wcs, axes.iterating_shape):
-        kept = [dim for dim, size in zip(dims, axis.values.shape, strict=True) if size != 1]
+        kept = [dim for dim, size in zip(names.maps, axis.values.shape, strict=True) if size != 1]
         attributes = {"long_name": axis.physical_type or axis.name, "units": _text(axis.unit)}
-        coords[free_name(axis.name, "world", {*coords, *_PARAMETER_AXES})] = (
+        coords[free_name(axis.name, "world", map(str, (*coords, *names.dims, *names.parameters)))] = (
             kept,
             axis.values.reshape([size for size in axis.values.shape if size != 1]),
             attributes,
         )
     if ("covariance", "") in contents.layers:
         free = [row["name"] for row in contents.record["parameters"] if not (row["fixed"] or row["tied"])]
-        coords |= {axis: (axis, free) for axis in _PARAMETER_AXES}
+        coords |= {axis: (axis, free) for axis in names.parameters}
     return coords
 
 
-def _dataset_attributes(contents: Contents, axes: Axes) -> dict[str, str]:
-    header, _ = wcs_cards(contents.map_wcs, axes.iterating_shape)
+def _dataset_attributes(contents: Contents, shape: tuple[int, ...]) -> dict[str, str]:
+    header, _ = wcs_cards(contents.map_wcs, shape)
     messages = [[list(position), text] for position, text in contents.messages.items()]
     return {
         "title": contents.record["model"]["expression"],
@@ -126,7 +143,8 @@ def write_zarr(path: Path, contents: Contents, cubes: Mapping[str, Any], problem
     if os.path.lexists(path) and not is_zarr(path):
         raise FileExistsError(f"{path} is no zarr store, and is left alone: choose another name, or remove it yourself")
     # Names of parameters stand in the record; zarr has no settled type for text yet.
-    dataset = to_dataset(contents, cubes, problem).drop_vars(_PARAMETER_AXES, errors="ignore")
+    dataset = to_dataset(contents, cubes, problem)
+    dataset = dataset.drop_vars([name for name, coord in dataset.coords.items() if coord.dtype.kind not in "biufmM"])
     encoding = {name: {"chunks": _chunks(variable.shape)} for name, variable in dataset.items() if name not in cubes}
     with replacing_folder(path, overwrite) as partial:
         dataset.to_zarr(partial, mode="w", encoding=encoding, consolidated=False, zarr_format=3)

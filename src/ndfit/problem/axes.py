@@ -90,4 +90,7 @@ def _as_integers(fitting_axes: Any) -> tuple[int, ...]:
     try:
         return tuple(operator.index(axis) for axis in fitting_axes)
     except TypeError:
-        raise TypeError(f"fitting_axes should be an int or a tuple of ints, got {fitting_axes!r}") from None
+        raise TypeError(
+            f"fitting_axes should be an int or a tuple of ints, got {fitting_axes!r}: only the axes of an "
+            "xarray.DataArray have names"
+        ) from None

@@ -5,8 +5,7 @@ type instead. An object is known by the names of its classes, so that nobody's l
 
 A container's coordinates, unit and mask are used or refused, never dropped. What is refused:
 
-    xarray.DataArray     with coordinates, where `world` is not given; with `units` among its attributes, where
-                         `data_unit` is not given; `weights` and `mask` whose dimensions are in another order
+    xarray.DataArray     with `units`, beside data that have no labels; data themselves: `ndfit.problem.labelled`
     xarray.Dataset       it holds several arrays
     pandas objects       with an index that is more than a count, where `world` is not given
     SpectralCube         its mask, unit and WCS
@@ -41,7 +40,7 @@ _SAYS = {
 _READ = (np.ma.MaskedArray, u.Quantity, NDData, NDUncertainty, LazyElementwise, list, tuple, int, float)
 
 
-def open_data(data: Any, data_unit: Any, world: Any, fitting_axes: Any) -> tuple[Any, Any]:
+def open_data(data: Any, data_unit: Any, world: Any) -> tuple[Any, Any]:
     """Data and their unit, out of a container that is no NDData.
 
     Raises
@@ -51,25 +50,20 @@ def open_data(data: Any, data_unit: Any, world: Any, fitting_axes: Any) -> tuple
     """
     for is_one, open_one in _CONTAINERS:
         if is_one(data):
-            return open_one(data, data_unit, world, fitting_axes)
+            return open_one(data, data_unit, world)
     _refuse_unread(data, "data")
     return data, data_unit
 
 
-def open_beside(array: Any, data: Any, name: str) -> Any:
-    """Weights, a mask or uncertainties, beside data as the caller gave them.
+def open_beside(array: Any, name: str) -> Any:
+    """Weights, a mask or uncertainties, beside data without labels.
 
     Raises
     ------
     TypeError
-        Dimensions are in another order than those of the data, or the object says something that would be lost.
+        The object says something that would be lost.
     """
     if _is(array, "xarray", "DataArray"):
-        if _is(data, "xarray", "DataArray") and list(array.dims) != [dim for dim in data.dims if dim in array.dims]:
-            raise TypeError(
-                f"{name} has the dimensions {array.dims}, and data {data.dims}: pass "
-                f"{name}.transpose({', '.join(repr(dim) for dim in data.dims if dim in array.dims)})"
-            )
         if array.attrs.get("units"):
             raise TypeError(
                 f"{name} is a DataArray with units {array.attrs['units']!r}, which are not read: pass {name}.values, "
@@ -104,26 +98,6 @@ def open_coordinate(item: Any, name: str) -> tuple[Any, u.UnitBase | None]:
     return item, None if unit is None else u.Unit(unit)
 
 
-def _of_dataarray(data: Any, data_unit: Any, world: Any, fitting_axes: Any) -> tuple[Any, Any]:
-    if world is None and data.coords:
-        names = [data.dims[axis] for axis in _axes(fitting_axes, data.ndim)]
-        lines = [
-            f'data["{name}"].values' if name in data.coords else f"np.arange({data.sizes[name]})" for name in names
-        ]
-        numbers = "data.values" if isinstance(data.data, np.ndarray) else "data.data"
-        raise TypeError(
-            f"data is an xarray.DataArray with the coordinates {', '.join(map(str, data.coords))}, which are not read: "
-            f"pass {numbers} and world=({''.join(line + ', ' for line in lines).rstrip()})"
-        )
-    units = data.attrs.get("units")
-    if units and data_unit is None:
-        raise TypeError(
-            f"data is an xarray.DataArray with units {units!r}, which are not read: pass data_unit={units!r}, or "
-            "data.values for numbers without a unit"
-        )
-    return data.data, data_unit
-
-
 def _of_dataset(data: Any, *_: Any) -> tuple[Any, Any]:
     names = ", ".join(map(str, data.data_vars))
     raise TypeError(
@@ -131,7 +105,7 @@ def _of_dataset(data: Any, *_: Any) -> tuple[Any, Any]:
     )
 
 
-def _of_pandas(data: Any, data_unit: Any, world: Any, _: Any) -> tuple[Any, Any]:
+def _of_pandas(data: Any, data_unit: Any, world: Any) -> tuple[Any, Any]:
     if world is None and not _counts(data.index):
         raise TypeError(
             f"data is a pandas.{type(data).__name__} with an index, which is not read: pass data.to_numpy() and "
@@ -177,12 +151,6 @@ def _has(value: Any, attribute: str) -> bool:
     return attached is not None and not callable(attached)
 
 
-def _axes(fitting_axes: Any, ndim: int) -> list[int]:
-    """Those that are axes of the data; what is wrong with the others is said later."""
-    given = fitting_axes if np.iterable(fitting_axes) else [fitting_axes]
-    return [int(axis) for axis in given if isinstance(axis, (int, np.integer)) and -ndim <= axis < ndim]
-
-
 def _counts(index: Any) -> bool:
     return type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1
 
@@ -197,7 +165,6 @@ def _is_pandas(value: Any) -> bool:
 
 
 _CONTAINERS: tuple[tuple[Callable[[Any], bool], Callable[..., tuple[Any, Any]]], ...] = (
-    (lambda value: _is(value, "xarray", "DataArray"), _of_dataarray),
     (lambda value: _is(value, "xarray", "Dataset"), _of_dataset),
     (lambda value: _is(value, "pandas", "Series") or _is(value, "pandas", "DataFrame"), _of_pandas),
     (lambda value: _is(value, "spectral_cube", "BaseSpectralCube"), _of_spectral_cube),

@@ -106,6 +106,7 @@ def normalize(
         wcs=wcs,
         map_wcs=map_wcs,
         map_wcs_note=map_wcs_note,
+        labels=opened.labels,
     )
 
 

@@ -20,10 +20,12 @@ from astropy.nddata import NDData, NDUncertainty, StdDevUncertainty, UnknownUnce
 from astropy.utils.exceptions import AstropyUserWarning
 
 from ndfit._compat.dask_arrays import is_masked
+from ndfit.errors import WrongArgumentType
 from ndfit.options import Data
 from ndfit.problem.axes import Axes, parse_axes
 from ndfit.problem.containers import open_beside, open_data
 from ndfit.problem.deferred import LazyElementwise, is_lazy
+from ndfit.problem.labelled import PIXELS, Labels, is_labelled, open_labelled
 from ndfit.problem.placing import broadcast_to_data_axes
 from ndfit.problem.samples import Samples
 
@@ -39,11 +41,13 @@ class Opened:
     samples : without coordinates
     unit : of the data, None where there is none
     world : where the samples are, as the caller or the container says it
+    labels : names and coordinates of the axes, where the data have such
     """
 
     samples: Samples
     unit: u.UnitBase | None
     world: Any
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True)
@@ -75,21 +79,27 @@ def open_samples(given: Data, n_inputs: int) -> Opened:
     astropy.units.UnitConversionError
         The data carry a unit that cannot be converted to `data_unit`.
     """
+    labels = None
+    if isinstance(given.world, str) and given.world != PIXELS:
+        raise WrongArgumentType("world", f"a tuple of arrays, a WCS, '{PIXELS}' or None", given.world)
+    if is_labelled(given.data):
+        given, labels = open_labelled(given)
     contents = _contents(given)
     axes = parse_axes(given.fitting_axes, tuple(contents.data.shape), n_inputs)
     if not axes.n_samples:
         raise ValueError(f"there is nothing to fit: data of shape {axes.shape} have no sample along {axes.fitting}")
-    return Opened(_placed(contents, axes), contents.unit, contents.world)
+    return Opened(_placed(contents, axes), contents.unit, contents.world, labels)
 
 
 def _contents(given: Data) -> _Contents:
     data, data_unit, mask, world = given.data, given.data_unit, given.mask, given.world
-    weights = _weights_of(given.uncertainty, given.weights, data)
+    weights = _weights_of(given.uncertainty, given.weights)
     if isinstance(data, NDData):
         data, data_unit, weights, mask, world = _open_nddata(data, data_unit, weights, mask, world)
     else:
-        weights, mask = open_beside(weights, data, "weights"), open_beside(mask, data, "mask")
-        data, data_unit = open_data(data, data_unit, world, given.fitting_axes)
+        weights, mask = open_beside(weights, "weights"), open_beside(mask, "mask")
+        data, data_unit = open_data(data, data_unit, world)
+    world = None if isinstance(world, str) else world  # pixels are asked for
     data, own_mask = _split_mask(data)
     masks = tuple(part for part in (own_mask, mask) if part is not None)
     unit = _parse_unit(data_unit)
@@ -101,8 +111,8 @@ def _contents(given: Data) -> _Contents:
     return _Contents(_check_array(data), unit, weights, masks, world)
 
 
-def _weights_of(uncertainty: Any, weights: Any, data: Any) -> Any:
-    """What to use as weights: those given, or what `uncertainty`, of these data, says.
+def _weights_of(uncertainty: Any, weights: Any) -> Any:
+    """What to use as weights: those given, or what `uncertainty` says.
 
     Raises
     ------
@@ -115,9 +125,7 @@ def _weights_of(uncertainty: Any, weights: Any, data: Any) -> Any:
         raise ValueError("give either uncertainty or weights (1/sigma), not both")
     if isinstance(uncertainty, NDUncertainty):
         return uncertainty
-    values, own_mask = _split_mask(
-        open_beside(uncertainty, data, "uncertainty")
-    )  # an NDUncertainty forgets its array's mask
+    values, own_mask = _split_mask(open_beside(uncertainty, "uncertainty"))  # an NDUncertainty forgets its array's mask
     return StdDevUncertainty(values if own_mask is None else np.where(own_mask, np.inf, values), copy=False)
 
 
@@ -140,7 +148,7 @@ def _open_nddata(nddata: NDData, data_unit: Any, weights: Any, mask: Any, world:
     }
     chosen = []
     for name, (given, carried) in pairs.items():
-        if given is not None and carried is not None:
+        if given is not None and carried is not None and not (name == "wcs" and isinstance(given, str)):
             warnings.warn(
                 f"the NDData has a {name}, but it was also given as a keyword: the keyword is used",
                 AstropyUserWarning,

@@ -72,6 +72,7 @@ class FitProblem:
     wcs : the caller's low-level WCS of the whole data, None where there is none.
     map_wcs : low-level WCS of the iterating axes alone, None where there is none.
     map_wcs_note : why there is none.
+    labels : names and coordinates of the axes of the data (`ndfit.problem.labelled.Labels`), None where there are none.
     """
 
     original: Any
@@ -86,6 +87,7 @@ class FitProblem:
     wcs: Any = None
     map_wcs: Any = None
     map_wcs_note: str = ""
+    labels: Any = None
 
     @property
     def axes(self) -> Axes:

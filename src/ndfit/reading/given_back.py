@@ -70,7 +70,7 @@ def with_data(problem: FitProblem, record: Mapping[str, Any], given: Data, equiv
             UserWarning,
             stacklevel=3,
         )
-    return replace(problem, samples=again.samples, wcs=again.wcs, data_unit=again.data_unit)
+    return replace(problem, samples=again.samples, wcs=again.wcs, data_unit=again.data_unit, labels=again.labels)
 
 
 def _with_nodes(samples: Samples, record: Mapping[str, Any]) -> Samples:
