@@ -20,23 +20,24 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.errors import ChangedInputError, FitWarning
-from ndfit.fit_statistics import FitStatistics
 from ndfit.io.layers import Contents, layers_of
-from ndfit.io.record import Call, is_hashed, record_of
+from ndfit.io.record import Call, derived_rows, is_hashed, record_of
 from ndfit.once import cached_property
 from ndfit.problem.types import FitProblem
+from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.fitted_model import fitted_model
 from ndfit.result.maps import Maps, sealed
 from ndfit.result.standard_errors import Uncertainties, error_maps
 from ndfit.result.summary import summary_text
 from ndfit.result_outputs import ResultOutputs
+from ndfit.result_quantities import ResultQuantities
 from ndfit.single_fit import OneFit
 
 __all__ = ["FitResult"]
 
 
 @dataclass(frozen=True, eq=False)
-class FitResult(FitStatistics, ResultOutputs):
+class FitResult(ResultQuantities, ResultOutputs):
     """The outcome of `ndfit.fit`. Maps have the shape of the iterating axes, B; NaN where there is no answer.
 
     Attributes
@@ -79,6 +80,7 @@ class FitResult(FitStatistics, ResultOutputs):
     _reported: Uncertainties | None = None
     _check: Callable[[], None] = lambda: None
     _samples_used: Callable[[], NDArray[np.bool_]] | None = None
+    _derived: Mapping[str, DerivedMap] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._maps.seal()
@@ -102,7 +104,8 @@ class FitResult(FitStatistics, ResultOutputs):
             except ChangedInputError as error:
                 warnings.warn(f"the record has no checksums: {error}", FitWarning, stacklevel=4)
                 unchanged = False
-        return record_of(self._problem, call, self.engine, self.reason, self._absolute_sigma, unchanged)
+        record = record_of(self._problem, call, self.engine, self.reason, self._absolute_sigma, unchanged)
+        return record | {"derived": derived_rows(self._derived)}
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
@@ -202,8 +205,7 @@ class FitResult(FitStatistics, ResultOutputs):
         if np.ndim(index):
             raise IndexError(f"expected one index for each of the {len(self.shape)} axes of {self.shape}")
         place = tuple(int(i) for i in np.unravel_index(int(index), self.shape))
-        errors = {name: values[place] for name, values in self.errors.items()} if self.has_errors else {}
-        return replace(self._look_up(place), errors=errors)
+        return replace(self._look_up(place), **self._known_at(place))
 
     def evaluate(self, lazy: bool = False, intrinsic: bool = False) -> Any:
         """What every sample sees of the fitted model, in the axes of the data.
@@ -274,7 +276,7 @@ class FitResult(FitStatistics, ResultOutputs):
     def _contents(self, source: Any) -> Contents:
         call = self._call.with_source(source)
         record = self._record(call)
-        layers = layers_of(self._problem, self._maps, Uncertainties(self._errors, self._covariance))
+        layers = layers_of(self._problem, self._maps, Uncertainties(self._errors, self._covariance), self._derived)
         return Contents(record, layers, self._maps.messages, self.wcs)
 
     def _cubes(self, names: Iterable[str]) -> dict[str, Any]:
@@ -309,7 +311,7 @@ class FitResult(FitStatistics, ResultOutputs):
         2 100.00 %  converged: the gradient is zero to within gtol
         """
         title = f"{self.engine} engine: {self.reason}"
-        return summary_text(self._maps, self.parameters, self.free_names, title)
+        return summary_text(self._maps, {**self.parameters, **self.derived}, self.free_names, title)
 
     def __repr__(self) -> str:
         fitted = int(self.success.sum())

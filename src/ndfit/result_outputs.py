@@ -73,7 +73,8 @@ class ResultOutputs:
     ) -> Any:
         """Draw the fit at one position: samples, model with its components, and residual.
 
-        Error bars are one standard deviation, where weights were given; samples that were left out are hollow.
+        Error bars are one standard deviation, where weights were given; samples that were left out are hollow. The band
+        around the model is one standard error of its values, from the covariance.
 
         Parameters
         ----------

@@ -137,3 +137,35 @@ def test_in_a_process_of_its_own(cube: Path, tmp_path: Path) -> None:
     done = run(command, variables={"PYTHONWARNINGS": "error"}, folder=cube.parent)
     assert (done.stdout, done.stderr) == ("", "")
     assert (tmp_path / "fit.fits").exists()
+
+
+def test_derived_quantities(tmp_path: Path, cube: Path) -> None:
+    page, picture = tmp_path / "fit.html", tmp_path / "fit.png"
+    options = ("--model", "Gaussian1D + Const1D", "--world-unit", "km/s", "--derive", "flux", "--report", page)
+    result = fitted(tmp_path, cube, *options, "--derive", "contrast=peak_0 - amplitude_1", "--plot", picture)
+    assert list(result.derived) == ["flux_0", "contrast"]
+    np.testing.assert_allclose(result.derived["flux_0"].to_value(u.K * u.km / u.s), np.sqrt(2 * np.pi) * 0.8, rtol=0.15)
+    assert "contrast" in ndfit("info", tmp_path / "fit.fits").stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        ("flx_0", "Did you mean flux_0"),
+        ("flx_0", "--derive"),
+        ("mean_0=flux_0", "is a parameter"),
+        ("ratio=", "name=expression"),
+        ("ratio=open('x')", "should be an expression"),
+    ],
+)
+def test_quantities_that_cannot_be_meant(asked: str, part: str, cube: Path) -> None:
+    result = ndfit("fit", cube, "--model", "Gaussian1D + Const1D", "--derive", asked)
+    fails(result, part.replace("Did", "did"))
+    assert "Fitted" not in result.stdout
+
+
+def test_fits_are_kept_where_a_quantity_cannot_be_formed(tmp_path: Path, cube: Path) -> None:
+    out = tmp_path / "fit.fits"
+    result = ndfit("fit", cube, "--model", "Gaussian1D", "--pixels", "--derive", "velocity", "--out", out)
+    fails(result, "what --derive asks for is left out", "needs its rest wavelength", code=1)
+    assert package.read(out).success.all()

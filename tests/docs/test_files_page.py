@@ -49,7 +49,7 @@ def result() -> ndfit.FitResult:
     wcs.wcs.crpix, wcs.wcs.crval = (1, 1, 1), (10.0, 20.0, 0.0)
     result = ndfit.fit(line, data, fitting_axes=0, world=wcs, bounds=bounds, uncertainty=np.full(30, 0.1))
     result._maps.messages[(1, 2)] = "for this test"
-    return result
+    return result.derive("flux_0")
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,11 @@ def hdus(result: ndfit.FitResult, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def generic(name: str, result: ndfit.FitResult, letter: str) -> str:
-    """The name of an array, with `letter` for the parameter in it."""
-    for parameter in result.param_names:
-        if name.lower() == parameter or name.lower().startswith(f"{parameter}_"):
-            return letter + name[len(parameter) :]
+    """The name of an array, with `letter` for the parameter in it, and the next one for a quantity."""
+    letters = dict.fromkeys(result.param_names, letter) | dict.fromkeys(result.derived, chr(ord(letter) + 1))
+    for known, own in letters.items():
+        if name.lower() == known or name.lower().startswith(f"{known}_"):
+            return own + name[len(known) :]
     return name
 
 

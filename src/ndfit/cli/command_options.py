@@ -90,6 +90,10 @@ _OPTIONS: tuple[Row, ...] = (
     ("--scale-errors", {"is_flag": True, "help": "Scale errors by the root of the reduced chi-square."}),
     ("--max-evaluations", {"type": click.IntRange(1), "help": "Of the model, at each position."}),
     *_of_group(Execution),
+    (
+        "--derive",
+        {"multiple": True, "help": "Quantity that follows from the parameters: flux_0, flux, 'ratio=flux_1 / flux_0'."},
+    ),
     ("--workers", {"type": click.IntRange(1), "help": "Threads or processes; by default one a core."}),
     ("--out", {"type": _FILE, "help": "FITS file of the results."}),
     ("--report", {"type": _FILE, "help": "Page of the results, HTML."}),

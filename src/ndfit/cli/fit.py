@@ -7,16 +7,19 @@ typed is checked before the first fit.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ndfit.cli.bad_input import INTERRUPTED
+from ndfit import FitResult
+from ndfit.cli.bad_input import INTERRUPTED, FitFailed
 from ndfit.cli.command_options import fit_options
 from ndfit.cli.configuration import check_output, keep_beside, means_what_it_meant, save
+from ndfit.cli.derived import derived
 from ndfit.cli.job import prepare_job, tell
-from ndfit.cli.messages import with_option_names
+from ndfit.cli.messages import message_of, with_option_names
 from ndfit.cli.outputs import check_outputs, write_outputs
 from ndfit.cli.settings import Settings
 from ndfit.cli.terminal import say
@@ -46,6 +49,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
     try:
         result = job.run()
         seconds = time.perf_counter() - began
+        result, missing = _with_quantities(result, job.asked)
         outputs = list(write_outputs(settings, result))
     except KeyboardInterrupt:
         say(f"Interrupted: {_what_is_left(settings)}", err=True)
@@ -54,6 +58,16 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
         say(with_option_names(result.summary()))
         say(f"Fitted in {seconds:.1f} s.")
         say("\n".join(f"Written: {path}" for path in outputs) or _NOTHING)
+    if missing:
+        raise FitFailed(f"The fits are made, and what --derive asks for is left out: {missing}")
+
+
+def _with_quantities(result: FitResult, asked: Mapping[str, str]) -> tuple[FitResult, str]:
+    """The result with derived quantities, or without and why; fits that are made are never lost to them."""
+    try:
+        return derived(result, dict(asked)), ""
+    except (TypeError, ValueError) as error:
+        return result, message_of(error)
 
 
 def _what_is_left(settings: Settings) -> str:

@@ -18,6 +18,7 @@ from ndfit.call_types import GuessKind
 from ndfit.cli.bad_input import BadInput, FitFailed
 from ndfit.cli.calibration import open_calibration
 from ndfit.cli.cut import cut_out
+from ndfit.cli.derived import read_asked
 from ndfit.cli.expression import parse_expression
 from ndfit.cli.gathered import Samples, gather
 from ndfit.cli.known_inputs import read_known
@@ -49,6 +50,7 @@ class Job:
     fitting : axes of the data in the order of the model's inputs
     inputs : the arguments of `ndfit.fit` and `ndfit.read` that describe the data
     guess : of `ndfit.fit`
+    asked : quantities to derive, by name
     headline : the data in one line
     notes : what had to be assumed
     """
@@ -58,6 +60,7 @@ class Job:
     fitting: tuple[int, ...]
     inputs: Mapping[str, Any]
     guess: GuessKind | None
+    asked: Mapping[str, str]
     headline: str
     notes: tuple[str, ...]
 
@@ -138,6 +141,7 @@ def prepare_job(settings: Settings) -> Job:
         source.fitting,
         vars(samples) | {"equivalencies": equivalencies},
         guess,
+        read_asked(settings.derive, prepared.model),
         _headline(source, world, samples, data_unit),
         (*source.notes, *notes, *((_plain_note(world, data_unit),) if plain else ())),
     )

@@ -72,6 +72,6 @@ def write_outputs(settings: Settings, result: FitResult) -> Iterator[Path]:
 def _draw(path: Path, result: FitResult, overwrite: bool) -> None:
     """Maps of the free parameters, of the first plane where there are several; a single fit is drawn as such."""
     plane = (0,) * (len(result.shape) - 2)
-    axes = result.plot(result.free_names, plane=plane) if result.shape else result.plot_fit()
+    axes = result.plot((*result.free_names, *result.derived), plane=plane) if result.shape else result.plot_fit()
     with replacing(path, overwrite) as partial:
         axes.flat[0].figure.savefig(partial, format=path.suffix[1:].lower(), dpi=_DPI)

@@ -48,6 +48,7 @@ class Settings:
     coordinates: WorldOptions
     noise: NoiseOptions
     known: KnownOptions
+    derive: tuple[str, ...]
     constraints: Constraints
     guess: str | None
     workers: int | None

@@ -152,6 +152,13 @@ _RECORD: Mapping[str, Any] = {
     ),
     "map_wcs": _MAYBE_TEXT,
 }
+_DERIVED: Mapping[str, Any] = {"name": _PARAMETER["name"], "unit": _UNIT, "formula": _TEXT}
+_DERIVED_ROWS: Mapping[str, Any] = {
+    "derived": _Kind(
+        f"a list of at most {_MOST_PARAMETERS} objects",
+        _are(lambda value: isinstance(value, dict), _MOST_PARAMETERS),
+    )
+}
 _INSTRUMENT: Mapping[str, Any] = {
     "stages": _Kind("a list of names", _are(_is_text, _MOST_STAGES)),
     "nodes": _Kind(
@@ -206,6 +213,9 @@ def check_record(record: Any) -> None:
     _check(record["data"] | {"inputs": record["data"].get("inputs", [])}, _INPUTS, "data")
     for number, row in enumerate(record["parameters"]):
         _check(row, _PARAMETER, f"parameters[{number}]")
+    _check({"derived": record.get("derived", [])}, _DERIVED_ROWS, "")  # which files of earlier versions have not
+    for number, row in enumerate(record.get("derived", [])):
+        _check(row, _DERIVED, f"derived[{number}]")
     names = [row["name"] for row in record["parameters"]]
     if not names or len(set(names)) != len(names):
         raise UnreadableFile("the record of the fit has no parameters, or two of the same name")
@@ -266,7 +276,8 @@ def check_layer(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], record: 
         It is of an unknown kind or parameter, or of another shape or type than the record says.
     """
     kind, parameter = key
-    names = {row["name"] for row in record["parameters"]}
+    derived = kind in ("derived", "derived_error")
+    names = {row["name"] for row in (record.get("derived", []) if derived else record["parameters"])}
     if kind not in KINDS or (parameter and parameter not in names):
         raise UnreadableFile(f"a map is of an unknown kind: {shortened(printable(f'{kind} {parameter}')).strip()}")
     free = sum(not (row["fixed"] or row["tied"]) for row in record["parameters"])
@@ -312,6 +323,8 @@ def _needed(contents: Contents) -> Iterator[Key]:
         for what in ("start", "lower", "upper"):
             if row[what] == "map":
                 yield what, row["name"]
+    for row in record.get("derived", []):
+        yield "derived", row["name"]
 
 
 def _check_codes(layer: Layer, known: Any) -> None:

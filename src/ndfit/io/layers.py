@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.io.stored_names import free_name
+from ndfit.io.units_text import parse_unit
 from ndfit.problem.types import FitProblem, ParamTable
+from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.maps import Maps
 from ndfit.result.standard_errors import Uncertainties
 
-__all__ = ["KINDS", "Contents", "Key", "Layer", "constraint", "layers_of", "maps_of"]
+__all__ = ["KINDS", "Contents", "Key", "Layer", "constraint", "derived_of", "layers_of", "maps_of"]
 
 Key = tuple[str, str]
 """Kind of a layer and the parameter it belongs to, empty where it belongs to none."""
@@ -74,55 +76,81 @@ class Contents:
     map_wcs: Any = None
 
 
+class _Held(NamedTuple):
+    """What a result holds."""
+
+    problem: FitProblem
+    maps: Maps
+    uncertainties: Uncertainties
+    derived: Mapping[str, DerivedMap]
+
+
+_Rows = Iterator[tuple[str, NDArray[Any], Any]]
+_RowsOf = Callable[[_Held], _Rows]
+
+
 class _Kind(NamedTuple):
     """`of`: the layers' (parameter, values, unit); `name`: in files, with the parameter put in."""
 
     name: str
     meaning: str
-    of: Callable[[FitProblem, Maps, Uncertainties], Iterator[tuple[str, NDArray[Any], Any]]]
+    of: _RowsOf
 
 
-_Rows = Iterator[tuple[str, NDArray[Any], Any]]
+def _parameters(held: _Held) -> _Rows:
+    problem = held.problem
+    yield from zip(problem.params.names, held.maps.parameters, problem.units, strict=True)
 
 
-def _parameters(problem: FitProblem, maps: Maps, _: Uncertainties) -> _Rows:
-    yield from zip(problem.params.names, maps.parameters, problem.units, strict=True)
+def _errors(held: _Held) -> _Rows:
+    errors = held.uncertainties.errors
+    for name, unit in zip(held.problem.params.names, held.problem.units, strict=True):
+        if errors is not None:
+            yield name, errors[name], unit
 
 
-def _errors(problem: FitProblem, _: Maps, uncertainties: Uncertainties) -> _Rows:
-    for name, unit in zip(problem.params.names, problem.units, strict=True):
-        if uncertainties.errors is not None:
-            yield name, uncertainties.errors[name], unit
+def _derived(held: _Held) -> _Rows:
+    for name, each in held.derived.items():
+        yield name, each.numbers, each.unit
 
 
-def _covariance(_: FitProblem, __: Maps, uncertainties: Uncertainties) -> _Rows:
-    if uncertainties.covariance is not None:
-        yield "", np.moveaxis(uncertainties.covariance, (-2, -1), (0, 1)), None
+def _derived_errors(held: _Held) -> _Rows:
+    for name, each in held.derived.items():
+        if each.errors is not None:
+            yield name, each.errors, each.unit
 
 
-def _parameter_flags(problem: FitProblem, maps: Maps, _: Uncertainties) -> _Rows:
+def _covariance(held: _Held) -> _Rows:
+    covariance = held.uncertainties.covariance
+    if covariance is not None:
+        yield "", np.moveaxis(covariance, (-2, -1), (0, 1)), None
+
+
+def _parameter_flags(held: _Held) -> _Rows:
     """Of those parameters that have flags anywhere."""
-    if maps.parameter_flags is not None:
-        for index, flags in zip(problem.params.free, maps.parameter_flags, strict=True):
+    params, found = held.problem.params, held.maps.parameter_flags
+    if found is not None:
+        for index, flags in zip(params.free, found, strict=True):
             if flags.any():
-                yield problem.params.names[index], flags, None
+                yield params.names[index], flags, None
 
 
-def _map(name: str) -> Callable[[FitProblem, Maps, Uncertainties], _Rows]:
-    def rows(_: FitProblem, maps: Maps, __: Uncertainties) -> _Rows:
-        yield "", getattr(maps, name), None
+def _map(name: str) -> _RowsOf:
+    def rows(held: _Held) -> _Rows:
+        yield "", getattr(held.maps, name), None
 
     return rows
 
 
-def _chi_square(_: FitProblem, maps: Maps, __: Uncertainties) -> _Rows:
-    yield "", 2.0 * maps.cost, None
+def _chi_square(held: _Held) -> _Rows:
+    yield "", 2.0 * held.maps.cost, None
 
 
-def _constraint(name: str) -> Callable[[FitProblem, Maps, Uncertainties], _Rows]:
+def _constraint(name: str) -> _RowsOf:
     """Starting values or bounds of the parameters for which they are maps; numbers stand in the record."""
 
-    def rows(problem: FitProblem, _: Maps, __: Uncertainties) -> _Rows:
+    def rows(held: _Held) -> _Rows:
+        problem = held.problem
         values_of, units = constraint(problem, name)
         for parameter, values, unit in zip(problem.params.names, values_of, units, strict=True):
             if values.size != 1:
@@ -143,6 +171,8 @@ def constraint(problem: FitProblem, name: str) -> tuple[tuple[FloatArray, ...], 
 KINDS: Mapping[str, _Kind] = {
     "parameter": _Kind("{}", "fitted parameter, NaN where there is no answer", _parameters),
     "error": _Kind("{}_err", "standard error of the parameter", _errors),
+    "derived": _Kind("{}", "quantity that follows from the parameters", _derived),
+    "derived_error": _Kind("{}_err", "standard error of the quantity", _derived_errors),
     "chi_square": _Kind("chi_square", "sum of the squared weighted residuals, or of their losses", _chi_square),
     "status": _Kind("status", "how the fit ended, see the table of statuses", _map("status")),
     "flags": _Kind("flags", "what else is to be known of it, see the table of flags", _map("flags")),
@@ -158,14 +188,29 @@ KINDS: Mapping[str, _Kind] = {
 """Every kind of layer, in the order in which they stand in a file."""
 
 
-def layers_of(problem: FitProblem, maps: Maps, uncertainties: Uncertainties) -> dict[Key, Layer]:
+def layers_of(
+    problem: FitProblem, maps: Maps, uncertainties: Uncertainties, derived: Mapping[str, DerivedMap]
+) -> dict[Key, Layer]:
     """Layers of a result, by key."""
+    held = _Held(problem, maps, uncertainties, derived)
     layers = (
-        Layer(kind, parameter, values, unit)
-        for kind, row in KINDS.items()
-        for parameter, values, unit in row.of(problem, maps, uncertainties)
+        Layer(kind, parameter, values, unit) for kind, row in KINDS.items() for parameter, values, unit in row.of(held)
     )
     return {layer.key: layer for layer in layers}
+
+
+def derived_of(contents: Contents) -> dict[str, DerivedMap]:
+    """Derived quantities of a file."""
+    layers = contents.layers
+    return {
+        row["name"]: DerivedMap(
+            layers["derived", row["name"]].values,
+            layers[key].values if (key := ("derived_error", row["name"])) in layers else None,
+            parse_unit(row["unit"]),
+            row["formula"],
+        )
+        for row in contents.record.get("derived", ())
+    }
 
 
 def maps_of(contents: Contents, params: ParamTable) -> tuple[Maps, Uncertainties]:

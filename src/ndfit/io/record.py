@@ -41,9 +41,19 @@ from ndfit.io.units_text import unit_text
 from ndfit.problem.chain import Chain
 from ndfit.problem.deferred import is_lazy
 from ndfit.problem.types import FitProblem
+from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.fitted_model import DOMAIN_NAMES
 
-__all__ = ["LAYOUT", "Call", "coordinate_samples", "data_checksum", "is_hashed", "record_of", "source_of"]
+__all__ = [
+    "LAYOUT",
+    "Call",
+    "coordinate_samples",
+    "data_checksum",
+    "derived_rows",
+    "is_hashed",
+    "record_of",
+    "source_of",
+]
 
 LAYOUT = 2
 _PACKAGES = ("ndfit", "astropy", "numpy", "llvmlite")
@@ -114,6 +124,11 @@ def record_of(
         "map_wcs": problem.map_wcs_note,
         "instrument": described["instrument"],
     }
+
+
+def derived_rows(derived: Mapping[str, DerivedMap]) -> list[dict[str, Any]]:
+    """The entry `derived` of a record."""
+    return [{"name": name, "unit": unit_text(each.unit), "formula": each.formula} for name, each in derived.items()]
 
 
 def _describe(problem: FitProblem, unchanged: bool) -> dict[str, Any]:

@@ -27,6 +27,8 @@ _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
+Joint = Callable[[Callable[[Any, Any], Any], Any, Any], Any]
+
 _LONGEST = 20_000
 _DEEPEST = 200
 
@@ -66,7 +68,23 @@ class ExpressionTie:
         return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name))
 
     def __call__(self, model: Any) -> Any:
-        return _evaluate(self._tree, model)
+        def value_of(name: str) -> Any:
+            parameter = getattr(model, name)
+            return getattr(parameter, "value", parameter)
+
+        return self.of(value_of)
+
+    def of(
+        self, value_of: Callable[[str], Any], join: Joint = lambda operation, one, other: operation(one, other)
+    ) -> Any:
+        """Its value.
+
+        Parameters
+        ----------
+        value_of : name -> what stands for it
+        join : (operation, left, right) -> what these give
+        """
+        return _evaluate(self._tree, value_of, join)
 
 
 def _check(node: ast.expr, depth: int) -> float | None:
@@ -95,15 +113,14 @@ def _check(node: ast.expr, depth: int) -> float | None:
     return float(value)
 
 
-def _evaluate(node: ast.expr, model: Any) -> Any:
+def _evaluate(node: ast.expr, value_of: Callable[[str], Any], join: Joint) -> Any:
     match node:
         case ast.Constant(value):
             return float(value)  # type: ignore[arg-type]
         case ast.BinOp(left, op, right):
-            return _BINARY[type(op)](_evaluate(left, model), _evaluate(right, model))
+            return join(_BINARY[type(op)], _evaluate(left, value_of, join), _evaluate(right, value_of, join))
         case ast.UnaryOp(op, operand):
-            return _UNARY[type(op)](_evaluate(operand, model))
+            return _UNARY[type(op)](_evaluate(operand, value_of, join))
         case ast.Name(name):
-            parameter = getattr(model, name)
-            return getattr(parameter, "value", parameter)
+            return value_of(name)
     raise AssertionError(node)

@@ -42,8 +42,8 @@ def plot_parameters(
         return targets
     targets = _targets(result, names, 1 + has_errors, axes, _map_size(result.shape), _plane_wcs(result.wcs, plane))
     for name, row in zip(names, targets, strict=True):
-        values = result.parameters[name]
-        known = plain(result.errors[name])[plane] if result.has_errors else None
+        values = result._values_of(name)
+        known = plain(result._errors_of(name))[plane] if result.has_errors else None
         unit, numbers = getattr(values, "unit", None), plain(values)[plane]
         draw_map(row[0], numbers, name, unit, scale_of(name, numbers, known))
         if has_errors:
@@ -60,11 +60,12 @@ def chosen_parameters(result: FitResult, parameters: str | Iterable[str] | None)
         The model has no such parameter.
     """
     if parameters is None:
-        return result.varying_names
+        return result.shown_names
     names = (parameters,) if isinstance(parameters, str) else tuple(parameters)
-    unknown = [name for name in names if name not in result.param_names]
+    known = (*result.param_names, *result.derived)
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise ValueError(f"parameters should be among {', '.join(result.param_names)}; got {unknown or names}")
+        raise ValueError(f"parameters should be among {', '.join(known)}; got {unknown or names}")
     return names
 
 
@@ -166,9 +167,9 @@ def _plane_wcs(wcs: Any, plane: tuple[int, ...]) -> Any:
 
 def _draw_line(axes: Any, result: FitResult, name: str, has_errors: bool) -> None:
     """Parameter against position, for maps of one axis or none."""
-    values = result.parameters[name]
+    values = result._values_of(name)
     numbers = np.atleast_1d(plain(values))
-    errors = np.atleast_1d(plain(result.errors[name])) if has_errors else None
+    errors = np.atleast_1d(plain(result._errors_of(name))) if has_errors else None
     where, text = _positions(result)
     axes.errorbar(where, numbers, errors, fmt="o", markersize=3, linewidth=0.8, color="C0")
     axes.set_ylim(*_line_limits(numbers, errors))

@@ -16,6 +16,7 @@ from ndfit.plotting.map_pictures import draw_map
 from ndfit.plotting.scale import whole_scale
 from ndfit.problem.types import FitProblem
 from ndfit.result.fitted_model import reported_model
+from ndfit.result.model_band import model_errors
 from ndfit.result.model_terms import terms_of
 from ndfit.status import STATUS
 
@@ -62,6 +63,7 @@ def _plot_line(problem: FitProblem, one: OneFit, values: FloatArray, title: str,
         _draw_seen(upper, problem, one)
         if not problem.samples.known:
             _draw_model(upper, problem, one, values)
+            _draw_band(upper, problem, one, values)
         _draw_samples(lower, one, one.residual, "residual")
         _limit_to_used(lower, one)
     lower.axhline(0.0, color=MODEL, linewidth=0.8, zorder=0)
@@ -123,6 +125,20 @@ def _draw_model(axes: Any, problem: FitProblem, one: OneFit, values: FloatArray)
         whole = np.broadcast_to(model.evaluate(fine, *values), fine.shape)
     style = {"linewidth": 1.6} if problem.samples.instrument is None else {"linewidth": 0.9, "linestyle": ":"}
     axes.plot(fine, whole, color=MODEL, label="model", **style)
+
+
+def _draw_band(axes: Any, problem: FitProblem, one: OneFit, values: FloatArray) -> None:
+    """One standard error of the model's values on either side of it."""
+    if one.covariance is None or not one.free_names:
+        return
+    model, fine = reported_model(problem), _fine(one.world[0])
+
+    def values_at(parameters: FloatArray) -> Any:
+        return np.broadcast_to(model.evaluate(fine, *parameters), fine.shape)
+
+    with np.errstate(all="ignore"):
+        middle, errors = values_at(values), model_errors(problem, values, one.covariance, values_at)
+    axes.fill_between(fine, middle - errors, middle + errors, color=MODEL, alpha=0.2, linewidth=0, zorder=1.5)
 
 
 def _fine(x: FloatArray) -> FloatArray:

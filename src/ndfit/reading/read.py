@@ -25,7 +25,7 @@ from ndfit.errors import UnreadableFile
 from ndfit.fit_result import FitResult
 from ndfit.functions.as_model import opened_model
 from ndfit.io.formats import FORMATS
-from ndfit.io.layers import Contents, maps_of
+from ndfit.io.layers import Contents, derived_of, maps_of
 from ndfit.io.record import Call
 from ndfit.options import Data
 from ndfit.problem.instrument import Instrument
@@ -127,6 +127,7 @@ def read(
     with reading(path, _RESULTS):
         problem = problem_of(contents, model)
         maps, uncertainties = maps_of(contents, problem.params)
+        derived = derived_of(contents)
     evaluable = data is not None
     if evaluable:
         given = Data(data, None, world, data_unit, uncertainty, weights, mask, inputs, instrument)
@@ -144,6 +145,7 @@ def read(
         partial(evaluate_everywhere, problem, maps, values) if evaluable else _NeedsData(path.name),
         _call=Call.of_record(contents.record),
         _reported=uncertainties,
+        _derived=derived,
         _samples_used=partial(used_everywhere, problem, maps) if evaluable else None,
     )
 

@@ -71,16 +71,16 @@ def _kind(row: StatusRow) -> str:
 
 
 def _maps(result: FitResult, rows: NDArray[np.int64], arrays: Arrays) -> list[dict[str, Any]]:
-    """The parameters, and the reduced chi-square."""
+    """The parameters, derived quantities, and the reduced chi-square."""
     entries = []
-    for name in result.param_names:
-        values = result.parameters[name]
-        errors = plain(result.errors[name]) if result.has_errors else None
+    for name in (*result.param_names, *result.derived):
+        values = result._values_of(name)
+        errors = plain(result._errors_of(name)) if result.has_errors else None
         entries.append(
             {
                 "name": name,
                 "unit": unit_text(getattr(values, "unit", None)),
-                "varies": name in result.varying_names,
+                "varies": name in result.shown_names,
                 "values": arrays.add(plain(values).ravel()[rows]),
                 "errors": None if errors is None else arrays.add(errors.ravel()[rows]),
                 "scale": _scale(scale_of(name, values, errors)),

@@ -39,7 +39,7 @@ def html_of_result(result: FitResult) -> str:
         table(
             "Parameters, and their standard errors: medians",
             ("name", "median", "16 % to 84 %", "error", "unit"),
-            [_row(result, name) for name in result.param_names],
+            [_row(result, name) for name in (*result.param_names, *result.derived)],
             numeric=(1, 3),
         ),
         _maps(result),
@@ -81,8 +81,8 @@ def _ends(result: FitResult) -> Iterable[tuple[Any, ...]]:
 
 
 def _row(result: FitResult, name: str) -> tuple[str, ...]:
-    values, unit = _numbers(result.parameters[name]), getattr(result.parameters[name], "unit", None)
-    errors = _numbers(result.errors[name]) if result.has_errors else np.zeros(0)
+    values, unit = _numbers(result._values_of(name)), getattr(result._values_of(name), "unit", None)
+    errors = _numbers(result._errors_of(name)) if result.has_errors else np.zeros(0)
     if not values.size:
         return name, "", "", "", str(unit or "")
     low, middle, high = np.percentile(values, (16, 50, 84))

@@ -21,7 +21,10 @@ from ndfit.status import NOTHING_TO_DO
 if TYPE_CHECKING:
     from ndfit.fit_result import FitResult
 
-__all__ = ["distributions_section", "fitted_section", "outcome_section"]
+__all__ = ["correlations_section", "distributions_section", "fitted_section", "outcome_section"]
+
+
+_WORTH_TELLING = 0.1
 
 
 def fitted_section(result: FitResult, record: Mapping[str, Any]) -> str:
@@ -125,10 +128,34 @@ def distributions_section(result: FitResult) -> str:
     if not result.shape:
         return "<p>There is one fit only.</p>"
     figures = [
-        histogram(name, _unit(result.parameters[name]), plain(result.parameters[name])) for name in result.varying_names
+        histogram(name, _unit(result._values_of(name)), plain(result._values_of(name))) for name in result.shown_names
     ]
     figures.append(histogram("reduced chi-square", "", np.asarray(result.reduced_chi_square)))
     return f'<div class="histograms">\n{"".join(figures)}\n</div>'
+
+
+def correlations_section(result: FitResult) -> str:
+    """Medians of the correlations between parameters."""
+    if not result.has_errors:
+        return "<p>The fit was made with covariance=False.</p>"
+    covariance = result.covariance
+    with np.errstate(all="ignore"):
+        sigma = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+        correlation = covariance / (sigma[..., :, np.newaxis] * sigma[..., np.newaxis, :])
+    correlation = correlation.reshape(-1, *covariance.shape[-2:])
+    known = [own[np.isfinite(own)] for own in (correlation[:, i, j] for i, j in zip(*_pairs(result), strict=True))]
+    rows = [
+        (f"{result.free_names[i]}, {result.free_names[j]}", number(float(np.median(own)), 3))
+        for own, i, j in zip(known, *_pairs(result), strict=True)
+        if own.size and abs(np.median(own)) > _WORTH_TELLING
+    ]
+    if not rows:
+        return "<p>No two parameters are correlated by more than 0.1.</p>"
+    return table("Median correlation, of those above 0.1", ("parameters", "correlation"), rows, numeric=(1,))
+
+
+def _pairs(result: FitResult) -> Any:
+    return np.triu_indices(len(result.free_names), 1)
 
 
 def _unit(values: Any) -> str:

@@ -20,7 +20,7 @@ from ndfit.report.content import page_content
 from ndfit.report.embedded import MOST_BYTES, MOST_POSITIONS
 from ndfit.report.html import escape
 from ndfit.report.page_arrays import Arrays, json_element
-from ndfit.report.sections import distributions_section, fitted_section, outcome_section
+from ndfit.report.sections import correlations_section, distributions_section, fitted_section, outcome_section
 
 if TYPE_CHECKING:
     from ndfit.fit_result import FitResult
@@ -63,6 +63,7 @@ def _page(result: FitResult) -> str:
         fitted=fitted_section(result, record),
         outcome=outcome_section(result),
         distributions=distributions_section(result),
+        correlations=correlations_section(result),
         hint=HINT if result.shape else "",
         holds=escape(_what_it_holds(result, content, arrays)),
         content=json_element("content", content),

@@ -56,6 +56,10 @@ def diagnostics_table(result: FitResult) -> QTable:
         columns[_free(name, columns)] = values.ravel()
         if errors:
             columns[_free(f"{name}_err", columns)] = errors[name].ravel()
+    for name, values in result.derived.items():
+        columns[_free(name, columns)] = values.ravel()
+        if name in result.derived_errors:
+            columns[_free(f"{name}_err", columns)] = result.derived_errors[name].ravel()
     return QTable(columns)
 
 

@@ -22,7 +22,7 @@ from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
 from ndfit.status import Flag
 
-__all__ = ["Uncertainties", "error_maps", "tied_uncertainties"]
+__all__ = ["Uncertainties", "error_maps", "quadratic_form", "tied_uncertainties", "tied_values"]
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ def _tied_errors(problem: FitProblem, maps: Maps, covariance: FloatArray) -> dic
     if maps.parameter_flags is not None:
         slopes[:, np.moveaxis(maps.parameter_flags & Flag.AT_BOUND, 0, -1) != 0] = 0.0
     with np.errstate(invalid="ignore"):
-        errors = [np.sqrt(_variance(own, covariance)) for own in slopes]
+        errors = [np.sqrt(quadratic_form(own, covariance)) for own in slopes]
     return {index: np.where(maps.usable, error, np.nan) for index, error in zip(tied, errors, strict=True)}
 
 
-def _variance(slopes: FloatArray, covariance: FloatArray) -> FloatArray:
+def quadratic_form(slopes: FloatArray, covariance: FloatArray) -> FloatArray:
     """g^T C g, shape B, in which elements of C do not count that g leaves out, be they NaN."""
     depends = slopes != 0.0
     known = np.where(depends[..., :, np.newaxis] & depends[..., np.newaxis, :], covariance, 0.0)
@@ -98,12 +98,12 @@ def _slopes(problem: FitProblem, maps: Maps, tied: list[int], k: int) -> FloatAr
     for sign in (1.0, -1.0):
         table = maps.parameters.copy()
         table[k] = values + sign * step
-        moved.append(_tied_values(problem, table, tied))
+        moved.append(tied_values(problem, table, tied))
     slopes: FloatArray = (moved[0] - moved[1]) / (2.0 * step)
     return slopes
 
 
-def _tied_values(problem: FitProblem, table: FloatArray, tied: list[int]) -> FloatArray:
+def tied_values(problem: FitProblem, table: FloatArray, tied: list[int]) -> FloatArray:
     """Values of the tied parameters, shape (T, *B), from a table of all parameters, shape (P, *B)."""
     flat = table.reshape(len(table), -1)
     found = _together(problem, table, tied)
