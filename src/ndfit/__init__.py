@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ndfit.result.flag_names import decode_flags, disqualified
     from ndfit.selection import Selection
     from ndfit.status import FLAGS, STATUS, Flag
+    from ndfit.xarray_call import curvefit
 
 __all__ = [
     "FLAGS",
@@ -38,6 +39,7 @@ __all__ = [
     "UnreadableFile",
     "__version__",
     "as_model",
+    "curvefit",
     "decode_flags",
     "disqualified",
     "fit",
@@ -63,6 +65,7 @@ _HOME = {
     "Selection": "ndfit.selection",
     "UnreadableFile": "ndfit.errors",
     "as_model": "ndfit.functions.as_model",
+    "curvefit": "ndfit.xarray_call",
     "decode_flags": "ndfit.result.flag_names",
     "disqualified": "ndfit.result.flag_names",
     "fit": "ndfit.api",

@@ -46,6 +46,7 @@ class Description:
     Attributes
     ----------
     model, bounds, equivalencies, fitter, fitter_kwargs : as in `ndfit.fit`
+    tells : fits that failed raise or warn; otherwise their status alone says so
     """
 
     model: Any
@@ -58,6 +59,7 @@ class Description:
     equivalencies: Any = None
     fitter: Any = None
     fitter_kwargs: Mapping[str, Any] | None = None
+    tells: bool = True
 
     @property
     def groups(self) -> tuple[Any, ...]:
@@ -94,7 +96,8 @@ def fit_described(description: Description) -> FitResult:
         partial(select_own_model, problem, call, execution.engine, (), loss),
         asked=deciding(objective, description.starts, description.errors),
     )
-    tell_of(problem, maps, IN_THE_RESULT)
+    if description.tells:
+        tell_of(problem, maps, IN_THE_RESULT)
     return _result(description, problem, choice, pipeline, maps, known or loss.name != SQUARE)
 
 

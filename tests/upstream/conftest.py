@@ -1,4 +1,4 @@
-"""Two workers however large the machine is: each process that starts imports astropy."""
+"""Two workers however large the machine is: each process that starts imports astropy. Markers of xarray's tests."""
 
 from __future__ import annotations
 
@@ -10,3 +10,8 @@ import pytest
 def two_workers():
     with dask.config.set(num_workers=2):
         yield
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in ("flaky", "network"):
+        config.addinivalue_line("markers", f"{name}: of xarray's own tests")

@@ -24,7 +24,7 @@ from ndfit.options import Data
 from ndfit.problem.arguments import suggestion
 from ndfit.untrusted import read_unit
 
-__all__ = ["PIXELS", "Labels", "is_labelled", "open_labelled", "placed_maps"]
+__all__ = ["PIXELS", "Labels", "is_labelled", "numbers_of", "open_labelled", "placed_maps"]
 
 PIXELS = "pixels"
 """The value of `world` that asks for pixels where the data carry coordinates."""
@@ -137,7 +137,8 @@ def _world(world: Any, names: tuple[Any, ...], axes: tuple[Any, ...], data: Any)
         world = (world,)
     if isinstance(world, (tuple, list)):
         return tuple(
-            _numbers(item, data, f"world[{number}]") if is_labelled(item) else item for number, item in enumerate(world)
+            numbers_of(item, data, f"world[{number}]") if is_labelled(item) else item
+            for number, item in enumerate(world)
         )
     return world
 
@@ -145,9 +146,9 @@ def _world(world: Any, names: tuple[Any, ...], axes: tuple[Any, ...], data: Any)
 def _coordinate(name: Any, dim: Any, data: Any) -> Any:
     """The coordinate that a name stands for; None where the dimension has none at all."""
     if isinstance(name, str) and name in data.coords:
-        return _numbers(data.coords[name], data, name)
+        return numbers_of(data.coords[name], data, name)
     if dim in data.coords:
-        return _numbers(data.coords[dim], data, dim)
+        return numbers_of(data.coords[dim], data, dim)
     others = [str(other) for other, each in data.coords.items() if dim in each.dims]
     if others:
         alone = next((other for other in others if data.coords[other].ndim == 1), None)
@@ -159,11 +160,17 @@ def _coordinate(name: Any, dim: Any, data: Any) -> Any:
     return None
 
 
-def _numbers(coordinate: Any, data: Any, name: Any) -> Any:
-    """Values of a coordinate, on the axes of the data unless they are 1-D, with their unit."""
+def numbers_of(coordinate: Any, data: Any, name: Any, whole: bool = False) -> Any:
+    """Values of a coordinate with their unit, on the axes of the data; 1-D ones only if `whole`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        They are neither numbers nor times, or along dimensions or at coordinates that the data do not have.
+    """
     kind = coordinate.dtype.kind
     if kind in "mM":
-        return _seconds(coordinate, data, name)
+        return _seconds(_placed(coordinate, data, str(name), whole), name)
     if kind not in "iuf":
         raise WrongArgumentType(
             f"the coordinate '{name}'",
@@ -172,13 +179,13 @@ def _numbers(coordinate: Any, data: Any, name: Any) -> Any:
             f"give numbers as world=(...,), or count samples with world='{PIXELS}'",
         )
     unit = _unit_of(coordinate, f"the coordinate '{name}'")
-    values = _placed(coordinate, data, str(name))
+    values = _placed(coordinate, data, str(name), whole)
     return values if unit is None else values << unit
 
 
-def _seconds(coordinate: Any, data: Any, name: Any) -> Any:
+def _seconds(times: Any, name: Any) -> Any:
     """Times as seconds; datetimes from the first."""
-    values = np.asarray(_placed(coordinate, data, str(name)))
+    values = np.asarray(times)
     since = ""
     if values.dtype.kind == "M":
         known = values[~np.isnat(values)]
