@@ -46,7 +46,7 @@ def fit(
     model: ModelLike,
     data: Arrays,
     *,
-    fitting_axes: Axes,
+    fitting_axes: Axes | None = None,
     world: World | None = None,
     data_unit: UnitLike | None = None,
     uncertainty: Arrays | None = None,
@@ -95,7 +95,7 @@ def fit(
         DataArray, the coordinates and units.
     fitting_axes : int, str, or sequence of these
         Axes of the data that the model runs along, in the order of its inputs, by number or by the name of a dimension.
-        The others are iterated over.
+        The others are iterated over. Objects that tell their spectral axis or their signal axes need none.
     world : None, tuple of arrays, WCS or 'pixels'
         None for the coordinates of the data, or pixels where they have none; one array a fitting axis, 1-D or
         broadcastable to the data; or an APE-14 WCS of the whole data. 'pixels' for pixels in any case.

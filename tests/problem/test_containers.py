@@ -7,13 +7,16 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from astropy import units as u
+from astropy.io import fits
 from astropy.modeling.fitting import TRFLSQFitter
 from astropy.modeling.models import Gaussian1D
 from astropy.nddata import CCDData, NDData
 from astropy.table import MaskedColumn, Table
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 
 import ndfit
@@ -78,22 +81,48 @@ def test_results_are_read_with_labelled_arrays(tmp_path: Any) -> None:
     assert_allclose(again.residual(), 0.0, atol=1e-3)
 
 
-def test_frames_with_an_index_are_refused_where_no_coordinates_are_given() -> None:
-    index = stand_in("pandas", "Index", to_numpy=lambda self: X)
-    frame = stand_in("pandas", "DataFrame", index=index, to_numpy=lambda self: DATA.T)
-    with pytest.raises(TypeError, match=r"world=\(data.index.to_numpy\(\),\)"):
-        ndfit.fit(START, frame, fitting_axes=0)
-    fitted(frame, fitting_axes=0, world=(index,))
-    counted = stand_in("pandas", "RangeIndex", start=0, step=1)
-    series = stand_in("pandas", "Series", index=counted, to_numpy=lambda self: DATA[1, :30])
-    assert ndfit.fit(Gaussian1D(4.0, 16.0, 6.0), series, fitting_axes=0).success.all()
+def test_an_index_of_pandas_is_a_coordinate() -> None:
+    frame = pd.DataFrame(DATA.T, index=pd.Index(X, name="wavelength"), columns=["a", "b", "c"])
+    for axes in (0, "wavelength"):
+        dataset = fitted(frame, fitting_axes=axes).to_xarray()
+        assert_allclose(dataset["amplitude"].sel(columns="b"), 5.0, rtol=1e-3)
+    fitted(frame["b"], fitting_axes=0)
+    fitted(frame, fitting_axes=0, world=(frame.index,))
+    counted = pd.Series(DATA[1, :30])
+    assert ndfit.fit(Gaussian1D(4.0, 16.0, 6.0), counted, fitting_axes=0).success.all()
+    nullable = frame["b"].astype("Float64")
+    nullable.iloc[3] = pd.NA
+    assert ndfit.fit(START, nullable, fitting_axes=0).n_samples == 39
+    with pytest.raises(TypeError, match="several levels"):
+        ndfit.fit(START, frame.stack(), fitting_axes=0)
+    with pytest.raises(TypeError, match="numbers or times"):
+        ndfit.fit(START, frame, fitting_axes="columns")
 
 
-def test_a_spectral_cube_is_refused_with_or_without_coordinates() -> None:
-    cube = stand_in("spectral_cube", "BaseSpectralCube", unit=u.K)
-    for world in (None, (X,)):
-        with pytest.raises(TypeError, match=r"data.unmasked_data\[:\].*world=data.wcs"):
-            ndfit.fit(START, cube, fitting_axes=0, world=world)
+def test_an_image_of_a_fits_file_brings_unit_and_wcs() -> None:
+    header = fits.Header({"CTYPE1": "WAVE", "CUNIT1": "nm", "CRVAL1": X[0], "CRPIX1": 1.0, "CDELT1": X[1] - X[0]})
+    header.update({"CTYPE2": "LINEAR", "CRVAL2": 0.0, "CRPIX2": 1.0, "CDELT2": 1.0, "BUNIT": "K"})
+    line = Gaussian1D(4.0 * u.K, 4.5 * u.nm, 1.5 * u.nm)
+    for hdu in (fits.PrimaryHDU(DATA, header), fits.ImageHDU(DATA, header), fits.CompImageHDU(DATA, header)):
+        result = ndfit.fit(line, hdu, fitting_axes=1)
+        assert_allclose(result.parameters["mean"].to_value(u.nm), 4.2, atol=1e-3)
+        assert result.parameters["amplitude"].unit == u.K
+        assert result.wcs is not None
+    assert ndfit.fit(Gaussian1D(4.0, 16.0, 6.0), fits.PrimaryHDU(DATA), fitting_axes=1).success.all()
+    with pytest.raises(TypeError, match=r"hdus\[0\], hdus\[1\]"):
+        ndfit.fit(line, fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(DATA)]), fitting_axes=1)
+    with pytest.raises(TypeError, match="without an array"):
+        ndfit.fit(line, fits.PrimaryHDU(), fitting_axes=1)
+    with pytest.raises(TypeError, match="column"):
+        ndfit.fit(line, fits.BinTableHDU(Table({"flux": X})), fitting_axes=1)
+    header["BUNIT"] = "furlong per bin"
+    with pytest.warns(AstropyUserWarning, match="BUNIT"):
+        ndfit.fit(Gaussian1D(4.0, 4.5 * u.nm, 1.5 * u.nm), fits.PrimaryHDU(DATA, header), fitting_axes=1)
+
+
+def test_arrays_of_several_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"lengths 30, 40.*NaN"):
+        ndfit.fit(START, [DATA[0], DATA[1, :30]], fitting_axes=1)
 
 
 @pytest.mark.parametrize(

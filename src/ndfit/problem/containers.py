@@ -7,8 +7,6 @@ A container's coordinates, unit and mask are used or refused, never dropped. Wha
 
     xarray.DataArray     with `units`, beside data that have no labels; data themselves: `ndfit.problem.labelled`
     xarray.Dataset       it holds several arrays
-    pandas objects       with an index that is more than a count, where `world` is not given
-    SpectralCube         its mask, unit and WCS
     anything else        that has coordinates, a unit, a mask or uncertainties under a name that tells
 """
 
@@ -105,22 +103,6 @@ def _of_dataset(data: Any, *_: Any) -> tuple[Any, Any]:
     )
 
 
-def _of_pandas(data: Any, data_unit: Any, world: Any) -> tuple[Any, Any]:
-    if world is None and not _counts(data.index):
-        raise TypeError(
-            f"data is a pandas.{type(data).__name__} with an index, which is not read: pass data.to_numpy() and "
-            "world=(data.index.to_numpy(),), or a coordinate of the axis that is fitted along"
-        )
-    return data.to_numpy(), data_unit
-
-
-def _of_spectral_cube(data: Any, *_: Any) -> tuple[Any, Any]:
-    raise TypeError(
-        f"data is a {type(data).__name__}, whose mask, unit and WCS are not read: pass data.unmasked_data[:], "
-        "mask=~data.mask.include() where it has a mask, and world=data.wcs"
-    )
-
-
 def _of_column(data: Any, data_unit: Any, *_: Any) -> tuple[Any, Any]:
     """Columns of tables are arrays, with a unit beside them."""
     numbers = np.ma.MaskedArray(data) if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
@@ -151,10 +133,6 @@ def _has(value: Any, attribute: str) -> bool:
     return attached is not None and not callable(attached)
 
 
-def _counts(index: Any) -> bool:
-    return type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1
-
-
 def _is(value: Any, package: str, name: str) -> bool:
     """Whether one of the object's classes has this name in this package."""
     return any(base.__name__ == name and base.__module__.partition(".")[0] == package for base in type(value).__mro__)
@@ -166,8 +144,6 @@ def _is_pandas(value: Any) -> bool:
 
 _CONTAINERS: tuple[tuple[Callable[[Any], bool], Callable[..., tuple[Any, Any]]], ...] = (
     (lambda value: _is(value, "xarray", "Dataset"), _of_dataset),
-    (lambda value: _is(value, "pandas", "Series") or _is(value, "pandas", "DataFrame"), _of_pandas),
-    (lambda value: _is(value, "spectral_cube", "BaseSpectralCube"), _of_spectral_cube),
     (lambda value: isinstance(value, Column), _of_column),
 )
 """What an object is -> how it is opened."""

@@ -25,6 +25,7 @@ from ndfit.options import Data
 from ndfit.problem.axes import Axes, parse_axes
 from ndfit.problem.containers import open_beside, open_data
 from ndfit.problem.deferred import LazyElementwise, is_lazy
+from ndfit.problem.field_objects import open_object
 from ndfit.problem.labelled import PIXELS, Labels, is_labelled, open_labelled
 from ndfit.problem.placing import broadcast_to_data_axes
 from ndfit.problem.samples import Samples
@@ -82,6 +83,7 @@ def open_samples(given: Data, n_inputs: int) -> Opened:
     labels = None
     if isinstance(given.world, str) and given.world != PIXELS:
         raise WrongArgumentType("world", f"a tuple of arrays, a WCS, '{PIXELS}' or None", given.world)
+    given = open_object(given)
     if is_labelled(given.data):
         given, labels = open_labelled(given)
     contents = _contents(given)

@@ -16,6 +16,7 @@ import numpy as np
 from ndfit.io.record import coordinate_samples, data_checksum
 from ndfit.io.units_text import unit_text
 from ndfit.options import Data
+from ndfit.problem.field_objects import open_object
 from ndfit.problem.normalize import normalize
 from ndfit.problem.samples import Samples
 from ndfit.problem.types import FitProblem
@@ -43,6 +44,7 @@ def with_data(problem: FitProblem, record: Mapping[str, Any], given: Data, equiv
     UserWarning
         Some of them are not those of the fit.
     """
+    given = open_object(given)
     found = tuple(getattr(given.data, "shape", None) or np.shape(given.data))
     if found != problem.axes.shape:
         raise ValueError(f"the data that were fitted have shape {problem.axes.shape}, those given have {found}")
