@@ -267,6 +267,41 @@ class ResultOutputs:
         computed = self._cubes(cubes)
         return to_dataset(self._contents(None), computed, self._problem)
 
+    def to(self: Any, kind: str) -> Any:
+        """The result as an object of another library.
+
+        Parameters
+        ----------
+        kind : 'xarray', 'table', 'pandas', 'ndcube' or 'spectrum'
+            'xarray' for `to_xarray`, 'table' for `diagnostics`; 'pandas' for a DataFrame of a row for each position;
+            'ndcube' for a dict of an NDCube for each parameter, with errors and the WCS of the positions; 'spectrum'
+            for the fitted model as a specutils Spectrum, or a SpectrumList where each position has coordinates of its
+            own.
+
+        Returns
+        -------
+        object
+            Of that kind; what has units has those of the fit.
+
+        Raises
+        ------
+        ValueError
+            There is no such kind, or the result has not what it needs, such as a WCS.
+        ModuleNotFoundError
+            The library is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D
+        >>> import ndfit
+        >>> ndfit.fit(Const1D(), np.ones((3, 2)), fitting_axes=0).to("pandas")["amplitude"].tolist()
+        [1.0, 1.0]
+        """
+        from ndfit.io.objects import as_object
+
+        return as_object(self, kind)
+
     def diagnostics(self: Any) -> Any:
         """Everything known of each position, as a table.
 

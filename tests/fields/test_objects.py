@@ -160,6 +160,43 @@ def test_signals_of_hyperspy_bring_their_axes() -> None:
     assert_allclose(found.parameters["y_mean"], 5.0, atol=1e-5)
 
 
+def test_results_come_back_as_cubes() -> None:
+    package("ndcube")
+    from ndcube import NDCube
+
+    data = LINES.copy()
+    data[:, 1, 2] = np.nan
+    result = ndfit.fit(START, NDCube(data, wcs=wcs_of_cube(), unit="K"), fitting_axes=0)
+    cubes = result.to("ndcube")
+    assert list(cubes) == list(result.param_names)
+    mean = cubes["mean"]
+    assert mean.unit == result.parameters["mean"].unit
+    assert_array_equal(mean.data, result.parameters["mean"].value)
+    assert_array_equal(mean.uncertainty.array, result.errors["mean"].value)
+    assert_array_equal(np.argwhere(mean.mask), [[1, 2]])
+    whole = NDCube(data, wcs=wcs_of_cube(), unit="K")[0]
+    assert_allclose(mean.axis_world_coords()[0].ra.deg, whole.axis_world_coords()[0].ra.deg, atol=1e-9)
+    with pytest.raises(ValueError, match="WCS"):
+        ndfit.fit(Gaussian1D(2.0, 18.0, 3.0), LINES, fitting_axes=0).to("ndcube")
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+def test_results_come_back_as_spectra(axis: int) -> None:
+    specutils = package("specutils")
+    flux = np.moveaxis(LINES, 0, axis) * u.K
+    given = specutils.Spectrum(flux=flux, spectral_axis=GHZ * u.GHz, spectral_axis_index=axis)
+    result = ndfit.fit(START, given)
+    fitted = result.to("spectrum")
+    assert fitted.flux.shape == flux.shape
+    assert_allclose(fitted.spectral_axis.to_value(u.GHz), GHZ)
+    assert_allclose((given.flux - fitted.flux).to_value(u.K), result.residual(), atol=1e-12)
+    spectra = ragged(specutils)
+    several = ndfit.fit(START, spectra).to("spectrum")
+    for one, other in zip(several, spectra, strict=True):
+        assert_allclose(one.spectral_axis.to_value(u.GHz), other.spectral_axis.value)
+        assert_allclose(one.flux.to_value(u.K), other.flux.value, atol=0.1)
+
+
 def test_ccd_images_bring_unit_and_mask() -> None:
     from astropy.nddata import CCDData
 

@@ -212,3 +212,19 @@ def test_complex_data_are_refused_with_the_remedy() -> None:
         fit(voxels() * 1j)
     with pytest.raises(TypeError, match=r"xarray\.DataArray have names"):
         fit(voxels().values)
+
+
+def test_results_come_back_as_objects() -> None:
+    data = voxels()
+    result = fit(data)
+    xr.testing.assert_identical(result.to("xarray"), result.to_xarray())
+    assert result.to("table").colnames == result.diagnostics().colnames
+    frame = result.to("pandas")
+    assert_allclose(frame["T2"].to_xarray().transpose("row", "x"), T2)
+    assert frame["label"].tolist() == list("aaaabbbbcccc")
+    with pytest.raises(ValueError, match="xarray, table"):
+        result.to("matlab")
+    with pytest.raises(ValueError, match="one position"):
+        fit(data.isel(row=0, x=0)).to("pandas")
+    with pytest.raises((ValueError, ModuleNotFoundError), match="WCS"):
+        result.to("ndcube")

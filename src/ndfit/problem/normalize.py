@@ -107,6 +107,7 @@ def normalize(
         map_wcs=map_wcs,
         map_wcs_note=map_wcs_note,
         labels=opened.labels,
+        coord_units=tuple(each.unit for each in coords),
     )
 
 

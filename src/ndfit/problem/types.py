@@ -72,6 +72,7 @@ class FitProblem:
     wcs : the caller's low-level WCS of the whole data, None where there is none.
     map_wcs : low-level WCS of the iterating axes alone, None where there is none.
     map_wcs_note : why there is none.
+    coord_units : of the coordinates of the fitting axes, None where they are plain numbers.
     labels : names and coordinates of the axes of the data (`ndfit.problem.labelled.Labels`), None where there are none.
     """
 
@@ -88,6 +89,7 @@ class FitProblem:
     map_wcs: Any = None
     map_wcs_note: str = ""
     labels: Any = None
+    coord_units: tuple[Any, ...] = ()
 
     @property
     def axes(self) -> Axes:

@@ -72,7 +72,8 @@ def with_data(problem: FitProblem, record: Mapping[str, Any], given: Data, equiv
             UserWarning,
             stacklevel=3,
         )
-    return replace(problem, samples=again.samples, wcs=again.wcs, data_unit=again.data_unit, labels=again.labels)
+    known = ("samples", "wcs", "data_unit", "labels", "coord_units")
+    return replace(problem, **{name: getattr(again, name) for name in known})
 
 
 def _with_nodes(samples: Samples, record: Mapping[str, Any]) -> Samples:
