@@ -162,6 +162,13 @@ GOALS = (
         "x",
         _probe("templates", _quotient("loop of `nnls`", "ndfit")),
     ),
+    Goal(
+        "T2* of 2 million voxels x 8 echoes from a DataArray, whole call, against a loop of `curve_fit`",
+        ">=",
+        1500,
+        "x",
+        _probe("relaxometry", _quotient("loop of `curve_fit`", "ndfit")),
+    ),
     *(
         Goal(
             f"Gaussian and a constant, `{call}`, against the drop-in call",

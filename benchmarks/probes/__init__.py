@@ -12,6 +12,7 @@ from benchmarks.probes.cpufit import beside_cpufit
 from benchmarks.probes.engine import cores, evaluation
 from benchmarks.probes.memory import most_memory
 from benchmarks.probes.processes import command_line, first_fit, new_model
+from benchmarks.probes.relaxometry import beside_curve_fit
 from benchmarks.probes.small_calls import few_spectra, many_parameters
 from benchmarks.probes.templates import beside_nnls
 from benchmarks.probes.turns import Values
@@ -44,6 +45,7 @@ PROBES: dict[str, Probe] = {
         Probe("exp", "nanoseconds a sample and evaluation, and a value of the engine's `exp` in a loop", evaluation),
         Probe("cpufit", "fits a second on one core, Gaussian and a constant, beside Cpufit", beside_cpufit),
         Probe("templates", "25 templates >= 0, 300 channels, 20,000 spectra, one core, seconds", beside_nnls),
+        Probe("relaxometry", "T2* of 2 million voxels x 8 echoes from a DataArray, seconds", beside_curve_fit),
         Probe("first-fit", "first fit in a new process over importing astropy, seconds", first_fit),
         Probe("new-model", "a new model in a process that has fitted another, seconds", new_model),
         Probe("command-line", "whole commands, a cube of 200 spectra, seconds", command_line),

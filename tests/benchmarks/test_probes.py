@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks.goals import GOALS
-from benchmarks.probes import PROBES, cpufit
+from benchmarks.probes import PROBES, cpufit, relaxometry
 from benchmarks.probes.engine import bare_exponentials
 from benchmarks.probes.lines import lines
 from benchmarks.probes.templates import by_loop, by_ndfit, mixtures, template_model
@@ -49,6 +49,12 @@ def test_bare_exponentials() -> None:
     found = np.empty_like(x)
     bare_exponentials()(x, found)
     assert_allclose(found, np.exp(x), rtol=4e-16)
+
+
+def test_relaxometry_by_scipy_and_by_ndfit() -> None:
+    data = relaxometry.voxels(200)
+    medians = [np.median(values) for values in (relaxometry.by_ndfit(data), relaxometry.by_loop(data.values))]
+    assert medians[0] == pytest.approx(medians[1], rel=1e-6)
 
 
 def test_templates_by_scipy_and_by_ndfit() -> None:

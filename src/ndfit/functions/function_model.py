@@ -12,6 +12,7 @@ import numpy as np
 from astropy.modeling import FittableModel, Parameter
 
 from ndfit.functions.described import Described
+from ndfit.problem.real_values import ComplexValues
 
 __all__ = ["FunctionModel", "model_of"]
 
@@ -38,10 +39,7 @@ class FunctionModel(FittableModel):  # type: ignore[misc]
         n_inputs = len(self.described.inputs)
         values = self.described.call(*arguments[:n_inputs], *map(_alone, arguments[n_inputs:]))
         if np.iscomplexobj(values):
-            raise TypeError(
-                f"{self.described.name} returns complex numbers: return real ones, and fit real and imaginary parts as "
-                "two samples of each coordinate, or the absolute value"
-            )
+            raise ComplexValues(self.described.name)
         if isinstance(values, (int, float, np.number)) and isinstance(arguments[0], np.ndarray):
             return np.full(np.broadcast_shapes(*map(np.shape, arguments)), float(values))
         return values

@@ -19,6 +19,7 @@ from ndfit.errors import WrongArgumentType
 from ndfit.options import Data
 from ndfit.problem.arguments import check_mapping
 from ndfit.problem.arrange import sample_coordinates
+from ndfit.problem.axes import Axes
 from ndfit.problem.basis import set_linear_basis
 from ndfit.problem.chain import Chain
 from ndfit.problem.constraints import own_copy, parameter_table, parse_bounds, scalar_model, unitless_model
@@ -28,6 +29,7 @@ from ndfit.problem.instrument import Instrument
 from ndfit.problem.map_wcs import low_level, wcs_of_maps
 from ndfit.problem.opening import open_samples
 from ndfit.problem.placement import Placement
+from ndfit.problem.real_values import check_real
 from ndfit.problem.samples import Known, Samples
 from ndfit.problem.types import FitProblem
 from ndfit.problem.units import convert_coordinates, plan_units
@@ -77,8 +79,7 @@ def normalize(
     coords = tuple(each for each, name in zip(inputs, model.inputs, strict=True) if name not in known)
     values = tuple(coordinate.values for coordinate in coords)
     transform = set_linear_basis(unitless, values) if linear and not known else None
-    if not sample_coordinates(values, axes, _N_TRIED)[0].size:
-        _check_coordinates(values)
+    _check_tried(unitless if not known else None, values, axes)
     params = parameter_table(model, unitless, plan, limits, axes)
     wcs = low_level(opened.world)
     if isinstance(wcs, WCS):  # which a caller may change later
@@ -155,6 +156,15 @@ def _check_equivalencies(equivalencies: Any, model: Any) -> dict[str, Any] | Non
         if not isinstance(rows, (list, tuple)) or not all(isinstance(row, tuple) for row in rows):
             raise TypeError(f"equivalencies should be {what}, got {rows!r} for '{name}'")
     return given or None
+
+
+def _check_tried(model: Model | None, values: tuple[Any, ...], axes: Axes) -> None:
+    """See that there are coordinates, and that the model is real at some of them."""
+    tried = sample_coordinates(values, axes, _N_TRIED)
+    if not tried[0].size:
+        _check_coordinates(values)
+    elif model is not None:
+        check_real(model, tried)
 
 
 def _check_coordinates(coords: tuple[Any, ...]) -> None:
