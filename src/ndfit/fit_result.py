@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
+from ndfit.derived.detection import Detection
 from ndfit.errors import ChangedInputError, FitWarning
 from ndfit.io.layers import Contents, layers_of
 from ndfit.io.record import Call, derived_rows, is_hashed, record_of
@@ -29,6 +30,7 @@ from ndfit.result.fitted_model import fitted_model
 from ndfit.result.maps import Maps, sealed
 from ndfit.result.standard_errors import Uncertainties, error_maps
 from ndfit.result.summary import summary_text
+from ndfit.result_detection import ResultDetection
 from ndfit.result_outputs import ResultOutputs
 from ndfit.result_quantities import ResultQuantities
 from ndfit.single_fit import OneFit
@@ -37,7 +39,7 @@ __all__ = ["FitResult"]
 
 
 @dataclass(frozen=True, eq=False)
-class FitResult(ResultQuantities, ResultOutputs):
+class FitResult(ResultQuantities, ResultDetection, ResultOutputs):
     """The outcome of `ndfit.fit`. Maps have the shape of the iterating axes, B; NaN where there is no answer.
 
     Attributes
@@ -81,6 +83,8 @@ class FitResult(ResultQuantities, ResultOutputs):
     _check: Callable[[], None] = lambda: None
     _samples_used: Callable[[], NDArray[np.bool_]] | None = None
     _derived: Mapping[str, DerivedMap] = field(default_factory=dict)
+    _noise_fits: Callable[..., Maps] | None = None
+    _detection: Detection | None = None
 
     def __post_init__(self) -> None:
         self._maps.seal()
@@ -105,7 +109,7 @@ class FitResult(ResultQuantities, ResultOutputs):
                 warnings.warn(f"the record has no checksums: {error}", FitWarning, stacklevel=4)
                 unchanged = False
         record = record_of(self._problem, call, self.engine, self.reason, self._absolute_sigma, unchanged)
-        return record | {"derived": derived_rows(self._derived)}
+        return record | {"derived": derived_rows(self._derived), "detection": self._detection_row}
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
@@ -276,7 +280,9 @@ class FitResult(ResultQuantities, ResultOutputs):
     def _contents(self, source: Any) -> Contents:
         call = self._call.with_source(source)
         record = self._record(call)
-        layers = layers_of(self._problem, self._maps, Uncertainties(self._errors, self._covariance), self._derived)
+        layers = layers_of(
+            self._problem, self._maps, Uncertainties(self._errors, self._covariance), self._derived, self._alarms
+        )
         return Contents(record, layers, self._maps.messages, self.wcs)
 
     def _cubes(self, names: Iterable[str]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from ndfit.result.summary import IN_THE_RESULT, report_failures
 from ndfit.run.evaluate import check_samples_everywhere, evaluate_everywhere, values_of_model
 from ndfit.run.inspect import look_up_fit, used_everywhere
 from ndfit.run.last_word import OwnModelDisagrees
+from ndfit.run.noise_fits import noise_fits
 from ndfit.run.notices import coordinates_text, warn_of_bounds, warn_of_invalid, warn_of_no_effect
 from ndfit.run.region_pipeline import Pipeline
 from ndfit.run.solve import solve
@@ -162,6 +163,7 @@ def _result(
         _reported=tied_uncertainties(problem, maps, final),
         _check=partial(check_samples_everywhere, problem, maps),
         _samples_used=partial(used_everywhere, problem, maps, pipeline),
+        _noise_fits=partial(noise_fits, problem, maps, pipeline, values),
     )
 
 

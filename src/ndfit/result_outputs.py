@@ -25,6 +25,7 @@ class ResultOutputs:
         errors: bool = True,
         axes: Any = None,  # Any: matplotlib has no type for arrays of axes
         plane: int | tuple[int, ...] = (),
+        where: Any = None,  # Any: whatever is an array of flags
     ) -> Any:
         """Draw maps of parameters and of their standard errors, with the WCS of the positions where there is one.
 
@@ -41,6 +42,8 @@ class ResultOutputs:
             Axes to draw on, as many as are returned; by default those of a new figure.
         plane : int or tuple of int
             Where maps have more than two axes, the index in those before the last two.
+        where : array of bool, optional
+            Shape B: positions to draw, such as `good`; the others are hatched as those without an answer.
 
         Returns
         -------
@@ -51,7 +54,8 @@ class ResultOutputs:
         Raises
         ------
         ValueError
-            Maps have no axis or no such plane, a name is of no parameter, or there are too few axes to draw on.
+            Maps have no axis or no such plane, a name is of no parameter, there are too few axes to draw on, or
+            `where` has another shape.
 
         Examples
         --------
@@ -64,7 +68,7 @@ class ResultOutputs:
         """
         from ndfit.plotting.map_pictures import plot_parameters
 
-        return plot_parameters(self, parameters, errors, axes, plane)
+        return plot_parameters(self, parameters, errors, axes, plane, where)
 
     def plot_fit(
         self: Any,

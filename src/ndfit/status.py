@@ -253,6 +253,7 @@ class Flag(IntFlag):
     NO_FREEDOM = 256
     UNCERTAIN = 512
     MOSTLY_OUTLIERS = 1024
+    NOT_DETECTED = 2048
 
 
 class FlagRow(NamedTuple):
@@ -339,6 +340,12 @@ FLAGS: Mapping[int, FlagRow] = {
             "more than half of the samples are further from the model than twice f_scale, where a loss of 'cauchy' or "
             "'arctan' hardly counts them: the fit is to the others, and other minima are to be expected",
             "give uncertainties, or an f_scale of the size of the noise, or start from a fit with loss='huber'",
+        ),
+        FlagRow(
+            Flag.NOT_DETECTED,
+            False,
+            "no line of the model is detected: noise does as well more often than detect() was told to accept",
+            "leave the position out of maps of the line, and give a limit in its place",
         ),
     )
 }

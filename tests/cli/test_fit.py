@@ -167,5 +167,29 @@ def test_quantities_that_cannot_be_meant(asked: str, part: str, cube: Path) -> N
 def test_fits_are_kept_where_a_quantity_cannot_be_formed(tmp_path: Path, cube: Path) -> None:
     out = tmp_path / "fit.fits"
     result = ndfit("fit", cube, "--model", "Gaussian1D", "--pixels", "--derive", "velocity", "--out", out)
-    fails(result, "what --derive asks for is left out", "needs its rest wavelength", code=1)
+    fails(result, "what was asked of them is left out", "needs its rest wavelength", code=1)
+    assert package.read(out).success.all()
+
+
+def test_detection(tmp_path: Path) -> None:
+    data = line_cube()
+    data[:, 1] = np.random.default_rng(2).normal(scale=0.02, size=data[:, 1].shape)
+    path = write_cube(tmp_path / "cube.fits", data)
+    result = fitted(
+        tmp_path, path, "--model", "Gaussian1D + Const1D", "--detect", 0.001, "--save-config", tmp_path / "c.toml"
+    )
+    expected = np.ones((3, 4), dtype=bool)
+    expected[1] = False
+    np.testing.assert_array_equal(result.detected["amplitude_0"], expected)
+    np.testing.assert_array_equal(result.good, expected)
+    assert "no line of the model is detected" in ndfit("info", tmp_path / "fit.fits").stdout
+    again = fitted(tmp_path, path, "--config", tmp_path / "c.toml")
+    np.testing.assert_array_equal(again.false_alarm["amplitude_0"], result.false_alarm["amplitude_0"])
+    fails(ndfit("fit", path, "--model", "Gaussian1D", "--detect", "2"), "--detect")
+
+
+def test_fits_are_kept_where_nothing_can_be_detected(tmp_path: Path, cube: Path) -> None:
+    out = tmp_path / "fit.fits"
+    result = ndfit("fit", cube, "--model", "Const1D", "--detect", "0.01", "--out", out)
+    fails(result, "what was asked of them is left out", "nothing to detect", code=1)
     assert package.read(out).success.all()

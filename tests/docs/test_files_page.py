@@ -49,7 +49,7 @@ def result() -> ndfit.FitResult:
     wcs.wcs.crpix, wcs.wcs.crval = (1, 1, 1), (10.0, 20.0, 0.0)
     result = ndfit.fit(line, data, fitting_axes=0, world=wcs, bounds=bounds, uncertainty=np.full(30, 0.1))
     result._maps.messages[(1, 2)] = "for this test"
-    return result.derive("flux_0")
+    return result.derive("flux_0").detect(simulations=200)
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,14 @@ _OPTIONS: tuple[Row, ...] = (
         "--derive",
         {"multiple": True, "help": "Quantity that follows from the parameters: flux_0, flux, 'ratio=flux_1 / flux_0'."},
     ),
+    (
+        "--detect",
+        {
+            "type": click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+            "metavar": "RATE",
+            "help": "Find where lines are more than noise, with this share of false alarms, such as 0.01.",
+        },
+    ),
     ("--workers", {"type": click.IntRange(1), "help": "Threads or processes; by default one a core."}),
     ("--out", {"type": _FILE, "help": "FITS file of the results."}),
     ("--report", {"type": _FILE, "help": "Page of the results, HTML."}),

@@ -49,7 +49,7 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
     try:
         result = job.run()
         seconds = time.perf_counter() - began
-        result, missing = _with_quantities(result, job.asked)
+        result, missing = _with_more(result, job.asked, settings.detect)
         outputs = list(write_outputs(settings, result))
     except KeyboardInterrupt:
         say(f"Interrupted: {_what_is_left(settings)}", err=True)
@@ -59,13 +59,14 @@ def fit(context: click.Context, /, save_config: Path | None, **values: Any) -> N
         say(f"Fitted in {seconds:.1f} s.")
         say("\n".join(f"Written: {path}" for path in outputs) or _NOTHING)
     if missing:
-        raise FitFailed(f"The fits are made, and what --derive asks for is left out: {missing}")
+        raise FitFailed(f"The fits are made, and what was asked of them is left out: {missing}")
 
 
-def _with_quantities(result: FitResult, asked: Mapping[str, str]) -> tuple[FitResult, str]:
-    """The result with derived quantities, or without and why; fits that are made are never lost to them."""
+def _with_more(result: FitResult, asked: Mapping[str, str], rate: float | None) -> tuple[FitResult, str]:
+    """The result with quantities and detections, or without and why; fits that are made are never lost to these."""
     try:
-        return derived(result, dict(asked)), ""
+        more = derived(result, dict(asked))
+        return more if rate is None else more.detect(rate), ""
     except (TypeError, ValueError) as error:
         return result, message_of(error)
 

@@ -49,6 +49,7 @@ class Settings:
     noise: NoiseOptions
     known: KnownOptions
     derive: tuple[str, ...]
+    detect: float | None
     constraints: Constraints
     guess: str | None
     workers: int | None

@@ -153,6 +153,11 @@ _RECORD: Mapping[str, Any] = {
     "map_wcs": _MAYBE_TEXT,
 }
 _DERIVED: Mapping[str, Any] = {"name": _PARAMETER["name"], "unit": _UNIT, "formula": _TEXT}
+_DETECTION: Mapping[str, Any] = {
+    "rate": _Kind("a number between 0 and 1", lambda value: _is_number(value) and 0.0 < float(value) < 1.0),
+    "simulations": _Kind("a whole number", _is_whole),
+    "seed": _Kind("a whole number", lambda value: isinstance(value, int) and 0 <= value < 2**64),
+}
 _DERIVED_ROWS: Mapping[str, Any] = {
     "derived": _Kind(
         f"a list of at most {_MOST_PARAMETERS} objects",
@@ -213,6 +218,8 @@ def check_record(record: Any) -> None:
     _check(record["data"] | {"inputs": record["data"].get("inputs", [])}, _INPUTS, "data")
     for number, row in enumerate(record["parameters"]):
         _check(row, _PARAMETER, f"parameters[{number}]")
+    if record.get("detection") is not None:
+        _check(record["detection"], _DETECTION, "detection")
     _check({"derived": record.get("derived", [])}, _DERIVED_ROWS, "")  # which files of earlier versions have not
     for number, row in enumerate(record.get("derived", [])):
         _check(row, _DERIVED, f"derived[{number}]")

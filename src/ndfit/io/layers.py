@@ -23,7 +23,7 @@ from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.maps import Maps
 from ndfit.result.standard_errors import Uncertainties
 
-__all__ = ["KINDS", "Contents", "Key", "Layer", "constraint", "derived_of", "layers_of", "maps_of"]
+__all__ = ["KINDS", "Contents", "Key", "Layer", "alarms_of", "constraint", "derived_of", "layers_of", "maps_of"]
 
 Key = tuple[str, str]
 """Kind of a layer and the parameter it belongs to, empty where it belongs to none."""
@@ -83,6 +83,7 @@ class _Held(NamedTuple):
     maps: Maps
     uncertainties: Uncertainties
     derived: Mapping[str, DerivedMap]
+    alarms: Mapping[str, FloatArray]
 
 
 _Rows = Iterator[tuple[str, NDArray[Any], Any]]
@@ -118,6 +119,11 @@ def _derived_errors(held: _Held) -> _Rows:
     for name, each in held.derived.items():
         if each.errors is not None:
             yield name, each.errors, each.unit
+
+
+def _alarms(held: _Held) -> _Rows:
+    for name, values in held.alarms.items():
+        yield name, values, None
 
 
 def _covariance(held: _Held) -> _Rows:
@@ -173,6 +179,7 @@ KINDS: Mapping[str, _Kind] = {
     "error": _Kind("{}_err", "standard error of the parameter", _errors),
     "derived": _Kind("{}", "quantity that follows from the parameters", _derived),
     "derived_error": _Kind("{}_err", "standard error of the quantity", _derived_errors),
+    "false_alarm": _Kind("{}_false_alarm", "probability that noise does as well as the line", _alarms),
     "chi_square": _Kind("chi_square", "sum of the squared weighted residuals, or of their losses", _chi_square),
     "status": _Kind("status", "how the fit ended, see the table of statuses", _map("status")),
     "flags": _Kind("flags", "what else is to be known of it, see the table of flags", _map("flags")),
@@ -189,10 +196,14 @@ KINDS: Mapping[str, _Kind] = {
 
 
 def layers_of(
-    problem: FitProblem, maps: Maps, uncertainties: Uncertainties, derived: Mapping[str, DerivedMap]
+    problem: FitProblem,
+    maps: Maps,
+    uncertainties: Uncertainties,
+    derived: Mapping[str, DerivedMap],
+    alarms: Mapping[str, FloatArray],
 ) -> dict[Key, Layer]:
-    """Layers of a result, by key."""
-    held = _Held(problem, maps, uncertainties, derived)
+    """Layers of a result, by key; `alarms` are probabilities that noise does as well, by amplitude."""
+    held = _Held(problem, maps, uncertainties, derived, alarms)
     layers = (
         Layer(kind, parameter, values, unit) for kind, row in KINDS.items() for parameter, values, unit in row.of(held)
     )
@@ -235,6 +246,11 @@ def maps_of(contents: Contents, params: ParamTable) -> tuple[Maps, Uncertainties
     )
     reported = None if covariance is None else np.moveaxis(covariance, (0, 1), (-2, -1))
     return maps, Uncertainties(errors or None, reported)
+
+
+def alarms_of(contents: Contents) -> dict[str, FloatArray]:
+    """Probabilities that noise does as well as the lines, by amplitude."""
+    return {name: layer.values for (kind, name), layer in contents.layers.items() if kind == "false_alarm"}
 
 
 def _parameter_flags_of(

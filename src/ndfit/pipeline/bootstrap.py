@@ -32,7 +32,7 @@ from ndfit.problem.places import Places
 from ndfit.problem.types import Block
 from ndfit.status import Status, usable
 
-__all__ = ["Bootstrap", "bootstrap_of"]
+__all__ = ["Bootstrap", "bootstrap_of", "repeated"]
 
 PARAMETRIC, RESIDUAL = "parametric", "residual"
 # Apart from the numbers that starting points are drawn by.
@@ -91,7 +91,7 @@ class Bootstrap:
         for first in range(0, self.count, at_once):
             numbers = range(first, min(first + at_once, self.count))
             data = [draw(uniform(self.seed, block.positions, _FIRST + n, block.data.shape[1])) for n in numbers]
-            drawn = refit(_repeated(block, np.concatenate(data)), options)
+            drawn = refit(repeated(block, np.concatenate(data)), options)
             known = usable(drawn.status).reshape(len(numbers), -1)
             parameters = drawn.parameters[:, list(self.free)].reshape(len(numbers), block.n_fits, -1)
             for own, answered in zip(parameters, known, strict=True):
@@ -129,7 +129,7 @@ class Bootstrap:
         return resample
 
 
-def _repeated(block: Block, data: FloatArray) -> Block:
+def repeated(block: Block, data: FloatArray) -> Block:
     """The block as often as the data, (T * N, M), hold its fits."""
     times = len(data) // block.n_fits
 

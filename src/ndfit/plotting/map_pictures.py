@@ -10,6 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.plotting.bar import draw_bar
@@ -28,23 +29,29 @@ LINE_SIZE = (5.0, 2.2)
 
 
 def plot_parameters(
-    result: FitResult, parameters: str | Iterable[str] | None, errors: bool, axes: Any, plane: int | tuple[int, ...]
+    result: FitResult,
+    parameters: str | Iterable[str] | None,
+    errors: bool,
+    axes: Any,
+    plane: int | tuple[int, ...],
+    where: Any,
 ) -> Any:
     """Draw what `FitResult.plot` describes; its documentation has the arguments."""
     names = chosen_parameters(result, parameters)
+    drawn = _checked_where(where, result.shape)
     has_errors = errors and result.has_errors
     n_axes = len(result.shape)
     plane = _checked_plane(plane, result.shape)
     if n_axes < 2:
         targets = _targets(result, names, 1, axes, LINE_SIZE, None)
         for name, (target,) in zip(names, targets, strict=True):
-            _draw_line(target, result, name, has_errors)
+            _draw_line(target, result, name, has_errors, drawn)
         return targets
     targets = _targets(result, names, 1 + has_errors, axes, _map_size(result.shape), _plane_wcs(result.wcs, plane))
     for name, row in zip(names, targets, strict=True):
         values = result._values_of(name)
-        known = plain(result._errors_of(name))[plane] if result.has_errors else None
-        unit, numbers = getattr(values, "unit", None), plain(values)[plane]
+        known = np.where(drawn, plain(result._errors_of(name)), np.nan)[plane] if result.has_errors else None
+        unit, numbers = getattr(values, "unit", None), np.where(drawn, plain(values), np.nan)[plane]
         draw_map(row[0], numbers, name, unit, scale_of(name, numbers, known))
         if has_errors:
             draw_map(row[1], known, f"error of {name}", unit, scale_of_errors(known))
@@ -94,6 +101,19 @@ def draw_map(axes: Any, values: Any, name: str, unit: Any, scale: Scale) -> Any:
         interpolation="nearest",
     )
     return draw_bar(axes, image, name, unit, scale)
+
+
+def _checked_where(where: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which positions are drawn."""
+    if where is None:
+        return np.ones(shape, dtype=bool)
+    chosen = np.asarray(where)
+    if chosen.dtype != bool or chosen.shape != shape:
+        raise ValueError(
+            f"where should be an array of True and False of shape {shape}, such as result.good; got {chosen.dtype} of "
+            f"shape {chosen.shape}"
+        )
+    return chosen
 
 
 def _checked_plane(plane: int | tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -165,10 +185,10 @@ def _plane_wcs(wcs: Any, plane: tuple[int, ...]) -> Any:
     return wcs if wcs is not None and wcs.world_n_dim == 2 else None
 
 
-def _draw_line(axes: Any, result: FitResult, name: str, has_errors: bool) -> None:
+def _draw_line(axes: Any, result: FitResult, name: str, has_errors: bool, drawn: NDArray[np.bool_]) -> None:
     """Parameter against position, for maps of one axis or none."""
     values = result._values_of(name)
-    numbers = np.atleast_1d(plain(values))
+    numbers = np.atleast_1d(np.where(drawn, plain(values), np.nan))
     errors = np.atleast_1d(plain(result._errors_of(name))) if has_errors else None
     where, text = _positions(result)
     axes.errorbar(where, numbers, errors, fmt="o", markersize=3, linewidth=0.8, color="C0")

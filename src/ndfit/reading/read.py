@@ -20,12 +20,13 @@ import numpy as np
 
 from ndfit.atomic import standing
 from ndfit.call_types import Arrays, Equivalencies, ModelLike, PathLike, UnitLike, World
+from ndfit.derived.detection import Detection
 from ndfit.engines.select import calls_own_model
 from ndfit.errors import UnreadableFile
 from ndfit.fit_result import FitResult
 from ndfit.functions.as_model import opened_model
 from ndfit.io.formats import FORMATS
-from ndfit.io.layers import Contents, derived_of, maps_of
+from ndfit.io.layers import Contents, alarms_of, derived_of, maps_of
 from ndfit.io.record import Call
 from ndfit.options import Data
 from ndfit.problem.instrument import Instrument
@@ -146,8 +147,14 @@ def read(
         _call=Call.of_record(contents.record),
         _reported=uncertainties,
         _derived=derived,
+        _detection=_detection(contents),
         _samples_used=partial(used_everywhere, problem, maps) if evaluable else None,
     )
+
+
+def _detection(contents: Contents) -> Detection | None:
+    row = contents.record.get("detection")
+    return None if row is None else Detection(row["rate"], row["simulations"], row["seed"], alarms_of(contents))
 
 
 def _look_up(problem: FitProblem, maps: Maps, values: Values, position: tuple[int, ...]) -> OneFit:

@@ -108,23 +108,31 @@ class Pipeline:
 
     def __call__(self, inputs: Inputs) -> BlockResult:
         block = make_block(inputs)
-        engine: Any = Watched(self.engine, self.flags.free)
-        if inputs.starts is None:
-            best = self.starting.fit(engine, block, self.options)
-            best = better_by_way_of_a_convex_loss(engine, block, self.options, best)
-        else:
-            best = best_of(engine, block, self.options, self._starts(block, inputs.starts))
-        clipped, result = self._clipped(block, best)
-        result = self.canonical(result, block)
-        known = result.flags
-        finished = set_flags(result, clipped, self.options, self.engine, self.flags, engine.unmoved)
-        result = replace(finished, warnings=_with_limits(result), n_invalid=block.n_invalid)
-        result = _with_flags(result, known)
+        clipped, result = self._solved(block, None if inputs.starts is None else self._starts(block, inputs.starts))
         if self.bootstrap is not None:
             result = self.bootstrap(self._refit, self.engine.values, clipped, self.options, result)
         if self.digests:
             result = replace(result, sample_digests=sample_digests(block))
         return _note_left_out(result, block, inputs) if self.filter_non_finite else result
+
+    def of_block(self, block: Block) -> BlockResult:
+        """Fits of other data, as those of a region are made, without bootstrap."""
+        return self._solved(block, None)[1]
+
+    def _solved(self, block: Block, starts: Iterator[FloatArray] | None) -> tuple[Block, BlockResult]:
+        """The block without what is left out as outliers, and its fits: from the tables of starts, or as is usual."""
+        engine: Any = Watched(self.engine, self.flags.free)
+        if starts is None:
+            best = self.starting.fit(engine, block, self.options)
+            best = better_by_way_of_a_convex_loss(engine, block, self.options, best)
+        else:
+            best = best_of(engine, block, self.options, starts)
+        clipped, result = self._clipped(block, best)
+        result = self.canonical(result, block)
+        known = result.flags
+        finished = set_flags(result, clipped, self.options, self.engine, self.flags, engine.unmoved)
+        result = replace(finished, warnings=_with_limits(result), n_invalid=block.n_invalid)
+        return clipped, _with_flags(result, known)
 
     def kept(self, block: Block, inputs: Inputs) -> Block:
         """The block without the samples that are left out of the fits that end at the only one of `inputs.starts`."""
