@@ -26,7 +26,7 @@ from ndfit.functions.function_model import FunctionModel, model_of
 from ndfit.functions.signatures import describe_function, name_of
 from ndfit.options import Data, Errors, Execution, Objective, Starts, options_of
 from ndfit.problem.arguments import check_choice, check_mapping, suggestion
-from ndfit.problem.labelled import is_labelled, numbers_of, placed_maps
+from ndfit.problem.labelled import Measured, is_labelled, numbers_of, placed_maps
 from ndfit.status import STATUS, Status
 
 __all__ = ["curvefit"]
@@ -308,7 +308,7 @@ def _data_on_one_axis(array: Any, along: _Along, kept: tuple[Any, ...]) -> tuple
 def _on_one_axis(coordinate: Any, array: Any, along: _Along, kept: tuple[Any, ...], number: int) -> Any:
     """Numbers of a coordinate, broadcastable to the data as these are fitted."""
     found = numbers_of(coordinate, array, coordinate.name or f"coords[{number}]", whole=True)
-    values = np.asarray(getattr(found, "value", found), dtype=float)
+    values = np.asarray(found.values if isinstance(found, Measured) else found, dtype=float)
     if len(along.dims) == 1:
         return values
     order = [array.dims.index(dim) for dim in (*kept, *along.dims)]

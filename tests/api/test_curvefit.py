@@ -92,6 +92,11 @@ def test_a_curve_along_a_dimension(lazy: bool, keywords: dict[str, Any]) -> None
     both(data, "time", decay, **keywords)
 
 
+@pytest.mark.parametrize("absolute", [{}, {"absolute_sigma": True}, {"absolute_sigma": False}])
+def test_uncertainties_are_relative_unless_it_is_said_that_they_are_not(absolute: dict[str, bool]) -> None:
+    both(decays(), "time", decay, kwargs={"sigma": np.linspace(0.5, 2.0, 8), **absolute})
+
+
 def test_beside_the_coefficients_stand_errors_status_and_flags() -> None:
     data = decays()
     data[0, :, 0] = np.nan

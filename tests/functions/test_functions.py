@@ -136,6 +136,17 @@ def test_two_coordinates_and_a_known_input() -> None:
     data = scaled(TIME[:, None], rate, 3.0, 20.0)
     result = fit(scaled, data, inputs={"rate": rate}, p0={"T2": 10})
     np.testing.assert_allclose(result.parameters["S0"], 3.0)
+    result = fit(lambda rate, t, S0, T2: scaled(t, rate, S0, T2), data, inputs={"rate": rate}, p0={"T2": 10})
+    np.testing.assert_allclose(result.parameters["S0"], 3.0)
+
+
+def test_parameters_are_single_numbers_as_curve_fit_gives_them() -> None:
+    def refuses_arrays(t, S0, T2):
+        assert not isinstance(T2, np.ndarray)
+        return decay(t, S0, T2)
+
+    result = fit(refuses_arrays, p0=[1, 20])
+    assert result.engine == "compiled", result.reason
 
 
 def test_one_number_stands_for_all_samples() -> None:
@@ -222,6 +233,7 @@ def test_nothing_of_the_callers_is_changed() -> None:
         (lambda x, *values: x, {}, ValueError, "any number of arguments"),
         (lambda x: x, {}, ValueError, "each parameter"),
         (lambda x, bounds: x, {}, ValueError, "bounds_"),
+        (lambda x, a=3 * u.ms: x, {}, ValueError, "knows no units"),
         ("gauss", {}, TypeError, "a function|astropy model"),
         (Gaussian1D, {}, TypeError, "an instance"),
     ],

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from astropy import units as u
+from astropy.modeling import Fittable2DModel, Parameter
 from astropy.modeling.models import Gaussian1D
 from astropy.nddata import NDData
 from astropy.utils.exceptions import AstropyUserWarning
@@ -148,6 +149,7 @@ def test_times_are_seconds_and_a_warning_says_so(lazy: bool) -> None:
     with pytest.warns(AstropyUserWarning, match="seconds, counted from 2020-01-01T00:00:05"):
         result = fit(data.chunk() if lazy else data)
     assert_allclose(result.parameters["T2"], T2)
+    assert_allclose(np.asarray(result._problem.samples.coords[0]).ravel(), ECHO - ECHO[0])
     waits = voxels().assign_coords(echo=(ECHO * 1e9).astype("timedelta64[ns]"))
     with pytest.warns(AstropyUserWarning, match="in seconds. Give world"):
         assert_allclose(fit(waits).parameters["S0"], 100.0)
@@ -163,6 +165,54 @@ def test_units_are_those_that_astropy_reads() -> None:
     with pytest.warns(AstropyUserWarning, match="'counts per bin' of data are none that astropy reads"):
         fit(voxels().assign_attrs(units="counts per bin"))
     assert fit(voxels(), data_unit="mV")._problem.data_unit == u.mV
+
+
+def test_what_lies_beside_the_data_has_units_too() -> None:
+    data, sigma = voxels(), xr.DataArray(np.full(5, 20.0), dims="echo", attrs={"units": "mV"})
+    in_volts = fit(data, uncertainty=0.02)
+    assert_allclose(fit(data, uncertainty=sigma).errors["T2"], in_volts.errors["T2"], rtol=1e-9)
+    weights = xr.DataArray(np.full(5, 0.05), dims="echo", attrs={"units": "mV-1"})
+    assert_allclose(fit(data, weights=weights).errors["T2"], in_volts.errors["T2"], rtol=1e-9)
+
+
+def test_lazy_coordinates_with_units_stay_lazy() -> None:
+    delays = xr.DataArray(
+        da.from_array(ECHO * np.array([[1.0], [2.0], [4.0]]), chunks=(1, 5)),
+        dims=("row", "echo"),
+        attrs={"units": "ms"},
+    )
+    data = xr.DataArray(
+        decay(delays.compute(), 100.0, xr.DataArray(T2, dims=("row", "x"))).transpose("row", "x", "echo")
+    )
+    result = fit(data, world=delays)
+    assert isinstance(result._problem.samples.coords[0], da.Array)
+    assert result._problem.coord_units == (u.ms,)
+    assert_allclose(result.parameters["T2"], T2)
+
+
+def test_known_inputs_have_units() -> None:
+    shift = xr.DataArray([0.0, 1000.0], dims="row", attrs={"units": "pm"})
+    x = np.linspace(-3.0, 3.0, 20)
+    data = xr.DataArray(
+        np.exp(-0.5 * (x - np.array([[0.5], [1.5]])) ** 2), dims=("row", "x"), coords={"x": ("x", x, {"units": "nm"})}
+    )
+
+    class Shifted(Fittable2DModel):
+        amplitude, mean = Parameter(default=0.8), Parameter(default=0.2, unit=u.nm)
+
+        @property
+        def input_units(self):
+            return {"x": u.nm, "y": u.nm}
+
+        def _parameter_units_for_data_units(self, inputs, outputs):
+            return {"mean": inputs["x"], "amplitude": outputs["z"]}
+
+        @staticmethod
+        def evaluate(x, y, amplitude, mean):
+            return amplitude * np.exp(-0.5 * (x - y - mean) ** 2)
+
+    result = ndfit.fit(Shifted(), data, fitting_axes="x", inputs={"y": shift}, guess=None)
+    assert_allclose(result.parameters["mean"].to_value(u.nm), 0.5)
 
 
 def test_results_are_written_and_read_with_labels(tmp_path: Path) -> None:

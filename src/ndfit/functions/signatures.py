@@ -94,6 +94,13 @@ def _arguments(func: Callable[..., Any]) -> Iterator[inspect.Parameter]:
     for each in arguments:
         if each.kind is each.VAR_POSITIONAL:
             raise _unreadable(func, f"*{each.name} is any number of arguments")
+        if getattr(each.default, "unit", None) is not None:
+            raise WrongArgument(
+                f"the default of '{each.name}'",
+                "a plain number",
+                each.default,
+                "a function knows no units: give the number",
+            )
         is_option = each.default is not each.empty and not _is_number(each.default)
         if each.kind is each.VAR_KEYWORD or each.name in bound or is_option:
             options_seen = options_seen or each.kind is not each.KEYWORD_ONLY

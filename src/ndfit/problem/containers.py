@@ -21,6 +21,7 @@ from astropy.nddata import NDData, NDUncertainty
 from astropy.table import Column
 
 from ndfit.problem.deferred import LazyElementwise
+from ndfit.problem.labelled import Measured
 
 __all__ = ["open_beside", "open_coordinate", "open_data"]
 
@@ -82,6 +83,8 @@ def open_coordinate(item: Any, name: str) -> tuple[Any, u.UnitBase | None]:
     TypeError
         The unit cannot be read.
     """
+    if isinstance(item, Measured):
+        return item.values, item.unit
     if _is(item, "xarray", "DataArray"):
         text = item.attrs.get("units")
         try:

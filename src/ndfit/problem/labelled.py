@@ -24,7 +24,7 @@ from ndfit.options import Data
 from ndfit.problem.arguments import suggestion
 from ndfit.untrusted import read_unit
 
-__all__ = ["PIXELS", "Labels", "is_labelled", "numbers_of", "open_labelled", "placed_maps"]
+__all__ = ["PIXELS", "Labels", "Measured", "is_labelled", "numbers_of", "open_labelled", "placed_maps"]
 
 PIXELS = "pixels"
 """The value of `world` that asks for pixels where the data carry coordinates."""
@@ -50,6 +50,14 @@ class Labels:
             for name, (own, values, attributes) in self.coords.items()
             if set(own) <= set(dims)
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Numbers, lazy ones too, and the unit that they are in."""
+
+    values: Any
+    unit: Any
 
 
 def is_labelled(value: Any) -> bool:
@@ -81,7 +89,7 @@ def open_labelled(given: Data) -> tuple[Data, Labels]:
         fitting_axes=axes,
         world=_world(given.world, names, axes, data),
         data_unit=unit,
-        inputs=given.inputs and {name: _on_axes(value, data, name) for name, value in given.inputs.items()},
+        inputs=given.inputs and {name: _known(value, data, name) for name, value in given.inputs.items()},
         **beside,
     )
     labels = Labels(
@@ -180,7 +188,7 @@ def numbers_of(coordinate: Any, data: Any, name: Any, whole: bool = False) -> An
         )
     unit = _unit_of(coordinate, f"the coordinate '{name}'")
     values = _placed(coordinate, data, str(name), whole)
-    return values if unit is None else values << unit
+    return values if unit is None else Measured(values, unit)
 
 
 def _seconds(times: Any, name: Any) -> Any:
@@ -198,7 +206,7 @@ def _seconds(times: Any, name: Any) -> Any:
         stacklevel=2,
     )
     seconds = np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s"))
-    return seconds << u.s
+    return Measured(seconds, u.s)
 
 
 def _unit_of(array: Any, what: str) -> Any:
@@ -226,6 +234,10 @@ def _beside(array: Any, data: Any, name: str, unit: Any) -> Any:
     if own is None or name == "mask" or own == unit:
         return values
     return np.asarray(values) << own
+
+
+def _known(array: Any, data: Any, name: str) -> Any:
+    return numbers_of(array, data, name, whole=True) if is_labelled(array) else array
 
 
 def _on_axes(array: Any, data: Any, name: str) -> Any:
