@@ -84,10 +84,12 @@ def test_maps_have_the_names_and_coordinates_of_the_data() -> None:
     assert dataset["covariance"].dims == ("covariance.row", "column", "row", "x")
 
 
-def test_dimensions_of_many_levels_stay() -> None:
-    stacked = voxels().stack(place=("row", "x"))
-    dataset = fit(stacked).to_xarray()
-    assert_allclose(dataset["T2"].unstack("place"), T2)
+def test_dimensions_of_many_levels_stay(tmp_path: Path) -> None:
+    result = fit(voxels().stack(place=("row", "x")))
+    assert_allclose(result.to_xarray()["T2"].unstack("place"), T2)
+    result.to_zarr(tmp_path / "t2.zarr")  # which has no levels
+    stored = xr.open_zarr(tmp_path / "t2.zarr", consolidated=False).set_index(place=["row", "x"])
+    assert_allclose(stored["T2"].unstack("place").transpose("row", "x"), T2)
 
 
 def test_lazy_arrays_stay_lazy_and_missing_samples_are_left_out() -> None:

@@ -144,6 +144,8 @@ def write_zarr(path: Path, contents: Contents, cubes: Mapping[str, Any], problem
         raise FileExistsError(f"{path} is no zarr store, and is left alone: choose another name, or remove it yourself")
     # Names of parameters stand in the record; zarr has no settled type for text yet.
     dataset = to_dataset(contents, cubes, problem)
+    of_levels = [name for name, index in dataset.indexes.items() if index.nlevels > 1 and name in dataset.dims]
+    dataset = dataset.reset_index(of_levels)
     dataset = dataset.drop_vars([name for name, coord in dataset.coords.items() if coord.dtype.kind not in "biufmM"])
     encoding = {name: {"chunks": _chunks(variable.shape)} for name, variable in dataset.items() if name not in cubes}
     with replacing_folder(path, overwrite) as partial:
