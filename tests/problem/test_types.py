@@ -81,6 +81,7 @@ def test_flags_are_bits_with_a_row_each() -> None:
         "NO_FREEDOM": 256,
         "UNCERTAIN": 512,
         "MOSTLY_OUTLIERS": 1024,
+        "NOT_DETECTED": 2048,
     }
     assert {row.flag.name: code for code, row in FLAGS.items()} == {
         "AT_BOUND": 1,
@@ -94,6 +95,7 @@ def test_flags_are_bits_with_a_row_each() -> None:
         "NO_FREEDOM": 256,
         "UNCERTAIN": 512,
         "MOSTLY_OUTLIERS": 1024,
+        "NOT_DETECTED": 2048,
     }
     assert "bounds" in FLAGS[Flag.AT_BOUND].meaning
     assert "singular" in FLAGS[Flag.SINGULAR].meaning
