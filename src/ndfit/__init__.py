@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ndfit.errors import AllFitsFailed, ChangedInputError, CheckpointError, FitWarning, LoadError, UnreadableFile
     from ndfit.fit_result import FitResult
     from ndfit.functions.as_model import as_model
+    from ndfit.lines.line_set import LineSet
     from ndfit.model.template_models import templates
     from ndfit.problem.instrument import Instrument
     from ndfit.reading.read import read
@@ -34,6 +35,7 @@ __all__ = [
     "FitWarning",
     "Flag",
     "Instrument",
+    "LineSet",
     "LoadError",
     "Selection",
     "UnreadableFile",
@@ -61,6 +63,7 @@ _HOME = {
     "FitWarning": "ndfit.errors",
     "Flag": "ndfit.status",
     "Instrument": "ndfit.problem.instrument",
+    "LineSet": "ndfit.lines.line_set",
     "LoadError": "ndfit.errors",
     "Selection": "ndfit.selection",
     "UnreadableFile": "ndfit.errors",

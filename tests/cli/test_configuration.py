@@ -65,7 +65,7 @@ def test_the_command_line_comes_first(tmp_path: Path, cube: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("modle = 'Gaussian1D'", "has the key 'modle', which is no option. Did you mean model?"),
+        ("modle = 'Gaussian1D'", "has the key 'modle', which is no option. Did you mean model"),
         ("model = ", "cannot be read as TOML"),
         ("model = ['Gaussian1D']", "'model' should be text or a number, got ['Gaussian1D']"),
         ("[bounds]\nmean = [3, 6]", "'bounds' should be text or a number, got [3, 6]"),

@@ -15,6 +15,8 @@ from ndfit.cli.configuration import load_into
 from ndfit.cli.messages import choice_text
 from ndfit.cli.world import CONVENTIONS
 from ndfit.engines.select import engine_names
+from ndfit.lines.line import MEDIA
+from ndfit.lines.line_plan import PROFILES
 from ndfit.options import Choice, Errors, Execution, Name, Objective, Path, Starts, Whole, options_of
 
 __all__ = ["fit_options"]
@@ -48,7 +50,12 @@ def _type_of(check: Any) -> Any:
 
 
 _OPTIONS: tuple[Row, ...] = (
-    ("--model", {"required": True, "help": "Model, such as 'Gaussian1D + Const1D'."}),
+    ("--model", {"help": "Model, such as 'Gaussian1D + Const1D'; or give --lines or --line-set."}),
+    ("--lines", {"help": "Spectral lines in place of a model: 'Ha,[NII]', or 'mine=6302.05Angstrom'."}),
+    ("--line-set", {"type": _FILE, "help": "File with lines, in place of a model: TOML, YAML, or MaNGA's .par."}),
+    ("--continuum", {"help": "Under lines: degree of a polynomial, a model, or none; by default 0."}),
+    ("--profile", {"type": click.Choice(list(PROFILES)), "help": "Of lines; by default Gaussian1D."}),
+    ("--medium", {"type": click.Choice(list(MEDIA)), "help": "Of the wavelengths; by default what the header says."}),
     ("--hdu", {"help": "Array to fit: EXTNAME or number of an image; HDU/COLUMN of a table; path of an HDF5 dataset."}),
     ("--axes", {"help": "Axes to fit along, as numpy counts them: 0, or -1,-2; by default the spectral axis."}),
     ("--world", {"help": "Array with the coordinate of the fitting axis, in place of the WCS."}),

@@ -58,7 +58,15 @@ class Cut:
         return tuple(spans)
 
 
-def cut_out(axes: Axes, world: World, window: str | None, region: str | None, *, whole: bool = False) -> Cut:
+def cut_out(
+    axes: Axes,
+    world: World,
+    window: str | None,
+    region: str | None,
+    *,
+    whole: bool = False,
+    left_out: NDArray[np.bool_] | None = None,
+) -> Cut:
     """Read window and region.
 
     Parameters
@@ -68,6 +76,7 @@ def cut_out(axes: Axes, world: World, window: str | None, region: str | None, *,
     region : `first:last+1` in pixels counted from 0, one for each axis of the positions, separated by commas, in
         numpy's order
     whole : keep the fitting axes whole, and mark what is outside the window
+    left_out : samples to leave out as well, with the data's number of axes and broadcastable to it
 
     Raises
     ------
@@ -88,6 +97,8 @@ def cut_out(axes: Axes, world: World, window: str | None, region: str | None, *,
                 slices[axis] = slice(int(kept[0]), int(kept[-1]) + 1)
             else:
                 outside = ~inside if outside is None else outside | ~inside
+    if left_out is not None:
+        outside = left_out if outside is None else outside | left_out
     cut = Cut(tuple(slices))
     return cut if outside is None else Cut(cut.slices, cut.apply(outside))
 

@@ -11,9 +11,9 @@ without, by position or by keyword.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, reduce
 from typing import Any
 
 from astropy.modeling import Model
@@ -22,10 +22,11 @@ from ndfit.cli.bad_input import PointedError, suggestion
 from ndfit.cli.quantities import Amount, parse_amount
 from ndfit.cli.scanner import Scanner
 from ndfit.compound import OPERATORS
+from ndfit.lines.build_model import CONTINUUM
 from ndfit.model.catalogue import fittable_classes
 from ndfit.untrusted import shortened
 
-__all__ = ["Expression", "parse_expression"]
+__all__ = ["Expression", "parse_expression", "sum_of"]
 
 # By precedence, the loosest first; `**` before `*`, which it starts with.
 _LEVELS: tuple[tuple[str, ...], ...] = (("|",), ("+", "-"), ("*", "/"))
@@ -40,11 +41,12 @@ _MOST_MODELS, _MOST_PARAMETERS = 100, 1000
 
 @dataclass(frozen=True)
 class _Leaf:
-    """A class with its structural arguments, and the values that were given for its parameters."""
+    """A class with its structural arguments, the values that were given for its parameters, and its name."""
 
     kind: Callable[..., Model]
     structure: Mapping[str, int]
     values: Mapping[str, Amount]
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Expression:
             model = node.kind(**node.structure)
             ending = f"_{number}" if len(leaves) > 1 else ""
             own = {name: values[name + ending] for name in model.param_names if name + ending in values}
-            return node.kind(**node.structure, **own) if own else model
+            return node.kind(**node.structure, **own, name=node.name) if own or node.name else model
 
         return make(self._root)
 
@@ -146,6 +148,21 @@ def parse_expression(text: str) -> Expression:
     except RecursionError:
         scanner.fail("The expression has too many models for astropy.", 0)
     return expression
+
+
+def sum_of(terms: Sequence[tuple[str, str]], under: Expression | None) -> Expression:
+    """Models by class and name, and an expression, as a sum.
+
+    Parameters
+    ----------
+    under : what is added to them, such as a continuum
+    """
+    nodes: list[_Leaf | _Binary] = [_Leaf(_classes()[kind], {}, {}, name) for kind, name in terms]
+    if under is not None:
+        root = under._root
+        nodes.append(replace(root, name=CONTINUUM) if isinstance(root, _Leaf) else root)
+    text = " + ".join([*(kind for kind, _ in terms), *([] if under is None else [under.text])])
+    return Expression(text, reduce(lambda left, right: _Binary("+", left, right, 0), nodes))
 
 
 @cache

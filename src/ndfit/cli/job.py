@@ -22,9 +22,11 @@ from ndfit.cli.derived import read_asked
 from ndfit.cli.expression import parse_expression
 from ndfit.cli.gathered import Samples, gather
 from ndfit.cli.known_inputs import read_known
+from ndfit.cli.line_options import open_lines
 from ndfit.cli.lines_command import can_guess
 from ndfit.cli.messages import message_of, with_option_names
 from ndfit.cli.parameters import Prepared, parameter_units, prepare
+from ndfit.cli.put_lines import Asked, put_lines
 from ndfit.cli.quantities import parse_unit
 from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, open_source
@@ -101,8 +103,9 @@ def prepare_job(settings: Settings) -> Job:
     BadInput
         One sentence that says what was expected, what arrived, and what to do.
     """
-    expression = parse_expression(settings.model)
-    known = read_known(settings.known, expression.build().inputs)
+    line_set = open_lines(settings.lines, settings.model)
+    typed = None if settings.model is None else parse_expression(settings.model)
+    known = read_known(settings.known, ("x",) if typed is None else typed.build().inputs)
     source = open_source(
         settings.cube,
         settings.hdu,
@@ -117,19 +120,17 @@ def prepare_job(settings: Settings) -> Job:
         data_unit = parse_unit(settings.data_unit)
     known = known.opened(source)
     axes, has_instrument = Axes(source.data.shape, source.fitting), known.instrument is not None
-    cut = cut_out(axes, world, settings.window, settings.region, whole=has_instrument)
-    units = parameter_units(expression, known.units(world.units), data_unit)
+    asked = (
+        put_lines(line_set, settings, source, world)
+        if typed is None
+        else Asked(typed, settings.constraints, settings.window)
+    )
+    cut = cut_out(axes, world, asked.window, settings.region, whole=has_instrument, left_out=asked.left_out)
+    units = parameter_units(asked.expression, known.units(world.units), data_unit)
     plain = not any(units.values()) and (data_unit is not None or any(world.units))
-    prepared = prepare(expression, settings.constraints, units, cut.spans(world))
+    prepared = prepare(asked.expression, asked.constraints, units, cut.spans(world))
     samples = gather(
-        source,
-        world,
-        cut,
-        settings,
-        known=known,
-        data_unit=data_unit,
-        calibration=calibration,
-        plain=plain,
+        source, world, cut, settings, known=known, data_unit=data_unit, calibration=calibration, plain=plain
     )
     equivalencies = None
     if world.equivalencies and not plain:
@@ -143,7 +144,7 @@ def prepare_job(settings: Settings) -> Job:
         guess,
         read_asked(settings.derive, prepared.model),
         _headline(source, world, samples, data_unit),
-        (*source.notes, *notes, *((_plain_note(world, data_unit),) if plain else ())),
+        (*source.notes, *asked.notes, *notes, *((_plain_note(world, data_unit),) if plain else ())),
     )
 
 

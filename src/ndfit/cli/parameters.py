@@ -27,7 +27,7 @@ from ndfit.cli.quantities import Amount, parse_amount, parse_range
 from ndfit.cli.tie_arithmetic import inlined, parse_arithmetic, tie_of
 from ndfit.io.tie_text import ExpressionTie
 
-__all__ = ["Constraints", "Prepared", "parameter_units", "prepare"]
+__all__ = ["Constraints", "Prepared", "parameter_units", "prepare", "resolved_name"]
 
 Limits = tuple[float | None, float | None]
 
@@ -156,14 +156,14 @@ def _pairs(
         left, equals, right = entry.partition("=")
         if value_needed and not (equals and right.strip()):
             raise PointedError(f"{option} expects name=value.", entry, len(entry))
-        name = _resolve(left.strip(), entry, len(left) - len(left.lstrip()), names)
+        name = resolved_name(left.strip(), entry, len(left) - len(left.lstrip()), names)
         if name in seen:
             raise BadInput(f"{option} is given '{name}' twice.")
         seen.add(name)
         yield name, _Value(right, entry, len(left) + 1)
 
 
-def _resolve(name: str, text: str, position: int, names: tuple[str, ...]) -> str:
+def resolved_name(name: str, text: str, position: int, names: tuple[str, ...]) -> str:
     """The model's name for a parameter, which may lack its suffix where one parameter alone has that name."""
     if name in names:
         return name
@@ -209,7 +209,9 @@ def _ties(
     given: Mapping[str, _Value], names: tuple[str, ...], units: Mapping[str, u.UnitBase | None]
 ) -> dict[str, ExpressionTie]:
     known = names + tuple(_SUFFIX.sub("", name) for name in names)
-    nodes = {name: parse_arithmetic(value.text, partial(_resolve, names=names), known) for name, value in given.items()}
+    nodes = {
+        name: parse_arithmetic(value.text, partial(resolved_name, names=names), known) for name, value in given.items()
+    }
     expanded = inlined(nodes, {name: value.whole for name, value in given.items()})
     return {name: tie_of(node, units[name], name) for name, node in expanded.items()}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ndfit.cli.known_inputs import KnownOptions
+from ndfit.cli.line_options import LineOptions
 from ndfit.cli.messages import value_of_choice
 from ndfit.cli.noise import NoiseOptions
 from ndfit.cli.parameters import Constraints
@@ -35,7 +36,8 @@ class Settings:
     """
 
     cube: Path
-    model: str
+    model: str | None
+    lines: LineOptions
     hdu: str | None
     axes: str | None
     pixels: bool
@@ -64,7 +66,7 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
         """Settings from the options as the command line has read them."""
-        own = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        own = {name: values[name] for name in cls.__dataclass_fields__ if name in values and name != "lines"}
         limit = values["max_evaluations"]
         keywords = dict(_given(values)) | {
             "absolute_sigma": False if values["scale_errors"] else None,
@@ -84,6 +86,9 @@ class Settings:
                 values["std"], values["variance"], values["ivar"], values["read_noise"], values["uncertainty_unit"]
             ),
             known=KnownOptions(values["input"], values["instrument"]),
+            lines=LineOptions(
+                values["lines"], values["line_set"], values["continuum"], values["profile"], values["medium"]
+            ),
             keywords=keywords,
             constraints=Constraints(values["start"], values["fixed"], values["tied"], values["bounds"]),
         )

@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
+from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from ndfit.cli.bad_input import BadInput
 from ndfit.cli.quantities import Amount, parse_amount, parse_unit
 from ndfit.cli.source import Source, amount_or_plane, open_plane
+from ndfit.io.images import mirror
 from ndfit.problem.axes import Axes
 from ndfit.problem.coords import Coordinate, coordinates
 
-__all__ = ["CONVENTIONS", "World", "WorldOptions", "open_world"]
+__all__ = ["CONVENTIONS", "World", "WorldOptions", "open_world", "rest_of"]
 
 CONVENTIONS: Mapping[str, Callable[[u.Quantity], Any]] = {
     "radio": u.doppler_radio,
@@ -68,6 +70,8 @@ class World:
     units : of the fit, None for plain numbers
     equivalencies : that convert what is given to those units, empty where none are needed
     converted : what is given is in other units
+    redshift : by which the coordinates were taken to rest, with the data's number of axes and broadcastable to it; None
+        where they were not
     """
 
     given: Any
@@ -75,6 +79,14 @@ class World:
     units: tuple[u.UnitBase | None, ...]
     equivalencies: tuple[Any, ...] = ()
     converted: bool = False
+    redshift: NDArray[np.float64] | None = None
+
+    @property
+    def observed(self) -> NDArray[np.float64]:
+        """Values along the first fitting axis as they were before --redshift."""
+        if self.redshift is None:
+            return self.values[0]
+        return np.asarray(self.values[0] * (1.0 + self.redshift) ** -_power_at_rest(self.units[0]))
 
 
 def open_world(source: Source, options: WorldOptions) -> World:
@@ -91,8 +103,9 @@ def open_world(source: Source, options: WorldOptions) -> World:
         given = _from_hdu(source, options.hdu)
     found = _found(given, axes)
     if options.shift is not None or options.redshift is not None:
-        given = _corrected(source, axes, found, options)
-        found = _found(given, axes)
+        corrected = _corrected(source, axes, found, options)
+        found = _found(corrected, axes)
+        given = _scaled_wcs(given, axes, options, found) or corrected
     equivalencies = _equivalencies(source, found, options)
     units = tuple(
         _unit_of_fit(coordinate, source.stated_units[axis] if options.hdu is None else None, options, equivalencies)
@@ -105,7 +118,7 @@ def open_world(source: Source, options: WorldOptions) -> World:
         for coordinate, unit in zip(found, units, strict=True)
     )
     converted = any(coordinate.unit not in (None, unit) for coordinate, unit in zip(found, units, strict=True))
-    return World(given, values, units, equivalencies, converted)
+    return World(given, values, units, equivalencies, converted, _redshift(source, axes, options))
 
 
 def _found(given: Any, axes: Axes) -> tuple[Coordinate, ...]:
@@ -136,10 +149,40 @@ def _corrected(source: Source, axes: Axes, found: tuple[Coordinate, ...], option
         shift, unit = _number_or_map(source, axes, options.shift, "--shift")
         values = values - shift * _scale(unit or of_plain_numbers, coordinate.unit or of_plain_numbers, "--shift")
     if options.redshift is not None:
-        redshift, unit = _number_or_map(source, axes, options.redshift, "--redshift")
-        factor = 1.0 + redshift * _scale(unit, None, "--redshift")
+        factor = 1.0 + _redshift(source, axes, options)
         values = values * factor ** _power_at_rest(coordinate.unit or of_plain_numbers)
     return (_with_unit(values, coordinate.unit),)
+
+
+def _scaled_wcs(given: Any, axes: Axes, options: WorldOptions, wanted: tuple[Coordinate, ...]) -> WCS | None:
+    """The WCS of coordinates at rest, where one number takes them there: the maps keep the other axes of theirs."""
+    if (
+        not isinstance(given, WCS)
+        or options.shift is not None
+        or wanted[0].values.size != wanted[0].values.shape[axes.fitting[0]]
+    ):
+        return None
+    scaled, number = given.deepcopy(), mirror(len(axes.shape), axes.fitting[0])
+    (before,) = _found(given, axes)
+    usable = np.flatnonzero(before.values.ravel())
+    factor = float(wanted[0].values.ravel()[usable[0]] / before.values.ravel()[usable[0]]) if usable.size else 1.0
+    scaled.wcs.crval = [value * (factor if axis == number else 1.0) for axis, value in enumerate(scaled.wcs.crval)]
+    if scaled.wcs.has_cd():
+        scaled.wcs.cd = (
+            np.asarray(scaled.wcs.cd) * np.where(np.arange(scaled.naxis) == number, factor, 1.0)[:, np.newaxis]
+        )
+    else:
+        scaled.wcs.cdelt = [value * (factor if axis == number else 1.0) for axis, value in enumerate(scaled.wcs.cdelt)]
+    (after,) = _found(scaled, axes)
+    same = after.unit == wanted[0].unit and after.values.shape == wanted[0].values.shape
+    return scaled if same and np.allclose(after.values, wanted[0].values, rtol=1e-13, atol=0.0) else None
+
+
+def _redshift(source: Source, axes: Axes, options: WorldOptions) -> Any:
+    if options.redshift is None:
+        return None
+    redshift, unit = _number_or_map(source, axes, options.redshift, "--redshift")
+    return np.asarray(redshift * _scale(unit, None, "--redshift"), dtype=float)
 
 
 def _power_at_rest(unit: u.UnitBase | None) -> int:
@@ -192,12 +235,19 @@ def _equivalencies(source: Source, found: tuple[Coordinate, ...], options: World
         raise BadInput("--rest and --convention are for velocities: give --world-unit km/s as well.")
     if own is None or not own.is_equivalent(u.Hz, u.spectral()):
         raise BadInput(f"The coordinate is in '{own or 'plain numbers'}', and has no velocity: see --world-unit.")
-    rest = _rest(source, options)
+    rest = rest_of(source, options)
     convention = options.convention or ("radio" if own.is_equivalent(u.Hz) else "optical")
     return tuple(CONVENTIONS[convention](rest))
 
 
-def _rest(source: Source, options: WorldOptions) -> u.Quantity:
+def rest_of(source: Source, options: WorldOptions) -> u.Quantity:
+    """The rest frequency or wavelength that velocities are about.
+
+    Raises
+    ------
+    BadInput
+        None is given, and none is in the header.
+    """
     if options.rest is not None:
         amount = parse_amount(options.rest)
         if amount.unit is None or not amount.unit.is_equivalent(u.Hz, u.spectral()):
