@@ -61,7 +61,7 @@ ON_MANY = [
     (("--mask", "SMALL"), "Mask SMALL of shape (5, 5) does not match the data"),
     (("--mask", "absent.fits"), "There is no file absent.fits."),
     (("--std", "JANSKY"), "JANSKY is in 'Jy', which cannot be converted to 'K'", "--uncertainty-unit"),
-    (("--variance", "NOISE"), "NOISE is in 'K', which cannot be converted to 'K2' of the variance of data in 'K'"),
+    (("--variance", "NOISE"), "NOISE is in 'K', which is that of --std, and not of --variance."),
     (("--std", "NOISE", "--ivar", "NOISE"), "Give one of --std and --ivar."),
     (("--world", "SMALL"), "The coordinates cannot be used"),
     (("--shift", "SMALL"), "--shift SMALL has shape (5, 5), and the positions have (3, 4)."),

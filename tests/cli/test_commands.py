@@ -101,3 +101,12 @@ def test_what_a_command_does_not_need_is_not_imported(cube: Path, tmp_path: Path
     out = tmp_path / "out.fits"
     fitted = python("-c", code, "fit", str(cube), "--model", "Gaussian1D + Const1D", "--out", str(out))
     assert fitted.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_options_of_fit_are_in_sections() -> None:
+    text = ndfit("fit", "--help").stdout
+    sections = [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert sections[0] == "Model, and where it is fitted"
+    assert sections[-1] == "Output"
+    assert len(sections) == 10
+    assert text.index("Coordinates:") < text.index("--world-unit") < text.index("Data:") < text.index("--missing")

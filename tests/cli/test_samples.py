@@ -9,7 +9,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
-from tests.cli.cubes import HEADER, NOISE, SHAPE, fitted, line_cube, means, write_cube
+from tests.cli.cubes import HEADER, NOISE, SHAPE, fails, fitted, line_cube, means, ndfit, write_cube
 
 import ndfit as package
 
@@ -60,3 +60,39 @@ def test_missing_values_are_compared_as_the_file_rounds_them(
     path = write_cube(tmp_path / "cube.fits", data)
     result = fitted(tmp_path, path, "--model", "Gaussian1D", "--missing", missing)
     np.testing.assert_array_equal(result.n_samples, SHAPE[0] - left_out)
+
+
+@pytest.mark.parametrize(
+    ("missing", "left_out"), [("-200", 2), (":-199", 4), ("-201:-199", 4), ("-201:-200.5", 2), ("50:", 0)]
+)
+def test_ranges_of_missing_values(missing: str, left_out: int, tmp_path: Path) -> None:
+    data = line_cube()
+    data[:2, 0, 0], data[2:4, 0, 0] = -200.0, -200.998
+    path = write_cube(tmp_path / "cube.fits", data)
+    out = tmp_path / "fit.fits"
+    run = ndfit("fit", path, "--model", "Gaussian1D", "--missing", missing, "--out", out)
+    assert run.exit_code == 0, run.output
+    assert package.read(out).n_samples[0, 0] == data.shape[0] - left_out
+    assert ("2 samples are within 1 % of -200 and are kept" in run.stderr) == (missing == "-200")
+
+
+def test_what_is_no_missing_value(cube: Path) -> None:
+    fails(ndfit("fit", cube, "--model", "Gaussian1D", "--missing", "none"), "Expected a number")
+    fails(ndfit("fit", cube, "--model", "Gaussian1D", "--missing", "3K"), "without a unit")
+
+
+def test_a_variance_that_is_given_as_a_deviation(tmp_path: Path) -> None:
+    header = HEADER | {"BUNIT": "K2"}
+    fits.writeto(tmp_path / "var.fits", np.ones((40, 3, 4)), fits.Header(header))
+    path = write_cube(tmp_path / "cube.fits")
+    run = ndfit("fit", path, "--model", "Gaussian1D", "--std", tmp_path / "var.fits")
+    fails(run, "is in 'K2', which is that of --variance, and not of --std")
+
+
+def test_other_images_that_might_be_meant(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.fits"
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(np.linspace(1, 2, 30), name=name) for name in ("WAVE", "FLUX"))]
+    fits.HDUList(hdus).writeto(path)
+    run = ndfit("fit", path, "--model", "Const1D")
+    assert "WAVE is fitted, the first image of the file; there is FLUX too: see --hdu." in run.stderr
+    assert "too: see --hdu" not in ndfit("fit", path, "--model", "Const1D", "--hdu", "FLUX").stderr

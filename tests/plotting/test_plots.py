@@ -131,7 +131,7 @@ def test_most_errors_undetermined_do_not_hide_the_others() -> None:
     ("middle", "spread", "unit", "stated"),
     [
         (2e-15, 1e-15, u.erg / u.s / u.cm**2 / u.AA / u.arcsec**2, "[$\\mathrm{10^{-15}\\,erg"),
-        (192.4, 0.01, u.AA, "[$\\mathrm{\\mathring{A}}$]"),
+        (192.4, 0.01, u.AA, "[$\\mathrm{\N{LATIN CAPITAL LETTER A WITH RING ABOVE}}$]"),
         (1.15e11, 2e6, u.Hz, "[$\\mathrm{10^{11}\\,Hz}$]"),
         (3e4, 1e4, None, "[$10^{4}$]"),
     ],

@@ -5,7 +5,7 @@ Flows in: a function. Flows out: the same with the options declared, for click.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -19,7 +19,7 @@ from ndfit.lines.line import MEDIA
 from ndfit.lines.line_plan import PROFILES
 from ndfit.options import Choice, Errors, Execution, Name, Objective, Path, Starts, Whole, options_of
 
-__all__ = ["fit_options"]
+__all__ = ["SectionedCommand", "fit_options"]
 
 _FILE = click.Path(path_type=FilePath, dir_okay=False)
 
@@ -68,7 +68,10 @@ _OPTIONS: tuple[Row, ...] = (
     ("--data-unit", {"help": "Unit of the data that are fitted, in place of what the file states."}),
     ("--calibration", {"help": "Number or array; the data and their uncertainty are multiplied by it."}),
     ("--mask", {"help": "Array in which anything but 0 marks samples to ignore."}),
-    ("--missing", {"type": float, "help": "Value of the data that marks samples to ignore; NaN always does."}),
+    (
+        "--missing",
+        {"help": "Value or range of the data that marks samples to ignore: -200, or :-199; NaN always does."},
+    ),
     ("--std", {"help": "Array with the standard deviation of the data."}),
     ("--variance", {"help": "Array with their variance."}),
     ("--ivar", {"help": "Array with their inverse variance."}),
@@ -96,7 +99,6 @@ _OPTIONS: tuple[Row, ...] = (
     *_of_group(Errors),
     ("--scale-errors", {"is_flag": True, "help": "Scale errors by the root of the reduced chi-square."}),
     ("--max-evaluations", {"type": click.IntRange(1), "help": "Of the model, at each position."}),
-    *_of_group(Execution),
     (
         "--derive",
         {"multiple": True, "help": "Quantity that follows from the parameters: flux_0, flux, 'ratio=flux_1 / flux_0'."},
@@ -109,6 +111,7 @@ _OPTIONS: tuple[Row, ...] = (
             "help": "Find where lines are more than noise, with this share of false alarms, such as 0.01.",
         },
     ),
+    *_of_group(Execution),
     ("--workers", {"type": click.IntRange(1), "help": "Threads or processes; by default one a core."}),
     ("--out", {"type": _FILE, "help": "FITS file of the results."}),
     ("--report", {"type": _FILE, "help": "Page of the results, HTML."}),
@@ -127,6 +130,37 @@ _OPTIONS: tuple[Row, ...] = (
     ),
     ("--save-config", {"type": _FILE, "help": "Write the options given to a TOML file."}),
 )
+
+
+# The option that each section of the help begins with, and what it is about.
+_SECTIONS: Mapping[str, str] = {
+    "--model": "Model, and where it is fitted",
+    "--world": "Coordinates",
+    "--data-unit": "Data",
+    "--std": "Uncertainty of the data",
+    "--input": "Instrument, and part of the data",
+    "--start": "Parameters",
+    "--guess": "Starts and what is minimised",
+    "--derive": "What follows from the parameters",
+    "--engine": "Run",
+    "--out": "Output",
+}
+
+
+class SectionedCommand(click.Command):
+    """A command whose help has its options in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        title = ""
+        for parameter in self.get_params(ctx):
+            title = next((_SECTIONS[name] for name in parameter.opts if name in _SECTIONS), title)
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                sections.setdefault(title, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def fit_options(command: Callable[..., Any]) -> Callable[..., Any]:

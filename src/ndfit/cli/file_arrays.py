@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Layer:
     values : real numbers, a map of the file or a dask array where these are possible
     unit_text : unit as it is stated, empty where none is
     cards, wcs : of the header of an image HDU; else None
+    others : images that might have been meant, where none was named
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Layer:
     unit_text: str
     cards: Mapping[str, Any] | None = None
     wcs: WCS | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def unit(self) -> u.UnitBase | None:
@@ -96,7 +98,8 @@ def _from_fits(path: Path, name: str | None, n_axes: int) -> Layer:
         if hdu is None:
             return _from_table(hdus, path, str(name))
         if hdu in image_hdus(hdus):
-            return _image(hdu, hdus, path)
+            layer = _image(hdu, hdus, path)
+            return layer if name is not None else replace(layer, others=_others(hdu, hdus))
         if isinstance(hdu, _TABLES):
             example = f"{name}/{hdu.columns.names[0]}"
             raise ImageError(f"HDU {name} of {path} is not an image but a table: name a column of it, as {example}.")
@@ -153,6 +156,12 @@ def _first_image(hdus: fits.HDUList, path: Path, n_axes: int) -> Any:
     raise ImageError(
         f"{path} has no image of {n_axes} or more axes that the model could be fitted to; it has {found}{tables}."
     )
+
+
+def _others(chosen: Any, hdus: fits.HDUList) -> tuple[str, ...]:
+    """Images of other names with as many axes as the one that is fitted, and without units of an uncertainty."""
+    alike = (hdu for hdu in image_hdus(hdus) if hdu is not chosen and len(hdu.shape) == len(chosen.shape))
+    return tuple(hdu.name or str(hdus.index(hdu)) for hdu in alike)
 
 
 def _from_hdf5(path: Path, name: str | None, n_axes: int) -> Layer:

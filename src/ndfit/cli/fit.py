@@ -15,7 +15,7 @@ import click
 
 from ndfit import FitResult
 from ndfit.cli.bad_input import INTERRUPTED, FitFailed
-from ndfit.cli.command_options import fit_options
+from ndfit.cli.command_options import SectionedCommand, fit_options
 from ndfit.cli.configuration import check_output, keep_beside, means_what_it_meant, save
 from ndfit.cli.derived import derived
 from ndfit.cli.job import prepare_job, tell
@@ -29,7 +29,7 @@ __all__ = ["fit"]
 _NOTHING = "Nothing is written: give --out, --report or --plot."
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("cube", type=click.Path(path_type=Path))
 @fit_options
 @click.pass_context

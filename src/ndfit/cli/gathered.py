@@ -16,6 +16,7 @@ from astropy.wcs import WCS
 from ndfit.cli.calibration import Calibration
 from ndfit.cli.cut import Cut
 from ndfit.cli.known_inputs import Known, Place, inputs_of, instrument_of
+from ndfit.cli.missing import is_missing
 from ndfit.cli.noise import uncertainty
 from ndfit.cli.settings import Settings
 from ndfit.cli.source import Source, on_data_axes, open_plane
@@ -53,8 +54,8 @@ def gather(
 
     Parameters
     ----------
-    settings : of which `mask` is an array in which what is not zero marks samples to ignore, and `missing` the value of
-        the data, before calibration, that does so
+    settings : of which `mask` is an array in which what is not zero marks samples to ignore, and `missing` a value or
+        range of the data, before calibration, that does so
     data_unit : of the data that are fitted, calibrated where there is a calibration
     plain : hand over numbers without units, coordinates in the unit of the fit
 
@@ -71,7 +72,7 @@ def gather(
         values = cut.apply(on_data_axes(open_plane(mask, source), axes, "mask"))
         masks.append(np.isnan(values) | (values != 0))
     if missing is not None:
-        masks.append(data == (data.dtype.type(missing) if data.dtype.kind == "f" else missing))  # as the file rounds it
+        masks.append(is_missing(data, missing))
     place = Place(source, world, cut, plain)
     raw_unit = data_unit if calibration is None else source.unit
     return Samples(

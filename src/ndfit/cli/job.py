@@ -17,7 +17,7 @@ import ndfit
 from ndfit.call_types import GuessKind
 from ndfit.cli.bad_input import BadInput, FitFailed
 from ndfit.cli.calibration import open_calibration
-from ndfit.cli.cut import cut_out
+from ndfit.cli.cut import Cut, cut_out
 from ndfit.cli.derived import read_asked
 from ndfit.cli.expression import parse_expression
 from ndfit.cli.gathered import Samples, gather
@@ -25,6 +25,7 @@ from ndfit.cli.known_inputs import read_known
 from ndfit.cli.line_options import open_lines
 from ndfit.cli.lines_command import can_guess
 from ndfit.cli.messages import message_of, with_option_names
+from ndfit.cli.missing import near_missing
 from ndfit.cli.parameters import Prepared, parameter_units, prepare
 from ndfit.cli.put_lines import Asked, put_lines
 from ndfit.cli.quantities import parse_unit
@@ -144,8 +145,19 @@ def prepare_job(settings: Settings) -> Job:
         guess,
         read_asked(settings.derive, prepared.model),
         _headline(source, world, samples, data_unit),
-        (*source.notes, *asked.notes, *notes, *((_plain_note(world, data_unit),) if plain else ())),
+        notes=(
+            *source.notes,
+            *_near(settings, source, cut),
+            *asked.notes,
+            *notes,
+            *((_plain_note(world, data_unit),) if plain else ()),
+        ),
     )
+
+
+def _near(settings: Settings, source: Source, cut: Cut) -> tuple[str, ...]:
+    note = "" if settings.missing is None else near_missing(cut.apply(source.data), settings.missing)
+    return (note,) if note else ()
 
 
 def _headline(source: Source, world: World, samples: Samples, data_unit: u.UnitBase | None) -> str:

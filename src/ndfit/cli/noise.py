@@ -91,6 +91,9 @@ def _read(source: Source, cut: Cut, data_unit: u.UnitBase | None, kind: str, ref
         return values
     target = data_unit ** UNCERTAINTIES[kind][1]
     if not unit.is_equivalent(target):
+        other = next((name for name, (_, power) in UNCERTAINTIES.items() if unit.is_equivalent(data_unit**power)), None)
+        if other is not None:
+            raise BadInput(f"{reference} is in '{unit}', which is that of --{other}, and not of --{kind}.")
         raise BadInput(
             f"{reference} is in '{unit}', which cannot be converted to '{target}' of the {kind} of data in "
             f"'{data_unit}': if its header is wrong, give --uncertainty-unit."

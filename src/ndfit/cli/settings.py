@@ -44,7 +44,7 @@ class Settings:
     data_unit: str | None
     calibration: str | None
     mask: str | None
-    missing: float | None
+    missing: str | None
     window: str | None
     region: str | None
     coordinates: WorldOptions

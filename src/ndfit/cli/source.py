@@ -31,6 +31,7 @@ __all__ = ["Plane", "Source", "amount_or_plane", "on_data_axes", "open_plane", "
 
 _COLUMN = re.compile(r"\d+/\w")
 
+_MOST_OTHERS = 8
 _AXIS_CARDS = ("CTYPE", "CUNIT", "CRVAL", "CDELT")
 
 
@@ -111,6 +112,12 @@ def open_source(path: Path, hdu: str | None, axes: str | None, n_inputs: int, wi
     source = Source(path, layer.name, layer.values, layer.unit, layer.wcs, stated)
     if layer.unit_text and layer.unit is None:
         source = source.noting(f"The data unit {layer.unit_text!r} is not understood and is left out; see --data-unit.")
+    if layer.others:
+        more = ", ..." if len(layer.others) > _MOST_OTHERS else ""
+        others = f"{', '.join(layer.others[:_MOST_OTHERS])}{more}"
+        source = source.noting(
+            f"{layer.name} is fitted, the first image of the file; there is {others} too: see --hdu."
+        )
     fitting, notes = _fitting_axes(source, axes, n_inputs)
     return _without_surplus(_with_coordinates(replace(source, fitting=fitting).noting(*notes), layer.cards, with_wcs))
 

@@ -5,19 +5,24 @@ Flows in: FitProblem, names and units. Flows out: text for matplotlib and for pa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astropy import units as u
 
+from ndfit.options import CASH
 from ndfit.problem.types import FitProblem
 from ndfit.untrusted import printable
 
-__all__ = ["coordinate_names", "coordinate_units", "in_picture", "label", "sky_name", "unit_text"]
+if TYPE_CHECKING:
+    from ndfit.fit_result import FitResult
+
+__all__ = ["coordinate_names", "coordinate_units", "in_picture", "label", "quality_name", "sky_name", "unit_text"]
 
 # Physical type of a unit -> what a coordinate with that unit is.
 KINDS = {"speed": "velocity", "frequency": "frequency", "energy": "energy"}
 _BEGINNING, _SPACE = r"$\mathrm{", r"\,"
 _ONE_TIMES = _BEGINNING + r"1 \times 10"  # a power of ten does without that factor
+_ANGSTROM = r"\mathring{A}", "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}"  # which matplotlib draws with a dot
 WAVELENGTH = "em.wl"  # beginning of the physical type of a WCS
 SKY_NAMES = {"pos.eq.ra": "RA", "pos.eq.dec": "Dec", "pos.galactic.lon": "l", "pos.galactic.lat": "b"}
 
@@ -29,7 +34,7 @@ def label(text: str, unit: Any, power: int = 0) -> str:
         return f"{text} [${factor}$]" if factor else text
     if any(isinstance(base, u.UnrecognizedUnit) for base in getattr(unit, "bases", ())):
         return f"{text} [{f'${factor}$ ' if factor else ''}{in_picture(str(unit))}]"
-    latex = unit.to_string("latex_inline").replace(_ONE_TIMES, _BEGINNING + "10", 1)
+    latex = unit.to_string("latex_inline").replace(_ONE_TIMES, _BEGINNING + "10", 1).replace(*_ANGSTROM)
     return f"{text} [{latex.replace(_BEGINNING, _BEGINNING + factor + _SPACE, 1) if factor else latex}]"
 
 
@@ -60,6 +65,15 @@ def coordinate_names(problem: FitProblem) -> tuple[str, ...]:
         name if _is_unitless(unit) else next((kinds[kind] for kind in unit.physical_type if kind in kinds), name)
         for name, unit in zip(problem.original.inputs, coordinate_units(problem), strict=True)
     )
+
+
+def quality_name(result: FitResult) -> tuple[str, Any]:
+    """What chi-square over the degrees of freedom is, and its unit: a variance where no uncertainties were given."""
+    problem = result._problem
+    if problem.absolute_sigma or result._call.options.get("statistic") == CASH:
+        return "reduced chi-square", None
+    unit = problem.data_unit
+    return "residual variance", None if unit is None else unit**2
 
 
 def sky_name(physical_type: str | None, name: str = "") -> str:

@@ -52,9 +52,10 @@ def plot_parameters(
         values = result._values_of(name)
         known = np.where(drawn, plain(result._errors_of(name)), np.nan)[plane] if result.has_errors else None
         unit, numbers = getattr(values, "unit", None), np.where(drawn, plain(values), np.nan)[plane]
-        draw_map(row[0], numbers, name, unit, scale_of(name, numbers, known))
+        title = f"{name}, plane {', '.join(map(str, plane))}" if plane else name
+        draw_map(row[0], numbers, title, unit, scale_of(name, numbers, known))
         if has_errors:
-            draw_map(row[1], known, f"error of {name}", unit, scale_of_errors(known))
+            draw_map(row[1], known, f"error of {title}", unit, scale_of_errors(known))
     return targets
 
 

@@ -2,8 +2,8 @@
 
 Flows in: the name of a parameter and its map. Flows out: Scale, the limits and the colour map.
 
-Limits are percentiles of the fits that are determined, those with an error of common size, and not farther from the
-quartiles than some times the distance between these: wild fits do not flatten the rest. Positions and velocities
+Limits are percentiles of the fits that are determined, and not farther from the quartiles than some times the distance
+between these: wild fits do not flatten the rest. Positions and velocities
 diverge from their median; everything else runs from low to high in a colour map of even perceived steps. None of these
 colour maps contains the grey of positions without an answer.
 """
@@ -23,6 +23,7 @@ SEQUENTIAL, ERRORS = "viridis", "cividis"
 MISSING = "0.82"
 CLIPPED_PERCENT = 1.0  # of a map's values, at either end, beyond its colour scale
 FENCE, DIVERGING_FENCE = 30.0, 3.0  # distances between the quartiles: bright sources are rare, wild means are nothing
+SIGNIFICANT, FEW = 3.0, 10  # standard errors, and positions
 LARGEST_ERROR = 5.0  # medians: where a parameter is undetermined, its error may be of any size
 
 # Name of a parameter, less the number of its component -> colour map.
@@ -69,7 +70,7 @@ def scale_of(name: str, values: Any, errors: Any = None) -> Scale:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return Scale(0.0, 1.0, colours, (False, False))
-    judged = finite if errors is None else _determined(values, plain(errors))
+    judged = finite if errors is None else _determined(values, plain(errors), colours in DIVERGING)
     low, middle, high = _robust_range(judged, DIVERGING_FENCE if colours in DIVERGING else FENCE)
     if colours in DIVERGING:
         reach = max(high - middle, middle - low)
@@ -94,11 +95,18 @@ def _scale(low: float, high: float, colours: str, finite: FloatArray) -> Scale:
     return Scale(float(low), float(high), colours, (below, above))
 
 
-def _determined(values: FloatArray, errors: FloatArray) -> FloatArray:
-    """Values with an error of common size; all where there are none."""
+def _determined(values: FloatArray, errors: FloatArray, is_place: bool) -> FloatArray:
+    """Values that mean something; all where there are none.
+
+    Those of places have an error of common size. Others are larger than their error, whose size may follow theirs, as
+    that of photons; where few are, it is the size of the error again.
+    """
     known = np.isfinite(values) & np.isfinite(errors)
     if not known.any():
         return values[np.isfinite(values)]
+    significant = known & (np.abs(values) > SIGNIFICANT * errors)
+    if not is_place and np.count_nonzero(significant) >= FEW:
+        return values[significant]
     return values[known & (errors <= LARGEST_ERROR * np.median(errors[known]))]
 
 

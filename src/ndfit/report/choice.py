@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ndfit.plotting.labels import quality_name
 from ndfit.report.embedded import MOST_POSITIONS
 from ndfit.status import STATUS
 
@@ -60,12 +61,13 @@ def choose_examples(result: FitResult) -> Mapping[str, list[int]]:
     quality = np.where(result.success, result.reduced_chi_square, np.nan).ravel()
     fitted = np.flatnonzero(np.isfinite(quality))
     order = fitted[np.argsort(quality[fitted], kind="stable")]
+    name, _ = quality_name(result)
     counted = np.isin(result.status, [code for code, row in STATUS.items() if row.counted]).ravel()
     failed = np.flatnonzero(counted & ~result.success.ravel())
     # From each in turn, the first that are left.
     candidates = {
-        "Largest reduced chi-square": order[::-1],
-        "Median reduced chi-square": order[np.argsort(np.abs(np.arange(order.size) - order.size // 2), kind="stable")],
+        f"Largest {name}": order[::-1],
+        f"Median {name}": order[np.argsort(np.abs(np.arange(order.size) - order.size // 2), kind="stable")],
         "Drawn at random": np.random.default_rng(0).permutation(fitted),
         "Expected to fit, but did not converge": np.random.default_rng(0).permutation(failed),
     }

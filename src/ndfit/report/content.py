@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ndfit.plotting.labels import coordinate_names, coordinate_units, sky_name, unit_text
+from ndfit.plotting.labels import coordinate_names, coordinate_units, quality_name, sky_name, unit_text
 from ndfit.plotting.scale import Scale, plain, scale_of, scale_of_errors
 from ndfit.report.choice import Grid
 from ndfit.report.embedded import Embedded, fits_into_page, samples_everywhere, samples_of
@@ -87,11 +87,11 @@ def _maps(result: FitResult, rows: NDArray[np.int64], arrays: Arrays) -> list[di
                 "errorScale": None if errors is None else _scale(scale_of_errors(errors)),
             }
         )
-    quality = result.reduced_chi_square
+    quality, (name, unit) = result.reduced_chi_square, quality_name(result)
     entries.append(
         {
-            "name": "reduced chi-square",
-            "unit": "",
+            "name": name,
+            "unit": unit_text(unit),
             "varies": True,
             "values": arrays.add(quality.ravel()[rows]),
             "errors": None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ndfit.io.units_text import unit_words
-from ndfit.plotting.labels import unit_text
+from ndfit.plotting.labels import quality_name, unit_text
 from ndfit.plotting.scale import plain
 from ndfit.report.histogram import histogram
 from ndfit.report.html import definitions, number, table
@@ -130,7 +130,8 @@ def distributions_section(result: FitResult) -> str:
     figures = [
         histogram(name, _unit(result._values_of(name)), plain(result._values_of(name))) for name in result.shown_names
     ]
-    figures.append(histogram("reduced chi-square", "", np.asarray(result.reduced_chi_square)))
+    name, unit = quality_name(result)
+    figures.append(histogram(name, unit_text(unit), np.asarray(result.reduced_chi_square)))
     return f'<div class="histograms">\n{"".join(figures)}\n</div>'
 
 
