@@ -32,7 +32,7 @@ class ResultDetection(FitStatistics):
     _detection: Detection | None
     _noise_fits: Callable[..., Maps] | None
 
-    def detect(self, rate: float = 0.01, *, simulations: int = 10_000, seed: int = 0) -> Self:
+    def detect(self, rate: float = 0.01, *, simulations: int | None = None, seed: int = 0) -> Self:
         """Find out where the lines of the model are more than noise gives.
 
         Fits of noise with the same model, samples and starts show how much chi-square a line gains where none is, so
@@ -43,8 +43,8 @@ class ResultDetection(FitStatistics):
         ----------
         rate : float
             False alarms a position that are accepted: 0.01 is one position of pure noise in a hundred.
-        simulations : int
-            How many fits of noise are made.
+        simulations : int, optional
+            How many fits of noise are made; by default a tenth of the positions, but 1,000 at least and 10,000 at most.
         seed : int
             Of their noise.
 
@@ -78,6 +78,8 @@ class ResultDetection(FitStatistics):
         rate = check_number(rate, "rate", "a share of false alarms between 0 and 1", above=0.0)
         if rate >= 1.0:
             raise ValueError(f"rate should be a share of false alarms between 0 and 1, got {rate}")
+        if simulations is None:
+            simulations = min(max(self.status.size // 10, 1000), 10_000)
         count = check_whole(simulations, "simulations", "a whole number of fits of noise, 100 at least", 100, 10**8)
         seed = check_whole(seed, "seed", "a whole number from 0 to 2^64 - 1", 0, 2**64 - 1)
         if not amplitudes_of(self._problem):
@@ -105,6 +107,11 @@ class ResultDetection(FitStatistics):
         """The entry `detection` of a record."""
         known = self._detection
         return None if known is None else {"rate": known.rate, "simulations": known.simulations, "seed": known.seed}
+
+    @property
+    def has_detection(self) -> bool:
+        """Whether `detect` was called."""
+        return self._detection is not None
 
     @property
     def _known_detection(self) -> Detection:

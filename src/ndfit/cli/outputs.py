@@ -63,15 +63,25 @@ def write_outputs(settings: Settings, result: FitResult) -> Iterator[Path]:
             result.report(settings.report, overwrite=settings.overwrite)
             yield settings.report
         if settings.plot is not None:
-            _draw(settings.plot, result, settings.overwrite)
+            _draw(settings.plot, result, settings.overwrite, believed=settings.detect is not None)
             yield settings.plot
     except OSError as error:
         raise FitFailed(f"The fits are made, and the output cannot be written: {reason(error).rstrip('.')}.") from error
 
 
-def _draw(path: Path, result: FitResult, overwrite: bool) -> None:
-    """Maps of the free parameters, of the first plane where there are several; a single fit is drawn as such."""
+def _draw(path: Path, result: FitResult, overwrite: bool, believed: bool) -> None:
+    """Maps of the free parameters, of the first plane where there are several; a single fit is drawn as such.
+
+    Parameters
+    ----------
+    believed : leave out positions whose numbers are not to be believed
+    """
+    where = result.good if believed and result.has_detection else None
     plane = (0,) * (len(result.shape) - 2)
-    axes = result.plot((*result.free_names, *result.derived), plane=plane) if result.shape else result.plot_fit()
+    axes = (
+        result.plot((*result.free_names, *result.derived), plane=plane, where=where)
+        if result.shape
+        else result.plot_fit()
+    )
     with replacing(path, overwrite) as partial:
         axes.flat[0].figure.savefig(partial, format=path.suffix[1:].lower(), dpi=_DPI)

@@ -27,7 +27,7 @@ from ndfit.status import Status
 
 __all__ = ["noise_fits"]
 
-_POSITIONS = 32
+_POSITIONS = 16
 
 
 def noise_fits(
