@@ -101,6 +101,18 @@ def test_windows_and_masks_leave_samples_out(tmp_path: Path) -> None:
     assert set(result.n_samples.ravel()) == {expected}
 
 
+def test_masks_at_rest_move_with_the_lines(tmp_path: Path) -> None:
+    """A line of the MaNGA pipeline that is masked only (m) leaves out 800 km/s on either side of where it is seen."""
+    columns = "int index; char name[6]; double restwave; char waveref[3]; char action; char tie[4][10];"
+    rows = "DAPEML 1 Ha 6564.61 vac f { None None None None }\nDAPEML 2 x 6600.0 vac m { None None None None }\n"
+    (tmp_path / "lines.par").write_text(f"typedef struct {{ {columns} }} DAPEML;\n{rows}")
+    cube = write(tmp_path / "cube.fits", "WAVE", "vacuum")
+    result = fitted(tmp_path, cube, "--line-set", tmp_path / "lines.par", "--redshift", REDSHIFT)
+    rest = WAVE / (1 + REDSHIFT)
+    used = (np.abs(rest / 6564.61 - 1) < 3000 / LIGHT) & (np.abs(rest / 6600.0 - 1) > 800 / LIGHT)
+    assert set(result.n_samples.ravel()) == {np.count_nonzero(used)}
+
+
 @pytest.mark.parametrize(
     ("options", "parts"),
     [

@@ -40,6 +40,19 @@ def test_wavelengths_in_air_are_those_of_nist(vacuum: float, air: float) -> None
     assert float(to_air(vacuum)) == pytest.approx(air, abs=0.02 if vacuum > 9000 else 0.003)
 
 
+@pytest.mark.parametrize(
+    ("vacuum", "index"),
+    [  # specutils 2.4, method Ciddor1996
+        (2500.0, 1.00030148081502),
+        (4000.0, 1.0002827618234822),
+        (6564.61, 1.000276249994548),
+        (16000.0, 1.0002732207912235),
+    ],
+)
+def test_the_refractive_index_is_that_of_ciddor(vacuum: float, index: float) -> None:
+    assert vacuum / float(to_air(vacuum)) - 1 == pytest.approx(index - 1, rel=1e-9)
+
+
 @given(st.floats(100.0, 1e6))
 def test_to_air_and_back(vacuum: float) -> None:
     if not 1999.0 < vacuum < 2001.0:  # the convention changes there

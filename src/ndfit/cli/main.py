@@ -30,6 +30,7 @@ _COMMANDS = {
     "resume": _Row("ndfit.cli.resume", "resume", "Go on with a run that was interrupted."),
     "info": _Row("ndfit.cli.info", "info", "Say what is in a file of results."),
     "report": _Row("ndfit.cli.report_command", "report", "Make the page of a file of results."),
+    "summary": _Row("ndfit.cli.summary_command", "summary", "Put many files of results into one table."),
     "models": _Row("ndfit.cli.models", "models", "List the models, and which of them compile."),
     "demo": _Row("ndfit.cli.demo_command", "demo", "Fit a synthetic cube, and draw it."),
 }

@@ -130,7 +130,7 @@ def _in_air(line_set: LineSet) -> bool:
 def _check_inside(line_set: LineSet, axis: Axis, world: World) -> None:
     values = world.values[0]
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    places = {line.name: axis.centre(line.wavelength) for line in line_set.lines}
+    places = {line.name: axis.centre(line.wavelength) + 0.0 for line in line_set.lines}
     outside = [name for name, place in places.items() if not low <= place <= high]
     if len(outside) == len(places):
         raise BadInput(
