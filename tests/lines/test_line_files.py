@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from astropy import units as u
 from astropy.modeling import CompoundModel
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.shared import shared_path
 
 import ndfit
@@ -93,6 +98,47 @@ def test_broken_yaml_is_one_sentence(text: str, words: str, tmp_path: Path) -> N
     with pytest.raises(ValueError, match=words) as caught:
         LineSet.read(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lines: [Ha]\ncontinuum: 1.5", "continuum"),
+        ("lines: [Ha]\nwidth: 3 Angstrom", "velocity"),
+        ("lines: [Ha, Ha]", "twice"),
+        ("lines: [{name: Ha, velocity: Hb}]", "not in the set"),
+        ("lines: [{name: Ha, width: '>2 Ha'}]", "tied to itself"),
+    ],
+)
+def test_sets_that_make_no_sense_name_their_file(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "lines.yaml"
+    path.write_text(text)
+    with pytest.raises(UnreadableFile, match=words) as caught:
+        LineSet.read(path)
+    assert str(path) in str(caught.value)
+
+
+KEYS = st.sampled_from(
+    ["lines", "name", "rest", "velocity", "width", "flux", "group", "medium", "masks", "continuum", "x"]
+)
+TEXTS = st.sampled_from(["Ha", "= Ha", ">2 Ha", "5000 Angstrom", "1:2 um", "3 km/s", "free", "air", "", "1e999 m"])
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.text(max_size=5) | st.dates()
+TREES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5))
+
+
+@given(st.dictionaries(KEYS, TREES, max_size=5), st.lists(st.dictionaries(KEYS, TREES, max_size=4), max_size=3))
+def test_whatever_stands_in_a_file_ends_well(tree: dict[str, Any], rows: list[Any]) -> None:
+    """A line set that makes a model, or one sentence that names the file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "lines.yaml")
+        path.write_text(yaml.safe_dump(tree | {"lines": rows}, allow_unicode=True), encoding="utf-8")
+        try:
+            lines = LineSet.read(path)
+        except UnreadableFile as error:
+            said = str(error)
+        else:
+            said = f"{path} {lines.model().n_submodels}"
+    assert str(path) in said
 
 
 def test_what_is_no_file_of_lines(tmp_path: Path) -> None:

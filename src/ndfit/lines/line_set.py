@@ -16,7 +16,7 @@ from astropy.modeling import Model
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from ndfit.errors import WrongArgument
+from ndfit.errors import UnreadableFile, WrongArgument
 from ndfit.lines.axis import Axis
 from ndfit.lines.build_model import build_model, continuum_of
 from ndfit.lines.entries import OF_LINE, VELOCITIES, entries_of, grouped, read_entries
@@ -146,7 +146,11 @@ class LineSet:
         >>> ndfit.LineSet.read(path).names
         ('Ha', 'mine')
         """
-        return cls(**read_file(Path(path)))
+        arguments = read_file(Path(path))
+        try:
+            return cls(**arguments)
+        except (TypeError, ValueError) as error:
+            raise UnreadableFile(f"{path} cannot be read as a line set: {error}") from error
 
     @classmethod
     def from_table(cls, table: Table, **settings: Any) -> LineSet:  # Any: the attributes of the class
