@@ -73,6 +73,14 @@ def test_a_narrow_start_has_more_nodes() -> None:
     assert nodes == [7, 13]
 
 
+def test_as_many_nodes_as_the_position_with_the_narrowest_spread_needs() -> None:
+    """Wherever it is."""
+    _, data = made(3, 0.4)
+    for order in ([0, 1, 2], [2, 1, 0]):
+        result = fit(data, Instrument.gaussian(sigma=np.array([2.0, 1.0, 0.1])[order]), line(1.0))
+        assert result._problem.samples.instrument.nodes == 13  # type: ignore[union-attr]
+
+
 def test_the_guess_is_of_the_object() -> None:
     """One start far from it, and lines that the instrument makes five times as wide."""
     rng = np.random.default_rng(0)
@@ -146,7 +154,7 @@ def test_a_file_is_read_again_with_the_instrument_given_back(name: str, tmp_path
     again = ndfit.read(tmp_path / name, **back, instrument=instrument)
     np.testing.assert_allclose(again.evaluate(), result.evaluate(), rtol=1e-12)
     np.testing.assert_allclose(again[1].fitted, result[1].fitted, rtol=1e-12)
-    for other in (None, Instrument.bins() @ Instrument.gaussian(sigma=0.5, nodes=3) @ Instrument.kernel([1.0])):
+    for other in (None, Instrument.kernel([1.0]) @ Instrument.bins() @ Instrument.gaussian(sigma=0.5, nodes=3)):
         with pytest.warns(UserWarning, match="instrument differ"):
             ndfit.read(tmp_path / name, **back, instrument=other)
 
@@ -273,6 +281,7 @@ class TestKnownInputs:
             ({"x": X, "template": X}, "every input of the model is given as known"),
             ({"template": "abc"}, "real numbers"),
             ({"template": np.ones(7)}, "does not match the data"),
+            ({"template": [[1.0, 2.0], [3.0]]}, "rows of several lengths"),
             ([X], "a dict of arrays"),
             (None, "Model is 2-dimensional, but got 1"),
         ],

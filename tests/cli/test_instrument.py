@@ -64,6 +64,8 @@ def test_resolving_power_of_each_position(tmp_path: Path, spectra: Path) -> None
     ("text", "instrument"),
     [
         ("gaussian(fwhm=4.2)", Instrument.gaussian(fwhm=4.2 * u.AA)),
+        ("gaussian(fwhm=150km/s)", Instrument.gaussian(fwhm=150.0 * u.km / u.s)),
+        ("gaussian(sigma=80 km/s)", Instrument.gaussian(sigma=80.0 * u.km / u.s)),
         ("gaussian(sigma = 0.18 nm)", Instrument.gaussian(sigma=1.8 * u.AA)),
         ("kernel(k, normalise=true)", Instrument.kernel(np.exp(-0.5 * (np.arange(-6, 7) / 0.8) ** 2))),
         ("kernel(k, centre=5)", Instrument.kernel(np.exp(-0.5 * (np.arange(-6, 7) / 0.8) ** 2), centre=5)),
@@ -71,8 +73,8 @@ def test_resolving_power_of_each_position(tmp_path: Path, spectra: Path) -> None
         ("matrix(own)", Instrument.matrix(np.repeat([[0.1], [0.2], [0.4], [0.2], [0.1]], 50, axis=1))),
         ("bins(edges=e)", Instrument.bins(np.concatenate([WAVE - 1.0, WAVE[-1:] + 1.0]) * u.AA)),
         (
-            "bins(nodes=9) @ kernel(k)",
-            Instrument.bins(nodes=9) @ Instrument.kernel(np.exp(-0.5 * (np.arange(-6, 7) / 0.8) ** 2)),
+            "kernel(k) @ bins(nodes=9)",
+            Instrument.kernel(np.exp(-0.5 * (np.arange(-6, 7) / 0.8) ** 2)) @ Instrument.bins(nodes=9),
         ),
         ("correlated_noise(length=2.5)", Instrument.correlated_noise(length=2.5)),
     ],

@@ -8,7 +8,8 @@ import astropy.units as u
 import dask.array as da
 import numpy as np
 import pytest
-from astropy.modeling.models import Const1D, Const2D, Exponential1D, Gaussian1D, Gaussian2D
+import xarray as xr
+from astropy.modeling.models import Const1D, Const2D, Exponential1D, Gaussian1D, Gaussian2D, Polynomial2D
 from scipy.special import ndtr
 from tests.normalized import normalize
 
@@ -35,6 +36,22 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a covariance": (lambda: Instrument.correlated_noise(correlation=4.0 * np.eye(30)), "ones on its diagonal"),
     "no correlation": (lambda: Instrument.correlated_noise(correlation=[[1.0, 2.0], [2.0, 1.0]]), "positive definite"),
     "not symmetric": (lambda: Instrument.correlated_noise(correlation=[[1.0, 0.1], [0.2, 1.0]]), "symmetric"),
+    "a width of two lengths": (lambda: Instrument.gaussian(sigma=[[1.0, 2.0], [3.0]]), "real numbers"),
+    "a list of widths with units": (lambda: Instrument.gaussian(sigma=[1.0 * u.m, 2.0 * u.m]), "real numbers"),
+    "a width that is true": (lambda: Instrument.gaussian(sigma=True), "real numbers"),
+    "a labelled width": (lambda: Instrument.gaussian(sigma=xr.DataArray([1.0, 2.0], dims="s")), "without labels"),
+    "a number as a kernel": (lambda: Instrument.kernel(1.0), "an array of finite numbers"),
+    "a masked kernel": (lambda: Instrument.kernel(np.ma.array([1.0, 2.0, 1.0], mask=[1, 0, 0])), "finite numbers"),
+    "a centre that is true": (lambda: Instrument.kernel([1.0, 1.0], centre=True), "centre should be"),
+    "half an offset": (lambda: Instrument.matrix(np.ones((1, 30)), offsets=(0.5,)), "1 whole numbers"),
+    "an offset alone": (lambda: Instrument.matrix(np.ones((1, 30)), offsets=0), "1 whole numbers"),  # type: ignore[arg-type]
+    "an endless length": (lambda: Instrument.correlated_noise(length=1e20), "less than 1e9"),
+    "bins of values at samples": (lambda: Instrument.bins() @ Instrument.kernel([1.0]), "as in kernel @ bins"),
+    "a spread of them": (
+        lambda: Instrument.gaussian(sigma=1.0) @ Instrument.matrix(np.ones((1, 30))),
+        "as in matrix @ gaussian",
+    ),
+    "bins twice": (lambda: Instrument.bins() @ Instrument.bins(), "give bins once"),
     "noise twice": (
         lambda: Instrument.correlated_noise(length=1.0) @ Instrument.correlated_noise(length=1.0),
         "correlated_noise once",
@@ -48,6 +65,12 @@ MISFITS: dict[str, tuple[Instrument, str]] = {
     "a width that is far too large": (Instrument.gaussian(sigma=1e6), "is its width in the unit"),
     "too few edges": (Instrument.bins(np.arange(30.0)), "should have 31 values"),
     "edges that turn": (Instrument.bins(np.r_[np.arange(30.0), 3.0]), "rise, or fall"),
+    "edges the other way round": (
+        Instrument.bins(np.arange(29.5, -1.0, -1.0)),
+        "the coordinate of each sample between",
+    ),
+    "edges elsewhere": (Instrument.bins(np.arange(31.0) + 100.0), "sample 0 is at 0, its bin from 100 to 101"),
+    "no width that is known": (Instrument.gaussian(sigma=np.nan), "a positive number somewhere"),
     "a matrix of other samples": (Instrument.matrix(np.ones((3, 29))), "30 values in each"),
     "a matrix for other positions": (Instrument.matrix(np.ones((5, 3, 30))), r"the shape \(2,\) of the positions"),
     "a kernel of two dimensions": (Instrument.kernel(np.ones((3, 3))), "'kernel' of the instrument is for 2"),
@@ -67,7 +90,40 @@ def test_what_does_not_fit_the_data_is_refused(instrument: Instrument, message: 
         normalize(model=Gaussian1D(), data=np.ones((2, 30)), fitting_axes=1, instrument=instrument).samples.places()
 
 
+ORDERS: dict[str, tuple[Any, Instrument, str]] = {
+    "mixed": (np.random.default_rng(0).permutation(30.0 + np.arange(30.0)), Instrument.bins(), "rise, or fall"),
+    "mixed, spread": (np.r_[1.0, 0.0, np.arange(2.0, 30.0)], Instrument.gaussian(sigma=1.0), "sort the samples"),
+    "one place": (np.full(30, 3.0), Instrument.gaussian(sigma=1.0), "turn or repeat"),
+    "one of two positions": (np.stack([X, np.r_[1.0, 0.0, X[2:]]]), Instrument.bins(), "at 1 of 2 positions"),
+    "times that fall": (X[::-1], Instrument.prompt([1.0, 2.0]), "times should rise"),
+}
+
+
+@pytest.mark.parametrize(("x", "instrument", "message"), ORDERS.values(), ids=ORDERS)
+def test_samples_without_an_order_are_refused(x: np.ndarray, instrument: Instrument, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        problem_of(instrument, world=(x,))
+
+
+def test_an_instrument_needs_two_samples_or_edges() -> None:
+    call = {"model": Const1D(), "data": np.ones((2, 1)), "world": (np.array([3.0]),)}
+    with pytest.raises(ValueError, match="there is one along a fitting axis"):
+        problem_of(Instrument.bins(), **call)
+    np.testing.assert_allclose(seen(problem_of(Instrument.bins([2.0, 5.0]), **call), Const1D(2.0)), 2.0)
+
+
+def test_widths_on_a_plane_are_the_same_for_all_its_samples() -> None:
+    call = {"model": Gaussian2D(), "data": np.ones((2, 8, 9)), "fitting_axes": (2, 1)}
+    with pytest.raises(ValueError, match="resolving_power is for one fitting axis, got 2"):
+        normalize(**call, instrument=Instrument.gaussian(resolving_power=5.0))
+    with pytest.raises(ValueError, match="for one fitting axis only"):
+        normalize(**call, instrument=Instrument.gaussian(sigma=np.ones((8, 9))))
+
+
 def test_something_else_than_an_instrument_is_refused() -> None:
+    for without in (Instrument, Instrument.bins):
+        with pytest.raises(TypeError, match=r"with parentheses, such as Instrument\.bins\(\)"):
+            normalize(model=Gaussian1D(), data=np.ones((2, 30)), fitting_axes=1, instrument=without)
     with pytest.raises(TypeError, match=r"instrument should be an ndfit\.Instrument, got 1\.5"):
         normalize(model=Gaussian1D(), data=np.ones((2, 30)), fitting_axes=1, instrument=1.5)
     with pytest.raises(TypeError):
@@ -137,7 +193,7 @@ INSTRUMENTS = {
     "gaussian": Instrument.gaussian(sigma=1.3),
     "of each sample": Instrument.gaussian(fwhm=2.0 + 0.05 * X),
     "bins": Instrument.bins(),
-    "edges": Instrument.bins(np.arange(31.0) ** 1.1),
+    "edges": Instrument.bins(np.arange(31.0) - 0.5 + 0.3 * np.sin(np.arange(31.0))),
     "kernel": Instrument.kernel([1.0, 3.0, 1.0]),
     "both": Instrument.bins() @ Instrument.gaussian(sigma=0.4),
 }
@@ -146,6 +202,94 @@ INSTRUMENTS = {
 @pytest.mark.parametrize("instrument", INSTRUMENTS.values(), ids=INSTRUMENTS)
 def test_a_constant_stays_what_it_is(instrument: Instrument) -> None:
     np.testing.assert_allclose(seen(problem_of(instrument), Const1D(3.0)), 3.0, rtol=1e-12)
+
+
+UNEVEN = {
+    "two steps": np.cumsum(np.where(X < 15.0, 0.6, 1.4)),
+    "every other": np.cumsum(np.where(X % 2.0, 1.2, 0.5)),
+    "geometric": np.geomspace(1.0, 60.0, 30),
+    "falling": np.geomspace(60.0, 1.0, 30),
+}
+
+
+@pytest.mark.parametrize("x", UNEVEN.values(), ids=UNEVEN)
+def test_uneven_samples_are_spread_and_averaged_by_their_coordinates(x: np.ndarray) -> None:
+    """The model and the exact answer, of a line where samples are dense and of one where they are not."""
+    middle = 0.5 * (x[1:] + x[:-1])
+    edges = np.r_[2.0 * x[0] - middle[0], middle, 2.0 * x[-1] - middle[-1]]
+    for centre in (x[8] + 0.1, x[20] + 0.1):
+        line = Gaussian1D(1.0, centre, 3.0)
+        averaged = 3.0 * np.sqrt(2.0 * np.pi) * np.diff(ndtr((edges - centre) / 3.0)) / np.diff(edges)
+        for instrument in (Instrument.bins(nodes=21), Instrument.bins(edges, nodes=21)):
+            np.testing.assert_allclose(seen(problem_of(instrument, world=(x,)), line)[0], averaged, atol=1e-9)
+        whole = np.hypot(3.0, 1.5)
+        found = seen(problem_of(Instrument.gaussian(sigma=1.5, nodes=21), world=(x,)), line)[0]
+        np.testing.assert_allclose(found, 3.0 / whole * np.exp(-0.5 * ((x - centre) / whole) ** 2), atol=1e-6)
+
+
+def test_an_uneven_plane_is_spread_by_its_coordinates() -> None:
+    x, y = np.r_[np.arange(0.0, 6.0, 0.5), np.arange(6.0, 14.0, 2.0)], np.arange(12.0)[::-1]
+    call = {"model": Gaussian2D(), "data": np.ones((1, 12, 16)), "fitting_axes": (2, 1), "world": (x, y)}
+    model, (sx, sy) = Gaussian2D(1.0, 5.2, 5.7, 1.5, 2.0), np.hypot((1.5, 2.0), (0.7, 1.2))
+    along = [np.exp(-0.5 * ((axis - c) / s) ** 2) for axis, c, s in ((x, 5.2, sx), (y, 5.7, sy))]
+    found = seen(normalize(**call, instrument=Instrument.gaussian(sigma=(0.7, 1.2), nodes=13)), model)[0]
+    np.testing.assert_allclose(found.reshape(16, 12), 3.0 / sx / sy * np.outer(*along), atol=1e-6)
+
+
+@pytest.mark.parametrize("nodes", [7, 8, 12])
+@pytest.mark.parametrize("sigma", [1e-200, 1e-3, 0.02, 0.045])
+def test_a_narrow_spread_is_that_of_the_polynomial_through_the_nodes(sigma: float, nodes: int) -> None:
+    x = np.cumsum(np.where(X % 2.0, 1.2, 0.9))
+    found = seen(problem_of(Instrument.gaussian(sigma=sigma, nodes=nodes), world=(x,)), Gaussian1D(1.0, 15.3, 2.0))[0]
+    whole = np.hypot(2.0, sigma)
+    np.testing.assert_allclose(found, 2.0 / whole * np.exp(-0.5 * ((x - 15.3) / whole) ** 2), atol=2e-6)
+
+
+def test_known_inputs_are_interpolated_by_the_coordinate() -> None:
+    """One that is the coordinate itself stays it."""
+    x = UNEVEN["every other"]
+    problem = normalize(
+        model=Polynomial2D(1), data=np.ones((2, 30)), fitting_axes=1, world=(x,), inputs={"y": x},
+        instrument=Instrument.bins(),
+    )  # fmt: skip
+    own, known = (axis.reshape(30, 7)[1:-1] for axis in places_of(problem).inputs)
+    np.testing.assert_allclose(known, own, atol=1e-12)
+
+
+def test_what_is_lazy_and_wrong_is_left_out() -> None:
+    for instrument in (
+        Instrument.gaussian(sigma=da.from_array(np.array([1.0, -1.5]), chunks=1)),
+        Instrument.bins(da.from_array(np.stack([np.arange(31.0) - 0.5, np.arange(31.0)[::-1]]), chunks=(1, 31))),
+        Instrument.gaussian(sigma=np.ma.array([1.0, 99.0], mask=[False, True])),
+    ):
+        valid = problem_of(instrument).samples.load().used().valid
+        assert valid is not None
+        np.testing.assert_array_equal(valid.all(axis=1), [True, False])
+        assert not valid[1].any()
+    x = da.from_array(np.stack([X, np.r_[1.0, 0.0, X[2:]]]), chunks=(1, 30))
+    valid = problem_of(Instrument.bins(), world=(x,)).samples.load().used().valid
+    np.testing.assert_array_equal(valid.any(axis=1), [True, False])  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("unit", [u.AA, u.nm, u.GHz, u.eV, 1 / u.cm], ids=str)
+def test_a_width_may_be_a_velocity(unit: u.UnitBase) -> None:
+    x = np.linspace(4000.0, 4400.0, 30) * unit
+    call = {"model": Gaussian1D(1.0 * u.K, 4200.0 * unit, 30.0 * unit), "data": np.ones((2, 30)) * u.K, "world": (x,)}
+    model, c = Gaussian1D(1.0, 4200.0, 20.0), 299_792.458
+    found = seen(problem_of(Instrument.gaussian(fwhm=1500.0 * u.km / u.s), **call), model)
+    np.testing.assert_allclose(found, seen(problem_of(Instrument.gaussian(resolving_power=c / 1500.0), **call), model))
+    of_each = np.array([1500.0, 2500.0]) * u.km / u.s / np.sqrt(8.0 * np.log(2.0))
+    found = seen(problem_of(Instrument.gaussian(sigma=of_each), **call), model)
+    powers = Instrument.gaussian(resolving_power=c / np.array([1500.0, 2500.0]))
+    np.testing.assert_allclose(found, seen(problem_of(powers, **call), model))
+
+
+def test_a_velocity_along_velocities_is_a_width_of_theirs() -> None:
+    call = {"model": Gaussian1D(1.0 * u.K, 5 * u.km / u.s, 1 * u.km / u.s), "data": np.ones((2, 30)) * u.K}
+    call["world"] = (X * u.km / u.s,)
+    found = seen(problem_of(Instrument.gaussian(sigma=1300.0 * u.m / u.s), **call), Gaussian1D(1.0, 15.0, 2.0))
+    expected = seen(problem_of(Instrument.gaussian(sigma=1.3)), Gaussian1D(1.0, 15.0, 2.0))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_a_resolving_power_makes_the_width_grow_with_the_coordinate() -> None:

@@ -13,6 +13,7 @@ from operator import matmul
 from typing import Any
 
 import numpy as np
+from astropy import constants
 from astropy import units as u
 
 from ndfit.cli.bad_input import BadInput, PointedError, suggestion
@@ -24,6 +25,7 @@ from ndfit.cli.source import Plane, Source, amount_or_plane, on_data_axes
 from ndfit.cli.world import World
 from ndfit.problem.axes import Axes
 from ndfit.problem.instrument import Instrument
+from ndfit.problem.placement import is_width_in_velocity
 
 __all__ = ["Known", "KnownOptions", "Place", "inputs_of", "instrument_of", "read_known"]
 
@@ -32,6 +34,8 @@ __all__ = ["Known", "KnownOptions", "Place", "inputs_of", "instrument_of", "read
 _OF_COORDINATE = frozenset({"sigma", "fwhm", "period", "edges"})
 _ON_DATA = frozenset({"sigma", "fwhm", "resolving_power", "period"})
 _OWN_AXES = {"edges": 1, "diagonals": 2}
+# Full widths at half maximum in what is given.
+_IN_SIGMA = {"sigma": float(np.sqrt(8.0 * np.log(2.0))), "fwhm": 1.0}
 # What changes with the coordinates, and means something else where these are taken to rest.
 _OBSERVED = frozenset({"sigma", "fwhm", "edges"})
 
@@ -181,13 +185,19 @@ def instrument_of(known: Known, place: Place, at_rest: bool) -> Instrument | Non
 
 
 def _made(step: Step, known: Known, place: Place, at_rest: bool) -> Instrument:
-    observed = _OBSERVED & set(step.arguments)
+    velocities = {name for name, value in step.arguments.items() if _is_velocity(name, value, known, place)}
+    observed = _OBSERVED & set(step.arguments) - velocities
     if at_rest and observed:
         raise BadInput(
             f"With --redshift the coordinates are at rest, and {min(observed)} of {step.method} is observed: give "
-            "resolving_power, a matrix, or bins without edges."
+            "resolving_power, a velocity, a matrix, or bins without edges."
         )
-    arguments = {name: _argument(name, value, known, place) for name, value in step.arguments.items()}
+    arguments = dict(
+        _resolving_power(name, value, known, place)
+        if name in velocities
+        else (name, _argument(name, value, known, place))
+        for name, value in step.arguments.items()
+    )
     try:
         instrument: Instrument = getattr(Instrument, step.method)(**arguments)
     except (TypeError, ValueError) as error:
@@ -195,12 +205,30 @@ def _made(step: Step, known: Known, place: Place, at_rest: bool) -> Instrument:
     return instrument
 
 
+def _is_velocity(name: str, value: Any, known: Known, place: Place) -> bool:
+    """Whether a width is a velocity, along a wavelength or its like."""
+    if name not in _IN_SIGMA or isinstance(value, (bool, tuple)):
+        return False
+    return is_width_in_velocity(_given(value, known).unit, place.world.units[0])
+
+
+def _resolving_power(name: str, value: Any, known: Known, place: Place) -> tuple[str, Any]:
+    """The argument that such a width stands for."""
+    given = _given(value, known)
+    fwhm = place.on_data(given, name) * _IN_SIGMA[name]
+    return "resolving_power", constants.c.to_value(given.unit) / fwhm
+
+
+def _given(value: Any, known: Known) -> Amount | Plane:
+    return known.arrays[value.name] if isinstance(value, Named) else value
+
+
 def _argument(name: str, value: Any, known: Known, place: Place) -> Any:
     if isinstance(value, tuple):
         return tuple(_argument(name, each, known, place) for each in value)
     if isinstance(value, bool):
         return value
-    given = known.arrays[value.name] if isinstance(value, Named) else value
+    given = _given(value, known)
     if name in _ON_DATA:
         numbers = place.on_data(given, name)
     elif isinstance(given, Amount):

@@ -19,6 +19,8 @@ import numpy as np
 from ndfit.pipeline.flags import Line
 from ndfit.pipeline.shapes import PER_SIGMA
 from ndfit.problem.chain import Chain
+from ndfit.problem.deferred import is_lazy
+from ndfit.problem.samples import Samples
 from ndfit.problem.types import FitProblem
 
 __all__ = ["with_nodes"]
@@ -35,9 +37,9 @@ def with_nodes(problem: FitProblem, lines: Sequence[Line]) -> FitProblem:
         return problem
     if 0 in problem.axes.shape:
         return problem
-    samples = problem.samples.region(tuple(slice(0, 1) for _ in problem.axes.iterating_shape)).load()
+    samples = _loaded(problem)
     own: Chain = samples.instrument  # type: ignore[assignment]
-    step = min(float(np.min(own.steps(samples, axis))) for axis in range(len(samples.coords)))
+    step = min(float(np.fmax.reduce(own.steps(samples, axis), axis=None)) for axis in range(len(samples.coords)))
     start = np.array([[np.nanmin(np.abs(values)) for values in problem.params.start]])
     profiles = [line for line in lines if line.shape.is_profile]
     widths = [line.fwhm(start).least[0] * _ROOM / PER_SIGMA / step for line in profiles]
@@ -46,6 +48,14 @@ def with_nodes(problem: FitProblem, lines: Sequence[Line]) -> FitProblem:
     return replace(
         problem, samples=replace(problem.samples, instrument=replace(chain, nodes=max([chain.nodes, *needed])))
     )
+
+
+def _loaded(problem: FitProblem) -> Samples:
+    """Coordinates and instrument of all positions, or of the first where that takes computing."""
+    samples = replace(problem.samples, data=None, weights=None, mask=None, known=())
+    if any(map(is_lazy, samples.arrays)):
+        samples = samples.region(tuple(slice(0, 1) for _ in problem.axes.iterating_shape))
+    return samples.load()
 
 
 def _nodes(times: float, width: float) -> int:

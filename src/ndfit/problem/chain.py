@@ -5,9 +5,11 @@ Flows in: an Instrument, and the samples of a block. Flows out: Places, where th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import reduce
 from hashlib import sha256
+from operator import matmul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +17,11 @@ from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
 from ndfit.problem.correlated_noise import Noise
-from ndfit.problem.grid import AxisGrid, Edges, Grid
-from ndfit.problem.instrument_stages import Bins, GaussianSpread, Prompt, Stage
+from ndfit.problem.gaussian_spread import GaussianSpread
+from ndfit.problem.grid import AxisGrid, Grid
+from ndfit.problem.instrument_stages import Bins, Prompt, Stage
 from ndfit.problem.places import Places, Response
+from ndfit.problem.sampling_grid import SamplingGrid
 
 if TYPE_CHECKING:
     from ndfit.problem.samples import Samples
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Chain"]
 
 _ON_DATA = ("widths", "bounds", "diagonals", "period")  # settings that are on the data's axes
-_NO_SPREAD = 0.1  # of a sample: its square is a hundredth of the sample's own
+_NO_SPREAD = 0.05  # of a bin: what is narrower is not integrated by its nodes
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +64,22 @@ class Chain:
         return replace(self, stages=tuple(stages))
 
     @property
+    def arrays_of_places(self) -> tuple[Any, ...]:
+        """Those of them that decide where the model is evaluated."""
+        return tuple(array for stage in self.stages if isinstance(stage, (Bins, Prompt)) for array in stage.arrays)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of all it does, but for what it has on the data's axes."""
         return sha256(repr([_told(stage) for stage in (*self.stages, self.nodes, self.noise)]).encode()).hexdigest()
 
     def steps(self, samples: Samples, axis: int) -> FloatArray:
         """Mean distance of neighbouring samples along a fitting axis, () or (N, 1)."""
-        return _Sight(samples, self.stages).steps(axis)
+        return SamplingGrid(samples, self.stages).steps(axis)
 
     def spreads(self, samples: Samples) -> list[float]:
         """The least standard deviation of each Gaussian of the instrument, in samples, where it matters."""
-        sight, shape = _Sight(samples, self.stages), samples.axes.fitting_shape
+        sight, shape = SamplingGrid(samples, self.stages), samples.axes.fitting_shape
         found = [stage.narrowest(sight, shape) for stage in self.stages if isinstance(stage, GaussianSpread)]
         return [width for width in found if width > _NO_SPREAD]
 
@@ -78,15 +87,15 @@ class Chain:
         """Where the model of loaded samples is evaluated; and which samples, (M,) or (N, M), see what is no number."""
         if not self.stages:
             return Places(tuple(map(samples.coordinate, samples.inputs)), samples.axes.fitting_shape), None
-        sight = _Sight(samples, self.stages)
+        sight = SamplingGrid(samples, self.stages)
         grid, response = self._walked(sight)
         inputs = samples.woven(
             [self._shifted(sight, grid, axis) for axis in range(len(samples.coords))],
-            [grid.spread(samples.coordinate(known.values), straight=False) for known in samples.known],
+            [sight.spread(known.values, grid) for known in samples.known],
         )
         return _finite(Places(tuple(inputs), grid.shape, response, max(axis.nodes for axis in grid.axes)))
 
-    def _shifted(self, sight: _Sight, grid: Grid, axis: int) -> FloatArray:
+    def _shifted(self, sight: SamplingGrid, grid: Grid, axis: int) -> FloatArray:
         """Coordinates at the places of a grid; those before the first sample belong to what was before a flash."""
         at = sight.coordinate(axis, grid)
         for stage in self.stages:
@@ -95,11 +104,15 @@ class Chain:
                 at = np.where(grid.axes[axis].bins < 0, at + later, at)
         return at
 
-    def _walked(self, sight: _Sight) -> tuple[Grid, Response]:
+    def _walked(self, sight: SamplingGrid) -> tuple[Grid, Response]:
         """The grid before the first stage, and the response from there to the samples."""
+        steps = list(self._responses(sight))
+        return steps[-1][0], reduce(matmul, (own for _, own in steps))
+
+    def _responses(self, sight: SamplingGrid) -> Iterator[tuple[Grid, Response]]:
+        """The grid before each stage, and its response, the last stage first."""
         shape = sight.samples.axes.fitting_shape
         after = Grid(tuple(AxisGrid(size) for size in shape))
-        whole: Response | None = None
         for number in reversed(range(len(self.stages))):
             stage, earlier = self.stages[number], self.stages[:number]
             endless = stage.endless and all(each.endless for each in earlier)
@@ -111,51 +124,34 @@ class Chain:
                     for axis, more in zip(after.axes, reach, strict=True)
                 )
             )
-            own = stage.response(before, after, sight)
-            whole, after = own if whole is None else whole @ own, before
-        assert whole is not None
-        return after, whole
+            yield before, stage.response(before, after, sight)
+            after = before
+
+    def sizes(self, samples: Samples) -> tuple[int, int, int]:
+        """Numbers that a fit has of its own: places, coefficients of the largest stage, and of all stages together.
+
+        Widths are taken for the widest, of what is in memory.
+        """
+        few = samples.region(tuple(slice(0, 2) for _ in samples.axes.iterating_shape))
+        if samples.instrument is None or few.instrument is None:
+            return 0, 0, 0
+        pairs = zip(samples.instrument.stages, few.instrument.stages, strict=True)
+        widest = tuple(
+            part.as_wide_as(whole) if isinstance(part, GaussianSpread) and isinstance(whole, GaussianSpread) else part
+            for whole, part in pairs
+        )
+        few = replace(few, instrument=replace(few.instrument, stages=widest)).load()
+        assert few.instrument is not None
+        sight = SamplingGrid(few, few.instrument.stages)
+        steps = list(few.instrument._responses(sight))
+        responses = [own for _, own in steps]
+        n_places, largest = steps[-1][0].n_places, max(map(_own_size, responses))
+        moving = any(map(samples.varies, (*samples.inputs, *self.arrays_of_places)))
+        return (n_places if moving else 0), largest, _own_size(reduce(matmul, responses))
 
 
-@dataclass(frozen=True, eq=False)
-class _Sight:
-    """See `ndfit.problem.instrument_stages.Sight`."""
-
-    samples: Samples
-    stages: tuple[Stage, ...]
-
-    def rows(self, array: Any) -> FloatArray:
-        return self.samples.coordinate(array)
-
-    def _edges(self) -> Edges | None:
-        """Of the bins, where they are given."""
-        given = (stage.bounds for stage in self.stages if isinstance(stage, Bins) and stage.bounds is not None)
-        return next(((self.rows(lower), self.rows(upper)) for lower, upper in given), None)
-
-    def coordinate(self, axis: int, grid: Grid) -> FloatArray:
-        edges = self._edges()
-        if edges is not None:
-            return grid.axes[axis].between(edges)
-        return grid.spread(self.samples.coordinate(self.samples.coords[axis]), straight=True)
-
-    def slopes(self, axis: int, grid: Grid) -> FloatArray:
-        edges = self._edges()
-        if edges is not None:
-            return np.abs(grid.axes[axis].widths(edges))
-        return grid.axes[axis].slopes(self.samples.coordinate(self.samples.coords[axis]))
-
-    def steps(self, axis: int) -> FloatArray:
-        shape = self.samples.axes.fitting_shape
-        total: Any = 0.0
-        for values in map(self.samples.coordinate, self.samples.coords):
-            whole = values.reshape(*values.shape[:-1], *shape)
-            moved = np.moveaxis(whole, axis - len(shape), -1)
-            if moved.shape[-1] > 1:
-                mean = np.abs(np.nanmean(np.diff(moved, axis=-1), axis=tuple(range(-len(shape), 0))))
-                total = total + mean**2
-        step = np.sqrt(total)
-        step = np.where(step > 0.0, step, 1.0)
-        return step if step.ndim == 0 else step[:, np.newaxis]
+def _own_size(response: Response) -> int:
+    return 0 if response.is_shared else response.coefficients[0].size
 
 
 def _told(stage: Any) -> Any:

@@ -99,7 +99,10 @@ def with_known(
 
 def _known(item: Any, name: str, axes: Axes) -> Coordinate:
     item, unit = open_coordinate(item, f"inputs['{name}']")
-    values = item if is_lazy(item) or isinstance(item, np.ma.MaskedArray) else np.asarray(item)
+    try:
+        values = item if is_lazy(item) or isinstance(item, np.ma.MaskedArray) else np.asarray(item)
+    except ValueError:  # rows of several lengths
+        raise TypeError(f"inputs['{name}'] should be real numbers, got rows of several lengths") from None
     if values.dtype.kind not in "biuf":
         raise TypeError(f"inputs['{name}'] should be real numbers, got dtype {values.dtype}")
     values = values.astype(np.float64, copy=is_copied(values))

@@ -12,12 +12,22 @@ from typing import Any
 import numpy as np
 
 from ndfit.errors import WrongArgument
-from ndfit.problem.arguments import check_number, check_whole
+from ndfit.problem.arguments import check_whole
 from ndfit.problem.chain import Chain
 from ndfit.problem.correlated_noise import Autoregressive, Correlated, Noise
 from ndfit.problem.deferred import is_lazy
-from ndfit.problem.instrument_arguments import correlation_of, finite, nodes_of, normalised, own_copy
-from ndfit.problem.instrument_stages import Bins, Diagonals, GaussianSpread, Kernel, Prompt, Stage
+from ndfit.problem.gaussian_spread import GaussianSpread
+from ndfit.problem.instrument_arguments import (
+    centre_of,
+    correlation_of,
+    finite,
+    nodes_of,
+    normalised,
+    offsets_of,
+    own_copy,
+    rho_of,
+)
+from ndfit.problem.instrument_stages import Bins, Diagonals, Kernel, Prompt, Stage
 from ndfit.problem.placement import Placement
 
 __all__ = ["DEFAULT_NODES", "Instrument"]
@@ -32,7 +42,8 @@ class Instrument:
 
     The model that is fitted is that of the object: fluxes, widths and errors are intrinsic. What the instrument makes
     of it is compared with the data. Make one by the methods below, and put several together by ``@``, as matrices are
-    multiplied: what stands on the right acts first.
+    multiplied: what stands on the right acts first. `gaussian` and `bins` take the model between the samples, and stand
+    on the right of `kernel`, `matrix` and `prompt`, after which it is known at the samples alone.
 
     Instruments hold what they are given; nothing of it is changed.
 
@@ -66,6 +77,7 @@ class Instrument:
             return NotImplemented
         if self.noise is not None and other.noise is not None:
             raise ValueError("the noise is correlated in one way: give correlated_noise once")
+        _check_order(other.stages, self.stages)
         given = [each.nodes for each in (self, other) if each.nodes is not None]
         noise = other.noise if self.noise is None else self.noise
         return Instrument(other.stages + self.stages, max(given, default=None), noise)
@@ -84,10 +96,11 @@ class Instrument:
         ----------
         sigma, fwhm : number, array or Quantity
             Its standard deviation, or its full width at half maximum, in the unit of the coordinate: one number, one a
-            sample, one a position, or both. For several fitting axes a tuple, one for each, or one for all; there it
-            may differ between positions, and not between samples.
+            sample, one a position, or both. A velocity along wavelengths, frequencies or energies stands for the
+            resolving power that is the speed of light over `fwhm`. For several fitting axes a tuple, one for each, or
+            one for all; there it may differ between positions, and not between samples.
         resolving_power : number or array
-            The coordinate over `fwhm`, in place of these.
+            The coordinate over `fwhm`, in place of these; for one fitting axis.
         nodes : int, optional
             Places in each sample at which the model is evaluated; as many as its lines need by default, see `bins`.
 
@@ -124,7 +137,7 @@ class Instrument:
     def kernel(cls, values: Any, *, centre: int | tuple[int, ...] | None = None, normalise: bool = True) -> Instrument:
         """Convolution with a table whose values are one sample apart, such as a point spread function.
 
-        The model is evaluated at the middle of the samples; put `bins` before it where lines are narrow.
+        The model is evaluated at the samples; put `bins` on its right where lines are narrow.
 
         Parameters
         ----------
@@ -151,18 +164,7 @@ class Instrument:
         Instrument(kernel)
         """
         table = finite(values, "the kernel")
-        if centre is None:
-            if not all(size % 2 for size in table.shape):
-                raise ValueError(
-                    f"a kernel of shape {table.shape} has no middle value: say which one stays where it is by centre="
-                )
-            middle = tuple(size // 2 for size in table.shape)
-        else:
-            middle = centre if isinstance(centre, tuple) else (centre,)
-            if len(middle) != table.ndim or not all(
-                isinstance(c, (int, np.integer)) and 0 <= c < size for c, size in zip(middle, table.shape, strict=True)
-            ):
-                raise WrongArgument("centre", f"the place of a value in a kernel of shape {table.shape}", centre)
+        middle = centre_of(centre, table.shape)
         return cls((("kernel", Kernel(normalised(table, normalise, "the kernel"), middle)),))
 
     @classmethod
@@ -198,14 +200,7 @@ class Instrument:
         array = own_copy(diagonals, "diagonals")
         if array.ndim < 2:
             raise WrongArgument("diagonals", "an array of shape (..., n, M)", np.shape(diagonals))
-        n_diagonals = array.shape[-2]
-        if offsets is None:
-            if n_diagonals % 2 == 0:
-                raise ValueError(f"{n_diagonals} diagonals have no middle one: give their offsets")
-            offsets = range(n_diagonals // 2, -(n_diagonals // 2) - 1, -1)
-        if len(offsets) != n_diagonals:
-            raise WrongArgument("offsets", f"{n_diagonals} whole numbers, one a diagonal", tuple(offsets))
-        return cls((("matrix", Diagonals(array, tuple(int(offset) for offset in offsets))),))
+        return cls((("matrix", Diagonals(array, offsets_of(offsets, array.shape[-2]))),))
 
     @classmethod
     def bins(cls, edges: Any = None, *, nodes: int | None = None) -> Instrument:
@@ -215,7 +210,7 @@ class Instrument:
         ----------
         edges : array or Quantity, optional
             Of the bins, one more than there are samples, in the unit of the coordinate; or of each position, shape
-            (..., M + 1). By default bins reach halfway to the neighbours.
+            (..., M + 1). The coordinate of each sample is in its bin. By default bins reach halfway to the neighbours.
         nodes : int, optional
             Places in each bin at which the model is evaluated. By default 7, and more where a line starts out
             narrower than a third of a bin; a fitted line that is too narrow for them is flagged UNDERSAMPLED.
@@ -227,7 +222,7 @@ class Instrument:
         Raises
         ------
         ValueError
-            Edges that are no numbers.
+            Edges that are no numbers. That they are not those of the samples is found when they meet the data.
 
         Examples
         --------
@@ -318,11 +313,7 @@ class Instrument:
         if (length is None) == (correlation is None):
             raise ValueError("give either length or correlation")
         if length is not None:
-            return cls(
-                noise=Autoregressive(
-                    float(np.exp(-1.0 / check_number(length, "length", "a positive number of samples", above=0.0)))
-                )
-            )
+            return cls(noise=Autoregressive(rho_of(length)))
         return cls(noise=Correlated(correlation_of(correlation)))
 
     def placed(self, placement: Placement) -> Chain:
@@ -351,3 +342,17 @@ class Instrument:
             )
         stages = tuple(stage.placed(placement, shape) for _, stage in self.stages)
         return Chain(stages, self.nodes or DEFAULT_NODES, self.noise, chosen=self.nodes is None)
+
+
+def _check_order(earlier: tuple[tuple[str, Stage], ...], later: tuple[tuple[str, Stage], ...]) -> None:
+    """Raise where a stage wants the model between the samples and one before it has it at the samples alone."""
+    at_samples = [name for name, stage in earlier if not stage.continuous]
+    between = [name for name, stage in later if stage.continuous]
+    if at_samples and between:
+        one, two = at_samples[0], between[0]
+        raise ValueError(
+            f"'{two}' takes the model between the samples, and after '{one}' there are values at the samples alone: "
+            f"put '{two}' on the right, as in {one} @ {two}"
+        )
+    if any(isinstance(stage, Bins) for _, stage in earlier) and any(isinstance(stage, Bins) for _, stage in later):
+        raise ValueError("samples integrate once: give bins once")

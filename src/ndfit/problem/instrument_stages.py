@@ -8,7 +8,7 @@ asks for the model beyond the samples, from where light is spread into them; oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, ClassVar, Protocol
@@ -20,11 +20,8 @@ from ndfit.arrays import FloatArray
 from ndfit.problem.grid import AxisGrid, Edges, Grid
 from ndfit.problem.places import Response
 
-__all__ = ["Bins", "Diagonals", "GaussianSpread", "Kernel", "Prompt", "Sight", "Stage"]
+__all__ = ["Bins", "Diagonals", "Kernel", "Placement", "Prompt", "Sight", "Stage"]
 
-# In standard deviations: 1e-7 of a Gaussian is beyond.
-_REACH = 5.5
-_MOST_REACH = 10_000
 # Ranges of the samples after which nothing is left of a decay.
 _LONG_AFTER = 100.0
 
@@ -38,6 +35,12 @@ class Placement(Protocol):
     def rows(self, values: Any, name: str, axis: int | None) -> Any:
         """The same of an array whose last axis is the fitting axis."""
 
+    def differs_between_samples(self, array: Any) -> bool:
+        """Whether an array on the data's axes has more than one number for a position."""
+
+    def light_over(self, width: Any, axis: int) -> Any:
+        """The speed of light over a width that is a velocity along wavelengths or their like; None for others."""
+
 
 class Sight(Protocol):
     """What a stage knows of the fits of a block."""
@@ -45,14 +48,14 @@ class Sight(Protocol):
     def rows(self, array: Any) -> FloatArray:
         """An array on the data's axes, (M,) where all fits share it, else (N, M)."""
 
-    def coordinate(self, axis: int, grid: Grid) -> FloatArray:
-        """Of a fitting axis, at the places of a grid, (L,) or (N, L)."""
+    def spread(self, array: Any, grid: Grid) -> FloatArray:
+        """An array on the data's axes at the places of a grid, (L,) or (N, L)."""
 
-    def slopes(self, axis: int, grid: Grid) -> FloatArray:
-        """How far neighbouring samples are apart at each place of a grid, (L,) or (N, L); of one fitting axis."""
+    def edges(self, axis: int) -> Edges:
+        """Of the bins along a fitting axis, in its coordinate; of several axes, in the distance along each."""
 
-    def steps(self, axis: int) -> FloatArray:
-        """Mean distance of neighbouring samples along a fitting axis, () or (N, 1)."""
+    def at(self, axis: int, along: AxisGrid) -> FloatArray:
+        """The same of the places along a fitting axis."""
 
 
 class Stage(Protocol):
@@ -101,125 +104,6 @@ class _KeepsToTheSamples:
 
     def reach(self, sight: Sight, fitting_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (0,) * len(fitting_shape)
-
-
-@dataclass(frozen=True, eq=False)
-class GaussianSpread:
-    """Spread by a Gaussian whose standard deviation is `widths`, one a fitting axis or one for all.
-
-    With `resolving_power`, `widths` are coordinate over FWHM.
-    """
-
-    widths: tuple[Any, ...]
-    resolving_power: bool = False
-
-    continuous: ClassVar[bool] = True
-    endless: ClassVar[bool] = True
-    n_axes: ClassVar[None] = None
-
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        return self.widths
-
-    def with_arrays(self, arrays: Sequence[Any]) -> GaussianSpread:
-        return replace(self, widths=tuple(arrays))
-
-    def placed(self, placement: Placement, fitting_shape: tuple[int, ...]) -> GaussianSpread:
-        n_axes = len(fitting_shape)
-        name = "resolving_power" if self.resolving_power else "the width of the instrument's Gaussian"
-        if len(self.widths) not in (1, n_axes):
-            raise ValueError(f"{name} should be one for each of {n_axes} fitting axes, or one, got {len(self.widths)}")
-        widths = self.widths * n_axes if len(self.widths) == 1 else self.widths
-        placed = tuple(
-            placement.value(width, name, None if self.resolving_power else axis) for axis, width in enumerate(widths)
-        )
-        for width in placed:
-            if isinstance(width, np.ndarray) and (width <= 0.0).any():
-                raise ValueError(f"{name} should be positive, got {np.min(width):g}")
-        return replace(self, widths=placed)
-
-    def _in_samples(self, sight: Sight, fitting_shape: tuple[int, ...]) -> Iterator[FloatArray]:
-        """Standard deviation along each axis; NaN where it is not known."""
-        grid = Grid(tuple(AxisGrid(size) for size in fitting_shape))
-        for axis, width in enumerate(self.widths):
-            sigma = self._sigma(axis, width, grid, sight)
-            with np.errstate(all="ignore"):
-                yield np.where(np.isfinite(sigma), sigma, np.nan) / sight.steps(axis)
-
-    def narrowest(self, sight: Sight, fitting_shape: tuple[int, ...]) -> float:
-        """The least standard deviation, in samples."""
-        return float(min(np.nanmin(each, initial=np.inf) for each in self._in_samples(sight, fitting_shape)))
-
-    def reach(self, sight: Sight, fitting_shape: tuple[int, ...]) -> tuple[int, ...]:
-        found = []
-        for bins in self._bins(sight, fitting_shape):
-            most = int(bins.max(initial=0))
-            if most > _MOST_REACH:
-                raise ValueError(
-                    f"the Gaussian of the instrument is {most / _REACH:g} samples wide, which is more than is meant: "
-                    "is its width in the unit of the coordinate?"
-                )
-            found.append(most)
-        return tuple(found)
-
-    def _bins(self, sight: Sight, fitting_shape: tuple[int, ...]) -> list[NDArray[np.int64]]:
-        """How many bins away light of each fit is seen, () or (N,), along each axis."""
-        return [
-            np.ceil(_REACH * np.fmax.reduce(sigma, axis=-1, initial=0.0)).astype(np.int64) + 1
-            for sigma in self._in_samples(sight, fitting_shape)
-        ]
-
-    def _sigma(self, axis: int, width: Any, grid: Grid, sight: Sight) -> FloatArray:
-        """Standard deviation at the places of a grid, (L,) or (N, L)."""
-        sigma = grid.spread(sight.rows(width), straight=False)
-        if not self.resolving_power:
-            return sigma
-        return np.abs(sight.coordinate(axis, grid)) / (sigma * np.sqrt(8.0 * np.log(2.0)))
-
-    def response(self, before: Grid, after: Grid, sight: Sight) -> Response:
-        reaches = self._bins(sight, tuple(axis.n_samples for axis in before.axes))
-        if len(before.axes) == 1:
-            sigma = self._sigma(0, self.widths[0], before, sight)
-            at = (sight.coordinate(0, grid) for grid in (before, after))
-            share = before.axes[0].shares * sight.slopes(0, before)
-            return _spread_along(before.axes[0], after.axes[0], reaches[0], sigma, share, *at)
-        parts = []
-        for axis, width in enumerate(self.widths):
-            own, later = before.axes[axis], after.axes[axis]
-            middle = sight.rows(width)[..., :1] / sight.steps(axis)  # in samples
-            sigma = np.repeat(middle, own.n_places, axis=-1)
-            parts.append(_spread_along(own, later, reaches[axis], sigma, own.shares, own.where, later.where))
-        return reduce(Response.beside, parts)
-
-
-def _spread_along(
-    before: AxisGrid,
-    after: AxisGrid,
-    bins: NDArray[np.int64],
-    sigma: FloatArray,
-    share: FloatArray,
-    places: FloatArray,
-    seen_at: FloatArray,
-) -> Response:
-    """Light of each place is spread with its own sigma; what a sample sees of a constant is the constant.
-
-    Nothing is seen of more than so many `bins` away, whatever the other fits of the block see: coefficients do not
-    depend on these.
-    """
-    reach = before.beyond - after.beyond
-    first = (after.bins - reach + before.beyond) * before.nodes
-    columns = first[:, np.newaxis] + np.arange((2 * reach + 1) * before.nodes)
-    inside = np.clip(columns, 0, before.n_places - 1)
-    near = np.abs(before.bins[inside] - after.bins[:, np.newaxis]) <= bins[..., np.newaxis, np.newaxis]
-    with np.errstate(all="ignore"):
-        apart = (seen_at[..., :, np.newaxis] - places[..., inside]) / sigma[..., inside]
-        coefficients = (share / sigma)[..., inside] * np.exp(-0.5 * apart**2)
-        coefficients = np.where((inside == columns) & near, coefficients, 0.0)
-        total: Any = 0.0
-        for tap in range(coefficients.shape[-1]):  # one after another: zeros beside them change no bit
-            total = total + coefficients[..., tap]
-        coefficients = coefficients / total[..., np.newaxis]
-    return Response(inside, coefficients, before.n_places)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from ndfit.problem.constraints import own_copy, parameter_table, parse_bounds, s
 from ndfit.problem.coords import coordinates, with_known
 from ndfit.problem.deferred import is_lazy
 from ndfit.problem.instrument import Instrument
+from ndfit.problem.instrument_checks import check_instrument
 from ndfit.problem.map_wcs import low_level, wcs_of_maps
 from ndfit.problem.opening import open_samples
 from ndfit.problem.placement import Placement
@@ -85,21 +86,19 @@ def normalize(
     if isinstance(wcs, WCS):  # which a caller may change later
         wcs = wcs.deepcopy()
     map_wcs, map_wcs_note = wcs_of_maps(wcs, axes)
+    samples = replace(
+        samples,
+        coords=values,
+        known=tuple(Known(model.inputs.index(name), inputs[model.inputs.index(name)].values) for name in known),
+        instrument=_placed(data.instrument, Placement(axes, tuple(each.unit for each in coords), has_units)),
+    )
+    check_instrument(samples)
     return FitProblem(
         original=own_copy(model),
         model=unitless,
         units=tuple(plan.parameters[name] for name in params.names),
         params=params,
-        samples=replace(
-            samples,
-            coords=values,
-            known=tuple(
-                Known(number, each.values)
-                for number, (each, name) in enumerate(zip(inputs, model.inputs, strict=True))
-                if name in known
-            ),
-            instrument=_placed(data.instrument, Placement(axes, tuple(each.unit for each in coords), has_units)),
-        ),
+        samples=samples,
         filter_non_finite=filter_non_finite,
         absolute_sigma=samples.weights is not None,
         transform=transform,
@@ -116,7 +115,8 @@ def _placed(instrument: Any, placement: Placement) -> Chain | None:
     if instrument is None:
         return None
     if not isinstance(instrument, Instrument):
-        raise WrongArgumentType("instrument", "an ndfit.Instrument", instrument)
+        remedy = "call it with parentheses, such as Instrument.bins()" if callable(instrument) else ""
+        raise WrongArgumentType("instrument", "an ndfit.Instrument", instrument, remedy)
     return instrument.placed(placement) if instrument.stages or instrument.noise else None
 
 

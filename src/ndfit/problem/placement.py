@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from astropy import constants
 from astropy import units as u
 
 from ndfit.problem.axes import Axes
 from ndfit.problem.deferred import is_lazy
 from ndfit.problem.placing import broadcast_to_data_axes
 
-__all__ = ["Placement"]
+__all__ = ["Placement", "is_width_in_velocity"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ class Placement:
             )
         return array.transpose(tuple(int(place) for place in np.argsort(axes.iterating + axes.fitting)))
 
+    def differs_between_samples(self, array: Any) -> bool:
+        """Whether an array on the data's axes has more than one number for a position."""
+        return any(array.shape[axis] != 1 for axis in self.axes.fitting)
+
+    def light_over(self, width: Any, axis: int) -> Any:
+        """The speed of light over a width that is a velocity along wavelengths or their like; None for others."""
+        if not is_width_in_velocity(getattr(width, "unit", None), self.units[axis]):
+            return None
+        return (constants.c / width).to(u.one)
+
     def _numbers(self, values: Any, name: str, axis: int | None) -> Any:
         unit = u.dimensionless_unscaled if axis is None else self.units[axis]
         given = getattr(values, "unit", None)
@@ -76,3 +87,10 @@ class Placement:
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{name} should be real numbers, got dtype {array.dtype}")
         return array.astype(float)
+
+
+def is_width_in_velocity(unit: Any, coordinate: Any) -> bool:
+    """Whether a width is a velocity, and the coordinate a wavelength, a frequency, an energy or a wavenumber."""
+    if unit is None or coordinate is None or not unit.is_equivalent(u.m / u.s):
+        return False
+    return bool(coordinate.is_equivalent(u.m, u.spectral()))
