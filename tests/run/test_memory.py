@@ -10,6 +10,7 @@ import pytest
 from astropy.modeling.models import Gaussian1D
 
 import ndfit
+from ndfit import Instrument
 from ndfit.options import Execution
 
 
@@ -44,3 +45,34 @@ def test_fits_in_work_stay_within_the_limit(keywords: dict[str, Any]) -> None:
     assert (
         peak - results < limit + 2_000_000
     )  # what does not grow with the data: the trace of the model, and workspaces
+
+
+N_OWN = 1000
+INSTRUMENTS: dict[str, Instrument] = {
+    "a width a position": Instrument.gaussian(sigma=np.linspace(0.5, 2.0, N_OWN)),
+    "bins and a width a position": Instrument.bins(nodes=3) @ Instrument.gaussian(sigma=np.linspace(0.5, 1.0, N_OWN)),
+    "a matrix a position": Instrument.matrix(np.ones((N_OWN, 11, 40)) / 11.0),
+    "a matrix and a power a position": (
+        Instrument.matrix(np.ones((N_OWN, 3, 40)) / 3.0)
+        @ Instrument.gaussian(resolving_power=np.linspace(20.0, 30.0, N_OWN))
+    ),
+}
+
+
+@pytest.mark.parametrize("uncertainty", [None, 0.5])
+@pytest.mark.parametrize("instrument", INSTRUMENTS.values(), ids=INSTRUMENTS)
+def test_instruments_of_each_position_stay_within_the_limit(instrument: Instrument, uncertainty: float | None) -> None:
+    limit, x = 5_000_000, 1.0 + np.arange(40.0)
+    data = (4.0 * np.exp(-0.5 * ((x - 20.0) / 3.0) ** 2) + np.zeros((N_OWN, 1))).astype(np.float32)
+    call: dict[str, Any] = {"fitting_axes": 1, "world": (x,), "scheduler": "synchronous", "uncertainty": uncertainty}
+
+    def fit(**more: Any) -> Any:
+        return ndfit.fit(Gaussian1D(3.0, 19.0, 3.0), data, instrument=instrument, **call, **more)
+
+    expected = fit()
+    tracemalloc.start()
+    result = fit(memory_limit=limit)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(result.parameters["stddev"], expected.parameters["stddev"])
+    assert peak < limit + 2_000_000

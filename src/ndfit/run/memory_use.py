@@ -8,6 +8,8 @@ same time, as measured; `tests/run/test_memory.py` holds the sum to what the sys
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ndfit.options import SQUARE
 from ndfit.pipeline.guess.tile import TILE_NUMBERS
 from ndfit.problem.types import FitProblem
@@ -24,6 +26,8 @@ _COORDINATE = 2 * _DOUBLE
 _LOSS = 6 * _DOUBLE
 _CLIP = 8 * _DOUBLE
 _BOOTSTRAP = 8 * _DOUBLE
+# Arrays of its own places; of coefficients while those of a stage are made, and of all stages together.
+_PLACES, _STAGE, _STAGES = 4, 5, 3
 # Arrays of a tile, and more for each parameter.
 _GUESS, _GUESS_OF_PARAMETER = 18, 1.5
 # Arrays of the size of parameters and of covariances.
@@ -47,7 +51,20 @@ def bytes_per_fit(problem: FitProblem, pipeline: Pipeline) -> int:
     a_sample += sum(array.dtype.itemsize for array in loaded if samples.varies(array))
     a_sample += _COORDINATE * sum(map(samples.varies, samples.inputs))
     n_params, n_free = len(params.names), len(params.free)
-    return samples.axes.n_samples * a_sample + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)
+    return (
+        _of_instrument(problem)
+        + samples.axes.n_samples * a_sample
+        + _DOUBLE * (_PARAMETERS * n_params + _COVARIANCES * n_free**2)
+    )
+
+
+def _of_instrument(problem: FitProblem) -> int:
+    """Bytes of what one fit sees through an instrument of its own."""
+    chain, samples = problem.samples.instrument, problem.samples
+    if chain is None or not chain.stages or 0 in samples.axes.shape:
+        return 0
+    n_places, largest, together = chain.sizes(replace(samples, data=None, weights=None, mask=None))
+    return _DOUBLE * (_PLACES * n_places + _STAGE * largest + _STAGES * together)
 
 
 def fits_within(memory: int, problem: FitProblem, pipeline: Pipeline) -> int:
