@@ -169,6 +169,23 @@ GOALS = (
         "x",
         _probe("relaxometry", _quotient("loop of `curve_fit`", "ndfit")),
     ),
+    Goal(
+        "a line through 11 diagonals, against the same fit without",
+        "<=",
+        2.5,
+        "x",
+        _probe("instrument", _quotient("11 diagonals", "without")),
+    ),
+    *(
+        Goal(
+            f"the same, against a loop of scipy's `{loop}` with the same matrix",
+            ">=",
+            1000,
+            "x",
+            _probe("instrument", _quotient(f"loop of `{loop}`", "11 diagonals")),
+        )
+        for loop in ("least_squares", "curve_fit")
+    ),
     *(
         Goal(
             f"Gaussian and a constant, `{call}`, against the drop-in call",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from benchmarks.probes.cpufit import beside_cpufit
 from benchmarks.probes.engine import cores, evaluation
+from benchmarks.probes.instrument import through_a_matrix
 from benchmarks.probes.memory import most_memory
 from benchmarks.probes.processes import command_line, first_fit, new_model
 from benchmarks.probes.relaxometry import beside_curve_fit
@@ -46,6 +47,7 @@ PROBES: dict[str, Probe] = {
         Probe("cpufit", "fits a second on one core, Gaussian and a constant, beside Cpufit", beside_cpufit),
         Probe("templates", "25 templates >= 0, 300 channels, 20,000 spectra, one core, seconds", beside_nnls),
         Probe("relaxometry", "T2* of 2 million voxels x 8 echoes from a DataArray, seconds", beside_curve_fit),
+        Probe("instrument", "100,000 lines of 60 channels through 11 diagonals, seconds", through_a_matrix),
         Probe("first-fit", "first fit in a new process over importing astropy, seconds", first_fit),
         Probe("new-model", "a new model in a process that has fitted another, seconds", new_model),
         Probe("command-line", "whole commands, a cube of 200 spectra, seconds", command_line),
