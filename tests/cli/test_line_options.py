@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from astropy import constants
@@ -57,6 +58,29 @@ def test_lines_at_rest(ctype: str, medium: str, redshift: str, tmp_path: Path) -
     np.testing.assert_allclose(result.parameters["amplitude_1"].value, 6.1, rtol=1e-3)
     if redshift != "Z":
         assert result.wcs is not None  # one number leaves the celestial axes alone
+
+
+@pytest.mark.parametrize("unit", ["m", "nm", "um"])
+def test_units_of_the_header(unit: str, tmp_path: Path) -> None:
+    """Numbers as small as 7e-7 go through the texts of bounds, windows and starts."""
+    scale = u.AA.to(unit)
+    own = header("WAVE") | {"CUNIT3": unit, "CRVAL3": 7000.0 * scale, "CDELT3": 1.25 * scale}
+    fits.writeto(tmp_path / "cube.fits", spectra("vacuum"), fits.Header(own))
+    result = fitted(tmp_path, tmp_path / "cube.fits", "--lines", "Ha,[NII]", "--redshift", REDSHIFT)
+    assert result.parameters["mean_0"].unit == unit
+    found = (result.parameters["mean_0"].to_value(u.AA) / 6564.61 - 1) * LIGHT
+    np.testing.assert_allclose(found, SHIFTS, atol=0.02)
+
+
+@pytest.mark.parametrize("profile", ["Gaussian1D", "Lorentz1D", "Voigt1D"])
+def test_one_line_alone(profile: str, tmp_path: Path) -> None:
+    """Its parameters have no numbers."""
+    data = spectra("vacuum") * 0 + 10 * np.exp(-0.5 * ((WAVE - 7128.0) / 3.0) ** 2)[:, None, None]
+    fits.writeto(tmp_path / "cube.fits", data, fits.Header(header("WAVE")))
+    lines = ("--lines", "Ha", "--redshift", REDSHIFT, "--continuum", "none", "--profile", profile)
+    result = fitted(tmp_path, tmp_path / "cube.fits", *lines)
+    centre = result.parameters["mean" if profile == "Gaussian1D" else "x_0"].to_value(u.AA) * (1 + REDSHIFT)
+    np.testing.assert_allclose(centre, 7128.0, atol=0.01)
 
 
 def test_options_of_lines_are_kept(tmp_path: Path) -> None:
@@ -192,3 +216,19 @@ def test_real_cubes_as_with_every_tie_written_out(name: str, tmp_path: Path, mon
         difference = scale * result.parameters[parameter].value - recipe.parameters[parameter].value
         pulls = difference[good] / recipe.errors[parameter].value[good]
         assert np.quantile(np.abs(pulls), 0.9) < 0.2, parameter
+
+
+def test_eis_as_by_its_own_software(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Centroids are those of the finished fits but for a constant and for one of 3,000, which is wrong there."""
+    words = recipes()["eis"][1:]
+    monkeypatch.chdir(shared_path("data"))
+    result = fitted(tmp_path, *without(words, OF_MODEL), "--lines", "FeXII 192")
+    with h5py.File(shared_path("data", "eis_20210306_064444.fe_12_192_394.1c-0.fit.h5")) as file:
+        reference, errors = file["fit/params"][:], file["fit/perror"][:]
+    for number, (name, limit) in enumerate({"amplitude_0": 0.05, "mean_0": 0.05, "stddev_0": 0.2}.items()):
+        known = errors[..., number] > 0
+        difference = (result.parameters[name].value - reference[..., number])[known]
+        assert np.median(np.abs(difference) / errors[..., number][known]) < limit
+        if name == "mean_0":
+            difference -= np.median(difference)
+            assert np.std(np.sort(np.abs(difference))[:-2]) < 0.001
