@@ -10,7 +10,6 @@ frequency or wavelength that are given or stand in the header.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,17 +21,12 @@ from numpy.typing import NDArray
 from ndfit.cli.bad_input import BadInput
 from ndfit.cli.quantities import Amount, parse_amount, parse_unit
 from ndfit.cli.source import Source, amount_or_plane, open_plane
+from ndfit.derived.component_quantities import CONVENTIONS
 from ndfit.io.images import mirror
 from ndfit.problem.axes import Axes
 from ndfit.problem.coords import Coordinate, coordinates
 
 __all__ = ["CONVENTIONS", "World", "WorldOptions", "open_world", "rest_of"]
-
-CONVENTIONS: Mapping[str, Callable[[u.Quantity], Any]] = {
-    "radio": u.doppler_radio,
-    "optical": u.doppler_optical,
-    "relativistic": u.doppler_relativistic,
-}
 
 _VELOCITY = u.km / u.s
 
