@@ -291,3 +291,24 @@ def test_tables_and_back() -> None:
 def test_what_cannot_be_meant_is_refused(call: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()  # type: ignore[operator]
+
+
+def test_velocities_of_a_set() -> None:
+    """At the wavelengths of the set the velocity is zero, and c times the shift beside them."""
+    lines = ndfit.LineSet.of("Ha", "[NII]")
+    wave = np.linspace(7050.0, 7250.0, 240) * u.AA
+    model, shift = lines.model(redshift=0.0858, data_unit="Jy"), 1e-4
+    places = [place * (1.0 + shift) for place in lines.wavelengths(redshift=0.0858).values()]
+    profiles = [np.exp(-0.5 * ((wave - place) / (3 * u.AA)).value ** 2) for place in places]
+    data = np.stack([profiles[0] + 0.61 * profiles[1] + 0.2 * profiles[2]] * 2) * u.Jy
+    result = ndfit.fit(model, data, fitting_axes=1, world=(wave,), guess=None)
+    derived = result.derive("velocity", rest=lines.wavelengths(redshift=0.0858)).derived
+    assert set(derived) == {"velocity_0", "velocity_1", "velocity_2"}
+    for values in derived.values():
+        np.testing.assert_allclose(values.to_value(u.km / u.s), 299792.458 * shift, rtol=1e-4)
+    air, vacuum = (lines.wavelengths(medium=medium)["Ha"].value for medium in ("air", "vacuum"))
+    assert (round(air, 1), round(vacuum, 1)) == (6562.8, 6564.6)
+    with pytest.raises(ValueError, match="medium"):
+        lines.wavelengths(medium="water")
+    with pytest.raises(ValueError, match="redshift"):
+        lines.wavelengths(redshift=-1.0)

@@ -17,15 +17,17 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from ndfit.errors import UnreadableFile, WrongArgument
+from ndfit.lines.air import to_air
 from ndfit.lines.axis import Axis
 from ndfit.lines.build_model import build_model, continuum_of
 from ndfit.lines.entries import OF_LINE, VELOCITIES, entries_of, grouped, read_entries
 from ndfit.lines.files import read_file
-from ndfit.lines.known import lines_called
-from ndfit.lines.line import Band, Line, read_rest
+from ndfit.lines.line import MEDIA, Band, Line
 from ndfit.lines.line_plan import PROFILES, Limits, limits_of, plan_of, windows_of
+from ndfit.lines.typed_names import lines_typed
+from ndfit.problem.arguments import check_choice, check_number
 
-__all__ = ["LineSet", "split_names"]
+__all__ = ["LineSet"]
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,7 @@ class LineSet:
         >>> ndfit.LineSet.of("[OIII], Hb").names
         ('[OIII] 5007', '[OIII] 4959', 'Hb')
         """
-        named = [line for text in names for name in split_names(text) for line in _called(name)]
-        members = [(line, frozenset[str]()) for line in named]
+        members = [(line, frozenset[str]()) for line in lines_typed(names)]
         return cls(grouped([("", members)]), **settings)
 
     @classmethod
@@ -217,6 +218,41 @@ class LineSet:
     def names(self) -> tuple[str, ...]:
         """Names of the lines, which are those of the parts of the model."""
         return tuple(line.name for line in self.lines)
+
+    def wavelengths(self, *, redshift: float = 0.0, medium: str = "vacuum") -> dict[str, u.Quantity]:
+        """Where the lines are at a redshift, which velocities are measured from.
+
+        Parameters
+        ----------
+        redshift : float
+            Of the object; 0 for wavelengths at rest.
+        medium : 'vacuum' or 'air'
+            In which the wavelengths of the data are.
+
+        Returns
+        -------
+        dict of str to astropy.units.Quantity
+            By the name of the line, in Angstrom: what ``FitResult.derive("velocity", rest=...)`` takes.
+
+        Raises
+        ------
+        ValueError
+            There is no such medium, or the redshift is -1 or less.
+
+        See Also
+        --------
+        FitResult.derive : velocities, and other quantities of lines.
+
+        Examples
+        --------
+        >>> import ndfit
+        >>> {name: round(place.value, 2) for name, place in ndfit.LineSet.of("Ha").wavelengths(medium="air").items()}
+        {'Ha': 6562.8}
+        """
+        check_choice(medium, "medium", tuple(MEDIA))
+        factor = 1.0 + check_number(redshift, "redshift", "a redshift above -1", above=-1.0)
+        seen = {line.name: line.wavelength * factor for line in self.lines}
+        return {name: float(to_air(value) if medium == "air" else value) * u.AA for name, value in seen.items()}
 
     def model(
         self,
@@ -338,29 +374,6 @@ def within(values: Any, ranges: Iterable[tuple[float, float]]) -> NDArray[np.boo
     for low, high in ranges:
         inside |= (values >= low) & (values <= high)
     return inside
-
-
-def split_names(text: str) -> list[str]:
-    """Names separated by commas that are not within parentheses or brackets."""
-    names, depth = [""], 0
-    for letter in text:
-        depth += (letter in "([") - (letter in ")]")
-        if letter == "," and depth <= 0:
-            names.append("")
-        else:
-            names[-1] += letter
-    return [name.strip() for name in names if name.strip()]
-
-
-def _called(name: str) -> tuple[Line, ...]:
-    """Lines of the list, or one given as name=wavelength."""
-    own, equals, rest = (part.strip() for part in name.partition("="))
-    try:
-        return lines_called(name)
-    except ValueError:
-        if not (equals and own):
-            raise
-    return (Line(own, read_rest(rest, "vacuum", f"the wavelength of '{own}'")),)
 
 
 def _check_lines(lines: tuple[Line, ...]) -> None:
