@@ -199,23 +199,35 @@ def _spread_along(
     Nothing is seen of more than so many `bins` away, whatever the other fits of the block see: coefficients do not
     depend on these.
     """
-    reach = before.beyond - after.beyond
-    first = (after.bins - reach + before.beyond) * before.nodes
-    columns = first[:, np.newaxis] + np.arange((2 * reach + 1) * before.nodes)
+    reach, nodes = before.beyond - after.beyond, before.nodes
+    first = (after.bins - reach + before.beyond) * nodes
+    columns = first[:, np.newaxis] + np.arange((2 * reach + 1) * nodes)
     inside = np.clip(columns, 0, before.n_places - 1)
-    near = np.abs(before.bins[inside] - after.bins[:, np.newaxis]) <= bins[..., np.newaxis, np.newaxis]
-    near = (inside == columns) & near
+    n_taps = inside.shape[1]
     with np.errstate(all="ignore"):
-        apart = ((seen_at[..., :, np.newaxis] - places[..., inside]) / sigma[..., inside]) ** 2
-        # Of the nearest place something is seen, however narrow the Gaussian is.
-        nearest = np.fmin.reduce(np.where(near, apart, np.inf), axis=-1, keepdims=True)
-        coefficients = (share / sigma)[..., inside] * np.exp(-0.5 * (apart - nearest))
-        coefficients = np.where(near, coefficients, 0.0)
-        total: Any = 0.0
-        for tap in range(coefficients.shape[-1]):  # one after another: zeros beside them change no bit
-            total = total + coefficients[..., tap]
-        coefficients = coefficients / total[..., np.newaxis]
-    return Response(inside, coefficients, before.n_places)
+        narrowness, heights = 1.0 / sigma, share / sigma
+
+        def squares(tap: int) -> FloatArray:
+            apart = (seen_at - places[..., inside[:, tap]]) * narrowness[..., inside[:, tap]]
+            apart *= apart
+            return apart
+
+        # Of the nearest place in its own bin each sample sees something, however narrow the Gaussian is.
+        nearest = reduce(np.fmin, (squares(tap) for tap in range(reach * nodes, (reach + 1) * nodes)))
+        taps = np.zeros((n_taps, *nearest.shape))
+        total = np.zeros(nearest.shape)
+        for tap in range(n_taps):  # one after another: zeros beside them change no bit
+            near = (abs(tap // nodes - reach) <= bins)[..., np.newaxis] & (inside == columns)[:, tap]
+            if near.any():
+                values = squares(tap)
+                values -= nearest
+                values *= -0.5
+                np.exp(values, out=values)
+                values *= heights[..., inside[:, tap]]
+                np.copyto(taps[tap], values, where=near)
+                total += taps[tap]
+        taps /= total
+    return Response(inside, np.moveaxis(taps, 0, -1), before.n_places)
 
 
 def _interpolated_where_narrow(
