@@ -170,7 +170,7 @@ GOALS = (
         _probe("relaxometry", _quotient("loop of `curve_fit`", "ndfit")),
     ),
     Goal(
-        "a line through 11 diagonals, against the same fit without",
+        "a line through 11 diagonals, against the same fit without, one core each",
         "<=",
         2.5,
         "x",

@@ -39,6 +39,10 @@ Here, too, calls take turns. Cpufit is built by hand from the sources of [Gpufit
 directory Cpufit; the environment variable `NDFIT_CPUFIT` is the path of its shared library. It fits in single precision
 with the defaults of its Python module, and ndfit, in double precision, on one core beside it.
 
+Lines through a resolution matrix are measured by the CPU time of one core each. They were measured apart from the rest,
+nine times, while the machine did other work. `curve_fit` has the product of a dense matrix there, and `least_squares`
+exact derivatives and that of a sparse one; both fit 400 of the lines, and their time is scaled.
+
 How often the solver ends in another minimum than scipy's TRF does from the same start, and in how many evaluations, is
 measured by `python -m benchmarks.minima`, against bare `least_squares(method="trf")`, one call a fit; the table is in
 [the architecture](architecture.md).

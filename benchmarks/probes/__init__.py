@@ -47,7 +47,7 @@ PROBES: dict[str, Probe] = {
         Probe("cpufit", "fits a second on one core, Gaussian and a constant, beside Cpufit", beside_cpufit),
         Probe("templates", "25 templates >= 0, 300 channels, 20,000 spectra, one core, seconds", beside_nnls),
         Probe("relaxometry", "T2* of 2 million voxels x 8 echoes from a DataArray, seconds", beside_curve_fit),
-        Probe("instrument", "100,000 lines of 60 channels through 11 diagonals, seconds", through_a_matrix),
+        Probe("instrument", "100,000 lines through 11 diagonals, one core, CPU seconds", through_a_matrix),
         Probe("first-fit", "first fit in a new process over importing astropy, seconds", first_fit),
         Probe("new-model", "a new model in a process that has fitted another, seconds", new_model),
         Probe("command-line", "whole commands, a cube of 200 spectra, seconds", command_line),

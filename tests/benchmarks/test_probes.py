@@ -12,6 +12,8 @@ import pytest
 from benchmarks.goals import GOALS
 from benchmarks.probes import PROBES, cpufit, relaxometry
 from benchmarks.probes.engine import bare_exponentials
+from benchmarks.probes.instrument import by_curve_fit, by_least_squares, lines_through_a_matrix
+from benchmarks.probes.instrument import by_ndfit as by_ndfit_through
 from benchmarks.probes.lines import lines
 from benchmarks.probes.templates import by_loop, by_ndfit, mixtures, template_model
 from benchmarks.probes.turns import in_turns
@@ -62,6 +64,14 @@ def test_templates_by_scipy_and_by_ndfit() -> None:
     coefficients = by_loop(shapes, spectra)
     assert (coefficients == 0).any()
     assert_allclose(by_ndfit(template_model(shapes), spectra), coefficients, atol=1e-8)
+
+
+def test_lines_through_a_matrix_by_scipy_and_by_ndfit() -> None:
+    diagonals, direct, seen = lines_through_a_matrix(6)
+    found = by_ndfit_through(seen, ndfit.Instrument.matrix(diagonals))
+    for by in (by_curve_fit, by_least_squares):
+        assert_allclose(by(diagonals, seen), found, rtol=1e-4)
+    assert np.abs(by_ndfit_through(direct, None) / found - 1.0).max() < 0.2
 
 
 def test_lines_lie_along_the_axis() -> None:
