@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.derived.detection import Detection, amplitudes_of, false_alarms, line_columns
+from ndfit.derived.detection import Detection, amplitudes_of, false_alarms, flux_limits, line_columns
 from ndfit.fit_statistics import FitStatistics
 from ndfit.once import cached_property
 from ndfit.problem.arguments import check_number, check_whole
@@ -97,6 +97,61 @@ class ResultDetection(FitStatistics):
         )
         maps = replace(self._maps, flags=flags.astype(np.uint32))
         return cast(Self, replace(cast(Any, self), _maps=maps, _detection=detection))
+
+    def limit(
+        self,
+        fwhm: Any,  # Any: a number, an array or a Quantity
+        *,
+        confidence: float = 0.997,
+    ) -> Self:
+        """Upper limits of fluxes, for lines that may be too faint to be seen.
+
+        (S + z) sigma, with S the signal to noise that the fit has found, z the quantile of the normal distribution, and
+        sigma the error of the flux of a line of that width at a known place. A line of a larger flux would have been
+        fitted with more than S in all but a share of 1 - confidence, because the fit has looked for the best place and
+        width.
+
+        Parameters
+        ----------
+        fwhm : number, array or Quantity
+            Full width at half maximum, in the unit of the coordinate or as a speed; one, or a map of shape B.
+        confidence : float
+            Of the limits, one-sided.
+
+        Returns
+        -------
+        FitResult
+            With quantities such as `flux_limit_0` in `derived`, in the unit of the flux; NaN where the amplitude has no
+            error, as at its bound.
+
+        Raises
+        ------
+        ValueError, astropy.units.UnitsError
+            The model has no line with a free amplitude and one width, the fit was made without covariance, or the width
+            is in another unit or not positive.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.modeling.models import Const1D, Gaussian1D
+        >>> import ndfit
+        >>> x = np.linspace(-5, 5, 50)
+        >>> data = np.random.default_rng(1).normal(1.0, 0.1, size=(3, 50))
+        >>> line = Gaussian1D(bounds={"stddev": (0.3, 3)}) + Const1D()
+        >>> result = ndfit.fit(line, data, fitting_axes=1, world=(x,), uncertainty=0.1)
+        >>> result.limit(2.35).derived["flux_limit_0"].round(1)
+        array([0.5, 0.3, 0.7])
+        """
+        if self._covariance is None:
+            raise ValueError("limits need standard errors, and the fit was made with covariance=False")
+        width = np.asarray(getattr(fwhm, "value", fwhm), dtype=float)
+        if not (width > 0.0).all() or width.shape not in ((), self.shape):
+            raise ValueError(f"fwhm should be positive, one number or a map of shape {self.shape}, got {fwhm}")
+        confidence = check_number(confidence, "confidence", "a share between 0 and 1", above=0.0)
+        if confidence >= 1.0:
+            raise ValueError(f"confidence should be a share between 0 and 1, got {confidence}")
+        more = flux_limits(self._problem, self._maps, self._covariance, fwhm, confidence)
+        return cast(Self, replace(cast(Any, self), _derived={**cast(Any, self)._derived, **more}))
 
     @property
     def _alarms(self) -> Mapping[str, FloatArray]:

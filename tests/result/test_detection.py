@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.modeling.models import Const1D, Const2D, Gaussian1D, Gaussian2D
 from scipy.stats import binom
 
@@ -173,3 +174,37 @@ def test_what_cannot_be_detected() -> None:
         fitted(3.0, 4, 1, covariance=False).detect()
     with pytest.raises(ValueError, match="simulations"):
         fitted(3.0, 4, 1).detect(simulations=3)
+
+
+@pytest.mark.parametrize("snr", [0.5, 2.0, 4.0, 5.0, 7.0, 10.0])
+def test_limits_cover_the_flux_that_was_put_in(snr: float) -> None:
+    """Detected or not, at least 99.5 % of lines are below their limit of 99.7 %."""
+    result = fitted(snr, 4000, 21, guess="also").limit(3.0 * np.sqrt(8 * np.log(2)))
+    limit = result.derived["flux_limit_0"]
+    known = np.isfinite(limit)
+    assert known.mean() > 0.98
+    flux = np.sqrt(2 * np.pi) * 3.0 * snr / MATCHED
+    assert np.mean(limit[known] >= flux) >= 0.995
+    assert np.median(limit[known]) < flux * (3.0 if snr >= 4 else 20.0)
+
+
+def test_limits_have_units_and_go_into_files(tmp_path: Path) -> None:
+    wave = (6500.0 + X) * u.AA
+    data = np.random.default_rng(3).normal(1.0, 0.1, (5, X.size)) * u.Jy
+    line = Gaussian1D(1 * u.Jy, 6500 * u.AA, 3 * u.AA, bounds={"stddev": (1, 8)}) + Const1D(1 * u.Jy)
+    result = ndfit.fit(line, data, fitting_axes=1, world=(wave,), uncertainty=0.1 * u.Jy)
+    plain = result.limit(7.0 * u.AA).derived["flux_limit_0"]
+    assert plain.unit.is_equivalent(u.Jy * u.AA)
+    speed = (299792.458 * 7.0 / result.parameters["mean_0"].value) * u.km / u.s
+    np.testing.assert_allclose(result.limit(speed).derived["flux_limit_0"], plain, rtol=1e-9)
+    np.testing.assert_allclose(result.limit(0.7 * u.nm).derived["flux_limit_0"], plain, rtol=1e-12)
+    assert (result.limit(7 * u.AA, confidence=0.9).derived["flux_limit_0"] < plain).all()
+    result.limit(7.0 * u.AA).write(tmp_path / "fit.fits")
+    np.testing.assert_array_equal(ndfit.read(tmp_path / "fit.fits").derived["flux_limit_0"], plain)
+    for wrong, message in ((-1.0, "positive"), (3 * u.kg, "kg"), (np.ones(3), "shape")):
+        with pytest.raises((ValueError, u.UnitsError), match=message):
+            result.limit(wrong)
+    with pytest.raises(ValueError, match="confidence"):
+        result.limit(7.0, confidence=1.5)
+    with pytest.raises(ValueError, match="limits are for lines"):
+        ndfit.fit(Const1D(), np.ones((3, 9)), fitting_axes=1).limit(1.0)

@@ -33,7 +33,16 @@ from ndfit.problem.types import FitProblem
 from ndfit.result.fitted_model import reported_model
 from ndfit.result.model_terms import Term, terms_of
 
-__all__ = ["CONVENTIONS", "Component", "Setting", "components_in", "components_of", "integral"]
+__all__ = [
+    "CONVENTIONS",
+    "Component",
+    "Setting",
+    "components_in",
+    "components_of",
+    "in_coordinates",
+    "integral",
+    "plain_ratio",
+]
 
 CONVENTIONS: Mapping[str, Callable[[u.Quantity], Any]] = {
     "radio": u.doppler_radio,
@@ -265,3 +274,27 @@ def _plain(value: Any) -> Any:
 
 def _with(numbers: Any, unit: Any) -> Any:
     return numbers if unit is None else numbers * unit
+
+
+def in_coordinates(width: Any, centre: Any) -> Any:
+    """A width in the unit of a centre, of which it may be a speed; plain numbers are in that unit already.
+
+    Raises
+    ------
+    astropy.units.UnitConversionError
+        It is in another unit.
+    """
+    unit = getattr(centre, "unit", None)
+    if not hasattr(width, "unit"):
+        return np.asarray(width, dtype=float) if unit is None else u.Quantity(width, unit)
+    if unit is None:
+        raise u.UnitConversionError(f"the width is in '{width.unit}', and the coordinates have no unit")
+    if _is_speed(width) and not _is_speed(centre):
+        return abs(centre) * (width / const.c).to_value("")
+    return width.to(unit)
+
+
+def plain_ratio(one: Any, other: Any) -> Any:
+    """One over the other, as plain numbers."""
+    ratio = one / other
+    return ratio.to_value("") if hasattr(ratio, "unit") else ratio

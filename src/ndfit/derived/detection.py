@@ -21,18 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ndfit.arrays import FloatArray
-from ndfit.derived.component_quantities import Component, components_of
+from ndfit.derived.component_quantities import Component, components_of, in_coordinates, plain_ratio
 from ndfit.derived.profile_formulas import FORMULAS
+from ndfit.derived.propagation import Values
 from ndfit.problem.types import FitProblem
+from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.maps import Maps
 
-__all__ = ["Detection", "amplitudes_of", "false_alarms", "line_columns"]
+__all__ = ["Detection", "amplitudes_of", "false_alarms", "flux_limits", "line_columns"]
 
 # Of these classes every parameter is linear.
 _BACKGROUNDS = frozenset(
     {"Const1D", "Linear1D", "Polynomial1D", "Chebyshev1D", "Legendre1D", "Hermite1D"}
     | {"Const2D", "Planar2D", "Polynomial2D", "Chebyshev2D", "Legendre2D"}
 )
+# Profiles whose shape is scaled by one width.
+_OF_ONE_WIDTH = frozenset({"Gaussian1D", "Lorentz1D", "Moffat1D", "Drude1D"})
 _CONTINUED = 100  # noise fits, beyond which the law is used
 _FITS_AT_ONCE = 50_000
 
@@ -107,20 +111,71 @@ def false_alarms(
 
 def _gained(problem: FitProblem, maps: Maps, covariance: FloatArray, name: str, absolute_sigma: bool) -> FloatArray:
     """Chi-square that an amplitude gains, shape B; zero where it has no error, as at its bound."""
+    variance = _variance(problem, covariance, name)
+    with np.errstate(all="ignore"):
+        values = maps.parameters[problem.params.names.index(name)]
+        gained = np.where(variance > 0.0, values**2 / variance, 0.0)
+    return gained if absolute_sigma else _as_known(gained, maps.n_samples - len(problem.params.free))
+
+
+def _variance(problem: FitProblem, covariance: FloatArray, name: str) -> FloatArray:
+    """Of an amplitude, with what is not linear held, shape B; zero where it has no error."""
     params = problem.params
-    place = params.free.index(params.names.index(name))
-    values = maps.parameters[params.names.index(name)].ravel()
     matrices = covariance.reshape(-1, *covariance.shape[-2:])
     linear = [number for number, index in enumerate(params.free) if params.names[index] in _linear_names(problem)]
-    variance = np.empty(values.size)
-    for start in range(0, values.size, _FITS_AT_ONCE):
+    place = linear.index(params.free.index(params.names.index(name)))
+    variance = np.empty(len(matrices))
+    for start in range(0, len(matrices), _FITS_AT_ONCE):
         rows = slice(start, start + _FITS_AT_ONCE)
-        variance[rows] = _variance_among(matrices[rows], linear, linear.index(place))
-    with np.errstate(all="ignore"):
-        gained = np.where(variance > 0.0, values**2 / variance, 0.0)
-    if not absolute_sigma:
-        gained = _as_known(gained, maps.n_samples.ravel() - len(params.free))
-    return np.asarray(gained.reshape(maps.status.shape))
+        variance[rows] = _variance_among(matrices[rows], linear, place)
+    return variance.reshape(covariance.shape[:-2])
+
+
+def flux_limits(
+    problem: FitProblem, maps: Maps, covariance: FloatArray, fwhm: Any, confidence: float
+) -> dict[str, DerivedMap]:
+    """Upper limits of the fluxes of lines of a given width, by name.
+
+    A line of flux F that the fit could have found anywhere would have been fitted with a signal to noise of at least
+    F / sigma plus a normal number, because the fit has looked for the best. So F is above (S + z) sigma in a share of
+    1 - confidence at most, with S the signal to noise that was found, z the quantile of the normal distribution, and
+    sigma the error of the flux where place and width are known, which goes with the square root of the width.
+
+    Parameters
+    ----------
+    fwhm : in the unit of the coordinate or as a speed, one or a map of shape B
+
+    Raises
+    ------
+    ValueError, astropy.units.UnitsError
+        There is no line with a free amplitude and a width, or the width is in another unit.
+    """
+    from scipy.special import ndtri
+
+    free = amplitudes_of(problem)
+    lines = [each for each in components_of(problem) if each.kind in _OF_ONE_WIDTH and _amplitude(each) in free]
+    if not lines:
+        raise ValueError(f"limits are for lines with a free amplitude, of {', '.join(sorted(_OF_ONE_WIDTH))}")
+    found = {}
+    for component in lines:
+        name = _amplitude(component)
+        table = maps.parameters.copy()
+        table[problem.params.names.index(name)] = 1.0
+        unit_flux, width = (component.formula(what, Values(problem, table)) for what in ("flux", "fwhm"))
+        error = np.sqrt(_variance(problem, covariance, name))
+        height = np.abs(maps.parameters[problem.params.names.index(name)]) + float(ndtri(confidence)) * error
+        with np.errstate(all="ignore"):
+            given = in_coordinates(fwhm, component.formula("centroid", Values(problem, table)))
+            limit = height * abs(unit_flux) * np.sqrt(plain_ratio(given, width))
+        known = maps.usable & (error > 0.0)
+        numbers = np.where(known, np.broadcast_to(getattr(limit, "value", limit), known.shape), np.nan)
+        meaning = f"upper limit of the flux of a line of FWHM {_told(fwhm)}, confidence {confidence:g}"
+        found[f"flux_limit{component.ending}"] = DerivedMap(numbers, None, getattr(limit, "unit", None), meaning)
+    return found
+
+
+def _told(fwhm: Any) -> str:
+    return str(fwhm) if np.ndim(fwhm) == 0 else "as given at each position"
 
 
 def _linear_names(problem: FitProblem) -> set[str]:
