@@ -151,6 +151,8 @@ def test_an_input_of_the_model(tmp_path: Path) -> None:
         (("--instrument", "gaussian(sigma=2,,)"), ("Expected a number",)),
         (("--instrument", "bins @" * 30 + "bins"), ("more than 20 steps",)),
         (("--instrument", "kernel(3)"), ("kernel",)),
+        (("--instrument", "correlated_noise(2) @ correlated_noise(3)"), ("give correlated_noise once",)),
+        (("--instrument", "bins(nodes=3) @ bins"), ("give bins once",)),
         (("--input", "sres=SRES"), ("No input of the model and no array of --instrument is called 'sres'",)),
         (("--input", "sres"), ("--input expects name=array",)),
         (("--input", "x=SRES"), ("none is left to fit along",)),

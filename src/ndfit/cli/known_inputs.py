@@ -181,7 +181,11 @@ def instrument_of(known: Known, place: Place, at_rest: bool) -> Instrument | Non
     """
     if known.instrument is None:
         return None
-    return reduce(matmul, (_made(step, known, place, at_rest) for step in known.instrument.steps))
+    steps = [_made(step, known, place, at_rest) for step in known.instrument.steps]
+    try:
+        return reduce(matmul, steps)
+    except ValueError as error:
+        raise BadInput(f"--instrument: {message_of(error)}") from error
 
 
 def _made(step: Step, known: Known, place: Place, at_rest: bool) -> Instrument:
