@@ -82,7 +82,7 @@ def open_samples(given: Data, n_inputs: int) -> Opened:
     """
     labels = None
     if isinstance(given.world, str) and given.world != PIXELS:
-        raise WrongArgumentType("world", f"a tuple of arrays, a WCS, '{PIXELS}' or None", given.world)
+        raise WrongArgumentType("world", f"None, a WCS object or a tuple of arrays, or '{PIXELS}'", given.world)
     given = open_object(given)
     if is_labelled(given.data):
         given, labels = open_labelled(given)
