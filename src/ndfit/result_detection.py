@@ -36,8 +36,8 @@ class ResultDetection(FitStatistics):
         """Find out where the lines of the model are more than noise gives.
 
         Fits of noise with the same model, samples and starts show how much chi-square a line gains where none is, so
-        that the search along the axis is accounted for. Beyond the highest hundred of them the distribution is
-        continued by the law of upcrossings [1]_.
+        that the search along the axis is accounted for. Beyond the highest hundred of them, or the highest
+        tenth where these are fewer, the distribution is continued by the law of upcrossings [1]_.
 
         Parameters
         ----------

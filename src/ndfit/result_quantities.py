@@ -66,10 +66,12 @@ class ResultQuantities(FitStatistics):
             Rest wavelength, frequency or energy for velocities: one for all, or by number or name of the component. By
             default that of the WCS of the data.
         convention : str, optional
-            Doppler convention of velocities; by default radio for frequencies, and else optical.
+            Doppler convention of velocities; by default radio where the coordinates are frequencies, and
+            else optical.
         instrumental_fwhm : number, array or Quantity, optional
-            FWHM of the instrument, which is taken off dispersions in quadrature, in the unit of the coordinate or as a
-            speed; one, or a map of shape B. NaN is where a line is narrower.
+            FWHM of the instrument, which is taken off dispersions in quadrature, in a unit of the coordinate or as a
+            speed; plain numbers are in the unit of the coordinate. One, or a map of shape B. NaN is where a line is
+            narrower.
         **expressions : str or callable
             Name and expression of parameters and quantities, with + - * / ** and parentheses, as
             ``ratio="flux_1 / flux_0"``; or a function that takes an object with the parameters as attributes, maps of

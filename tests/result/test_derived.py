@@ -275,7 +275,7 @@ def test_a_single_fit() -> None:
         ((), {"amplitude_0": "2 * mean_0"}, "is a parameter of the model"),
         ((), {"odd": "amplitude_0 + mean_0"}, "odd.*compatible dimensions"),
         ((), {"odd": "__import__('os')"}, "should be an expression"),
-        ((), {"odd": "snr_0 * 2"}, "'snr_0' is no parameter"),
+        ((), {"odd": "snr_0 * 2"}, "'snr_0' has its own error"),
         ((), {"odd": lambda fit: fit.amplitude_0[:3]}, "one number a position"),
         ((), {"odd": lambda fit: fit.nothing}, "no parameter 'nothing'"),
         ((), {"odd": 3}, "an expression such as"),
@@ -298,3 +298,117 @@ def test_no_continuum_and_no_units() -> None:
         alone.derive("equivalent_width")
     with pytest.raises(ValueError, match="coordinates with a unit"):
         alone.derive("velocity", rest=3.0)
+
+
+def spectrum(model: Any, x: Any = X, sigma: float = 0.05, n_fits: int = 3, **keywords: Any) -> ndfit.FitResult:
+    truth = np.asarray(getattr(model(x), "value", model(x)))
+    data = truth + np.random.default_rng(4).normal(0.0, sigma, (n_fits, len(x)))
+    return ndfit.fit(model, data, fitting_axes=1, world=(x,), **{"uncertainty": sigma} | keywords)
+
+
+def test_endings_come_before_names() -> None:
+    """A component may be called as another's ending; a name that two have stands for neither."""
+    lines = Gaussian1D(3.0, -4.0, 1.0, name="1") + Gaussian1D(1.0, 4.0, 1.0, name="0") + Const1D(1.0)
+    derived = spectrum(lines).derive("flux").derived
+    assert list(derived) == ["flux_0", "flux_1"]
+    np.testing.assert_allclose(derived["flux_0"] / derived["flux_1"], 3.0, rtol=0.2)
+    twins = spectrum(Gaussian1D(3.0, -4.0, 1.0, name="Ha") + Gaussian1D(1.0, 4.0, 1.0, name="Ha"))
+    with pytest.raises(ValueError, match="'flux_Ha' is no parameter"):
+        twins.derive("flux_Ha")
+
+
+def test_beside_a_table_of_values() -> None:
+    """It has no parameters, and is a continuum."""
+    table = models.Tabular1D(points=X, lookup_table=np.full(X.size, 2.0))
+    result = spectrum(table + Gaussian1D(3.0, 0.4, 1.3)).derive("flux_1", "equivalent_width_1", "integral")
+    np.testing.assert_allclose(result.derived["equivalent_width_1"], -result.derived["flux_1"] / 2.0)
+    np.testing.assert_allclose(result.derived["integral"], result.derived["flux_1"] + 2.0 * 0.25 * X.size, rtol=1e-9)
+    assert result.good.all()
+
+
+@pytest.mark.parametrize(("start", "width"), [(0.0, 1e-3), (2459000.5, 1e-3), (0.0, 10.0), (22e9, 10.0)])
+def test_errors_far_from_zero(start: float, width: float) -> None:
+    """Julian dates and frequencies, whose errors are few of their last digits."""
+    line = Gaussian1D(3.0, start + 0.5 * width, 0.1 * width) + Const1D(1.0)
+    result = spectrum(line, start + np.linspace(0.0, width, 81), 0.01).derive(
+        "centroid_0", place=lambda fit: (fit.mean_0 - start) / fit.stddev_0
+    )
+    np.testing.assert_allclose(result.derived_errors["centroid_0"], result.errors["mean_0"], rtol=1e-6)
+    shift = (result.parameters["mean_0"] - start) / result.parameters["stddev_0"]
+    mean, spread = result.errors["mean_0"], result.errors["stddev_0"]
+    expected = np.hypot(mean, shift * spread) / result.parameters["stddev_0"]  # the two are not correlated
+    np.testing.assert_allclose(result.derived_errors["place"], expected, rtol=0.02)
+
+
+def test_errors_with_a_continuum_in_far_powers() -> None:
+    """Coefficients of a polynomial without a domain go together; what follows from them does not mind."""
+    x = np.linspace(6500.0, 6600.0, 101)
+    own = Gaussian1D(3.0, 6560.0, 3.0) + models.Chebyshev1D(2, c0=5.0, c1=0.5, c2=0.2, domain=(6500, 6600))
+    data = own(x) + np.random.default_rng(4).normal(0.0, 0.05, (3, x.size))
+    found = {}
+    for domain in (None, (6500, 6600)):
+        model = Gaussian1D(3.0, 6560.0, 3.0) + models.Chebyshev1D(2, domain=domain)
+        result = ndfit.fit(model, data, fitting_axes=1, world=(x,), uncertainty=0.05)
+        found[domain] = result.derive("equivalent_width_0").derived_errors["equivalent_width_0"]
+    np.testing.assert_allclose(found[None], found[6500, 6600], rtol=1e-3)
+
+
+def test_no_error_where_all_is_at_bounds() -> None:
+    line = Gaussian1D(3.0, 0.4, 1.3, fixed={"mean": True, "stddev": True}, bounds={"amplitude": (0, None)}) + Const1D(
+        1.0
+    )
+    data = 1.0 - np.exp(-0.5 * ((X - 0.4) / 1.3) ** 2) + np.random.default_rng(4).normal(0.0, 0.05, (3, X.size))
+    result = ndfit.fit(line, data, fitting_axes=1, world=(X,), uncertainty=0.05)
+    result = result.derive("flux", "equivalent_width", "snr", both="amplitude_0 + amplitude_1")
+    assert not np.any(result.parameters["amplitude_0"])
+    assert all(np.isnan(result.derived_errors[name]).all() for name in ("flux_0", "equivalent_width_0"))
+    np.testing.assert_allclose(result.derived_errors["both"], result.errors["amplitude_1"])
+
+
+@pytest.mark.parametrize("value", [None, "text", 1j, [1j, 2.0, 3.0]], ids=str)
+def test_functions_that_give_no_real_numbers(value: Any) -> None:
+    with pytest.raises(TypeError, match="odd should be a function that gives a real number"):
+        spectrum(Gaussian1D()).derive(odd=lambda fit: value)
+
+
+def test_functions_that_leave_positions_out() -> None:
+    result = spectrum(Gaussian1D()).derive(
+        some=lambda fit: np.ma.masked_where([False, True, False], fit.amplitude), none=lambda fit: 1 / (0 * fit.mean)
+    )
+    np.testing.assert_array_equal(np.isnan(result.derived["some"]), [False, True, False])
+    assert np.isnan(result.derived["none"]).all()
+    assert np.isnan(result.derived_errors["none"]).all()
+
+
+def test_wavenumbers_and_default_conventions() -> None:
+    """Radio for coordinates that are frequencies, optical for others, whatever the unit of rest."""
+    for unit, centre, rest, expected in [
+        (1 / u.cm, 15000.0, 15003.0 / u.cm, 15003.0 / 15000.0 - 1.0),
+        (u.GHz, 115.26, (const.c / (115.271 * u.GHz)).to(u.mm), 1.0 - 115.26 / 115.271),
+        (u.mm, 2.602, 115.271 * u.GHz, 2.602 / (const.c / (115.271 * u.GHz)).to_value(u.mm) - 1.0),
+    ]:
+        x = centre * (1.0 + 1e-3 * np.linspace(-1.0, 1.0, 81)) * unit
+        line = Gaussian1D(3.0, centre * unit, 2e-4 * centre * unit, fixed={"mean": True}) + Const1D(1.0)
+        found = spectrum(line, x).derive("velocity_0", rest=rest).derived["velocity_0"]
+        np.testing.assert_allclose(found.value, 299792.458 * expected, rtol=1e-6)
+
+
+def test_widths_of_the_instrument() -> None:
+    x = np.linspace(6500.0, 6640.0, 71) * u.AA
+    cube = spectrum(Gaussian1D(3.0, 6560.0 * u.AA, 5.0 * u.AA) + Const1D(1.0), x)
+    one = cube.derive("dispersion", instrumental_fwhm=2.0 * u.AA)
+    for width in (2.0, 0.2 * u.nm, [2.0, 2.0, 2.0], [2.0, 2.0, 2.0] * u.AA):
+        same = cube.derive("dispersion", instrumental_fwhm=width)
+        np.testing.assert_allclose(same.derived["dispersion_0"], one.derived["dispersion_0"])
+    with pytest.raises(ValueError, match=r"map of shape \(3,\), got shape \(2,\)"):
+        cube.derive("dispersion", instrumental_fwhm=[2.0, 2.0] * u.AA)
+    with pytest.raises(ValueError, match="rest has 'Halpha', and the lines of the model are 0"):
+        cube.derive("velocity", rest={"Halpha": 6562.8 * u.AA})
+
+
+def test_dates_in_narrow_bounds_are_not_at_them() -> None:
+    start = 2459000.5
+    line = Gaussian1D(3.0, start + 5e-4, 1e-4, bounds={"mean": (start, start + 2e-3)}) + Const1D(1.0)
+    result = spectrum(line, start + np.linspace(0.0, 1e-3, 81), 0.01)
+    assert not np.any(result.flags)
+    np.testing.assert_allclose(result.errors["mean_0"], 1.25e-7, rtol=0.05)

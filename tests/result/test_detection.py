@@ -208,3 +208,16 @@ def test_limits_have_units_and_go_into_files(tmp_path: Path) -> None:
         result.limit(7.0, confidence=1.5)
     with pytest.raises(ValueError, match="limits are for lines"):
         ndfit.fit(Const1D(), np.ones((3, 9)), fitting_axes=1).limit(1.0)
+
+
+@pytest.mark.parametrize("simulations", [100, 105, 150, 999])
+def test_clear_lines_with_few_fits_of_noise(simulations: int) -> None:
+    result = fitted(50.0, 20, 3)
+    assert result.detect(0.001, simulations=simulations).detected["amplitude_0"].all()
+
+
+def test_few_fits_of_noise_give_the_rate() -> None:
+    found = [
+        fitted(0.0, 2000, 11).detect(0.02, simulations=100, seed=seed).detected["amplitude_0"] for seed in range(8)
+    ]
+    assert 0.5 * 0.02 < np.mean(found) < 2.0 * 0.02

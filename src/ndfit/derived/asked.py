@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from ndfit.problem.arguments import check_choice
 from ndfit.problem.types import FitProblem
 from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.maps import Maps
+from ndfit.untrusted import printable, shortened
 
 __all__ = ["check_names", "derived_maps"]
 
@@ -51,7 +53,9 @@ def derived_maps(
         A name that is not known, or a quantity that cannot be formed: what is missing.
     """
     check_choice(setting.convention, "convention", (None, *CONVENTIONS))
-    wanted = _all_wanted(asked, _measures(components_of(problem), setting), problem.params.names)
+    components = components_of(problem)
+    _check_rest(setting.rest, components)
+    wanted = _all_wanted(asked, _measures(components, setting), problem.params.names)
     return propagated(problem, maps, covariance, wanted)
 
 
@@ -80,15 +84,29 @@ def _all_wanted(
 
 
 def _measures(components: tuple[Component, ...], setting: Setting) -> dict[str, Measure]:
-    """All that there is, by name; names of components are further names."""
-    known: dict[str, Measure] = {}
-    for component in components:
-        own = dict(component.measures(setting))
-        for label in component.labels:
-            known |= {name + label: measure for name, measure in own.items() if name + label not in known}
+    """All that there is, by name; names of components are further names, where they stand for one component alone."""
+    own = [dict(component.measures(setting)) for component in components]
+    known = {
+        name + component.ending: measure
+        for component, ones in zip(components, own, strict=True)
+        for name, measure in ones.items()
+    }
+    labels = [(label, ones) for component, ones in zip(components, own, strict=True) for label in component.labels]
+    shared = Counter(label for label, _ in labels)
+    more = {name + label: measure for label, ones in labels if shared[label] == 1 for name, measure in ones.items()}
+    known = more | known
     if any(component.is_line for component in components):
         known["integral"] = Measure(partial(integral, components), "integral of the model over the samples")
     return known
+
+
+def _check_rest(rest: Any, components: tuple[Component, ...]) -> None:
+    if not isinstance(rest, Mapping):
+        return
+    keys = [key for component in components if component.is_line for key in component.rest_keys if key is not None]
+    for key in rest:
+        if key not in keys:
+            raise ValueError(f"rest has {key!r}, and the lines of the model are {', '.join(map(repr, keys))}")
 
 
 def _spread_out(asked: Mapping[str, Asked], known: Mapping[str, Measure]) -> dict[str, Asked]:
@@ -107,9 +125,17 @@ def _wanted(name: str, what: Asked, known: Mapping[str, Measure], parameters: tu
         raise WrongArgumentType(name, "an expression such as 'flux_1 / flux_0', or a function of the parameters", what)
     if what in known:
         return known[what]
-    expression = ExpressionTie(what)
+    try:
+        expression = ExpressionTie(what)
+    except ValueError:
+        raise ValueError(
+            f"'{name}' should be an expression of numbers, parameters, quantities and + - * / **, got "
+            f"'{shortened(printable(what))}'"
+        ) from None
     names = {*parameters, *(each for each, measure in known.items() if not measure.over_error)}
     for each in sorted(expression.names - names):
+        if each in known:
+            raise ValueError(f"'{each}' has its own error in it, and cannot be part of an expression: '{what}'")
         close = difflib.get_close_matches(each, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else f"there is {', '.join(sorted(names))}"
         raise ValueError(f"'{each}' is no parameter of the model and no quantity of its components: {hint}")

@@ -95,11 +95,11 @@ class Component:
 
     @property
     def labels(self) -> Iterator[str]:
-        """What is put behind the name of a quantity: the ending, or the component's name."""
+        """What is put behind the name of a quantity: the ending, or the component's name where that can be typed."""
         yield self.ending
-        name = self.term.model.name
-        if name and f"_{name}" != self.ending:
-            yield f"_{name}"
+        name = f"_{self.term.model.name or ''}"
+        if name not in ("_", self.ending) and name.isidentifier():
+            yield name
 
     def measures(self, setting: Setting) -> Iterator[tuple[str, Measure]]:
         """Name of a quantity -> how it is found; what one lacks is told when it is made."""
@@ -135,8 +135,8 @@ class Component:
 
     def numbers(self, term: Term, values: Values, where: Any) -> Any:
         """A summand at coordinates of shape B, in the unit of the fit."""
-        known = np.stack([_plain(values[name]) for name in self.problem.params.names[term.where]])
-        return term.sign * np.broadcast_to(term.model.evaluate(where, *known), np.shape(known)[1:])
+        known = [_plain(values[name]) for name in self.problem.params.names[term.where]]
+        return term.sign * np.broadcast_to(term.model.evaluate(where, *known), np.shape(where))
 
     def peak(self, values: Values) -> Any:
         centre = _plain(self.formula("centroid", values))
@@ -154,7 +154,9 @@ class Component:
         if _is_speed(centre):
             return centre.to(_SPEED)
         rest = self._rest(setting, centre)
-        convention = setting.convention or ("radio" if rest.unit.is_equivalent(u.Hz) else "optical")
+        convention = setting.convention or ("radio" if centre.unit.is_equivalent(u.Hz) else "optical")
+        if centre.unit.is_equivalent(1 / u.m):  # the conventions know of frequencies, energies and wavelengths
+            centre = centre.to(u.Hz, equivalencies=u.spectral())
         return centre.to(_SPEED, equivalencies=CONVENTIONS[convention](rest))
 
     def _rest(self, setting: Setting, centre: Any) -> u.Quantity:
@@ -162,7 +164,7 @@ class Component:
             raise ValueError("velocities need coordinates with a unit: give world with one")
         rest = setting.rest
         if isinstance(rest, Mapping):
-            rest = next((rest[key] for key in self._keys() if key in rest), None)
+            rest = next((rest[key] for key in self.rest_keys if key in rest), None)
         if rest is None:
             rest = _rest_of_wcs(self.problem.wcs)
         if rest is None:
@@ -174,8 +176,10 @@ class Component:
             raise u.UnitConversionError(f"rest should be in a unit such as '{centre.unit}', got {rest}")
         return rest
 
-    def _keys(self) -> Iterator[Any]:
-        yield from (int(self.ending[1:]) if self.ending else 0, self.term.model.name)
+    @property
+    def rest_keys(self) -> tuple[Any, ...]:
+        """Under which a mapping may hold what is known of it."""
+        return int(self.ending[1:]) if self.ending else 0, self.term.model.name
 
     def dispersion(self, setting: Setting, values: Values) -> Any:
         centre, fwhm = self.formula("centroid", values), self.formula("fwhm", values)
@@ -183,7 +187,7 @@ class Component:
             raise ValueError("dispersions in km/s need coordinates with a unit: give world with one")
         own = _as_speed(fwhm, centre)
         if setting.instrumental_fwhm is not None:
-            instrument = _as_speed(u.Quantity(setting.instrumental_fwhm), centre)
+            instrument = _as_speed(_instrumental(setting.instrumental_fwhm, fwhm, self.problem), centre)
             squared = own**2 - instrument**2
             own = np.sqrt(np.where(squared > 0.0, squared, np.nan))
         return own / SIGMAS_PER_FWHM
@@ -222,12 +226,15 @@ def components_of(problem: FitProblem) -> tuple[Component, ...]:
 
 def components_in(model: Any, names: tuple[str, ...], problem: Any) -> tuple[Component, ...]:
     """The summands of a model with parameters of these names; without a problem, nothing can be evaluated."""
-    plain = [
-        Component(term, names[term.where.start].removeprefix(term.model.param_names[0]), problem)
-        for term in terms_of(model)
-    ]
+    plain = [Component(term, _ending(term, names), problem) for term in terms_of(model)]
     others = tuple(each.term for each in plain if not each.is_line)
     return tuple(Component(each.term, each.ending, problem, others) for each in plain)
+
+
+def _ending(term: Term, names: tuple[str, ...]) -> str:
+    """Of the names of its parameters; a table of values has none."""
+    own = term.model.param_names
+    return names[term.where.start].removeprefix(own[0]) if own else ""
 
 
 def _sums(problem: FitProblem, of: Callable[[Any], Any], centre: Any, order: int) -> list[Any]:
@@ -266,6 +273,17 @@ def _as_speed(width: Any, centre: Any) -> Any:
     if not width.unit.is_equivalent(centre.unit):
         raise u.UnitConversionError(f"a width should be in a unit such as '{centre.unit}' or km/s, got '{width.unit}'")
     return (const.c * abs((width / centre).to_value(""))).to(_SPEED)
+
+
+def _instrumental(width: Any, own: Any, problem: FitProblem) -> u.Quantity:
+    """One or of shape B; plain numbers are in the unit of the coordinate."""
+    known = width if hasattr(width, "unit") else u.Quantity(width, own.unit)
+    if np.shape(known) not in ((), problem.axes.iterating_shape):
+        raise ValueError(
+            f"instrumental_fwhm should be one number, or a map of shape {problem.axes.iterating_shape}, got shape "
+            f"{np.shape(known)}"
+        )
+    return known
 
 
 def _plain(value: Any) -> Any:

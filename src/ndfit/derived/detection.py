@@ -5,10 +5,10 @@ Flows in: parameters and covariances of fits, and of fits of noise. Flows out: p
 A line is judged by the chi-square that its amplitude gains, with what is linear beside it (other lines, the background)
 fitted again, and the other parameters held: a^2 / var(a), which is exact for a model that is linear in these, and needs
 no further fit. Because the fit has looked for the best centre and width, noise gains more than one free number would:
-how much, fits of noise with the same model, samples and starts show. The highest hundred of their gains are continued
-by the law of the upcrossings of a chi-square field, exp(-q / 2) q^((d - 1) / 2) with d numbers searched (E. Gross &
-O. Vitells, Eur. Phys. J. C 70 (2010) 525; Astropart. Phys. 35 (2011) 230). Where the size of the errors is not known, q
-stands for Student's t of the same probability.
+how much, fits of noise with the same model, samples and starts show. The highest hundred of their gains, or the highest
+tenth where these are fewer, are continued by the law of the upcrossings of a chi-square field, exp(-q / 2) q^((d - 1) /
+2) with d numbers searched (E. Gross & O. Vitells, Eur. Phys. J. C 70 (2010) 525; Astropart. Phys. 35 (2011) 230). Where
+the size of the errors is not known, q stands for Student's t of the same probability.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ndfit.derived.propagation import Values
 from ndfit.problem.types import FitProblem
 from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.maps import Maps
+from ndfit.result.standard_errors import inverse, normalized
 
 __all__ = ["Detection", "amplitudes_of", "false_alarms", "flux_limits", "line_columns"]
 
@@ -38,6 +39,7 @@ _BACKGROUNDS = frozenset(
 # Profiles whose shape is scaled by one width.
 _OF_ONE_WIDTH = frozenset({"Gaussian1D", "Lorentz1D", "Moffat1D", "Drude1D"})
 _CONTINUED = 100  # noise fits, beyond which the law is used
+_TAIL = 0.1  # of the noise fits at most: the law is that of high gains
 _FITS_AT_ONCE = 50_000
 
 
@@ -192,24 +194,9 @@ def _variance_among(matrices: FloatArray, linear: list[int], place: int) -> Floa
     The inverse of the covariance is the matrix of the normal equations, whose part for the linear parameters says how
     well these are known. Parameters without an error are held too.
     """
-    with np.errstate(all="ignore"):
-        sigma = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
-        unknown = ~(np.isfinite(sigma) & (sigma > 0.0))
-        scale = np.where(unknown, 1.0, sigma)
-        matrix = matrices / (scale[:, :, np.newaxis] * scale[:, np.newaxis, :])
-    matrix[unknown[:, :, np.newaxis] | unknown[:, np.newaxis, :]] = 0.0
-    diagonal = np.arange(matrix.shape[-1])
-    matrix[:, diagonal, diagonal] = 1.0
-    matrix = np.nan_to_num(matrix, nan=0.0)
-    own = _inverse(_inverse(matrix)[:, linear][:, :, linear])[:, place, place] * scale[:, linear[place]] ** 2
-    return np.asarray(np.where(unknown[:, linear[place]], 0.0, own), dtype=np.float64)
-
-
-def _inverse(matrices: FloatArray) -> FloatArray:
-    try:
-        return np.asarray(np.linalg.inv(matrices), dtype=np.float64)
-    except np.linalg.LinAlgError:  # one of them is singular
-        return np.asarray(np.linalg.pinv(matrices, hermitian=True), dtype=np.float64)
+    matrix, scale, known = normalized(matrices)
+    own = inverse(inverse(matrix)[:, linear][:, :, linear])[:, place, place] * scale[:, linear[place]] ** 2
+    return np.asarray(np.where(known[:, linear[place]], own, 0.0), dtype=np.float64)
 
 
 def _as_known(gained: FloatArray, degrees: Any) -> FloatArray:
@@ -226,9 +213,10 @@ def _probability(gained: FloatArray, quiet: FloatArray, searched: int) -> FloatA
     count = quiet.size
     below = np.searchsorted(quiet, gained, side="left")
     counted = np.asarray((count - below + 1.0) / (count + 1.0), dtype=np.float64)
-    if count <= _CONTINUED:
+    highest = min(_CONTINUED, int(_TAIL * count))
+    if highest == 0 or quiet[-highest] <= 0.0:
         return counted
-    edge = quiet[-_CONTINUED]
+    edge = quiet[-highest]
     with np.errstate(all="ignore"):
         law = np.exp(-0.5 * (gained - edge)) * (gained / edge) ** (0.5 * max(searched - 1, 0))
-    return np.where(gained > edge, np.minimum((_CONTINUED + 1.0) / (count + 1.0) * law, 1.0), counted)
+    return np.where(gained > edge, np.minimum((highest + 1.0) / (count + 1.0) * law, 1.0), counted)

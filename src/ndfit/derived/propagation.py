@@ -2,9 +2,9 @@
 
 Flows in: FitProblem, Maps, the covariance, and functions. Flows out: DerivedMaps.
 
-The variance of t(p) is g^T C g, with g = dt/dp by central differences over a thousandth of each parameter's standard
-error: there t is as straight as propagation takes it to be, whatever the units, and the difference has ten digits more
-than it needs. Ties are followed. A free parameter at its bound counts as fixed there, as for errors of tied parameters.
+The variance of t(p) is g^T C g, with g = dt/dp by central differences over `derivative_steps`. Ties are followed. A
+free parameter at its bound counts as fixed there, as for errors of tied parameters; what follows from such parameters
+alone has no error.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ import numpy as np
 from astropy import units as u
 
 from ndfit.arrays import FloatArray
+from ndfit.errors import WrongArgumentType
 from ndfit.problem.types import FitProblem
 from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.maps import Maps
-from ndfit.result.standard_errors import quadratic_form, tied_values
-from ndfit.status import Flag
+from ndfit.result.standard_errors import derivative_steps, errors_along, tied_values
 
 __all__ = ["Measure", "Values", "propagated"]
-
-_OF_ERROR = 1e-3
-_OF_VALUE = float(np.finfo(float).eps) ** (1 / 3)
 
 
 class Values(Mapping[str, Any]):
@@ -98,19 +95,24 @@ def propagated(
         A function gives something else than numbers of shape B.
     """
     found = {}
+    steps = None
+    if covariance is not None and measures:
+        steps = derivative_steps(np.moveaxis(maps.parameters[list(problem.params.free)], 0, -1), covariance)
     for name, measure in measures.items():
         values = Values(problem, maps.parameters)
         numbers, unit = _evaluated(name, measure, values, None)
         errors = None
-        if covariance is not None:
-            errors = _errors(name, measure, values, unit, problem, maps, covariance)
+        if covariance is not None and steps is not None:
+            slopes = _slopes(name, measure, values, unit, problem, maps, steps)
+            errors = errors_along(slopes, maps, covariance)
             errors = np.where(maps.usable & np.isfinite(numbers), errors, np.nan)
         if measure.over_error:
             if errors is None:
                 raise ValueError(f"'{name}' needs standard errors, and the fit was made with covariance=False")
             with np.errstate(all="ignore"):
                 numbers, errors, unit = np.where(errors > 0.0, numbers / errors, np.nan), None, None
-        found[name] = DerivedMap(np.where(maps.usable, numbers, np.nan), errors, unit, measure.formula)
+        numbers = np.where(maps.usable & np.isfinite(numbers), numbers, np.nan)
+        found[name] = DerivedMap(numbers, errors, unit, measure.formula)
     return found
 
 
@@ -119,11 +121,14 @@ def _evaluated(name: str, measure: Measure, values: Values, unit: Any) -> tuple[
     try:
         with np.errstate(all="ignore"):
             result = measure.of(values)
-    except u.UnitConversionError as error:
-        raise u.UnitConversionError(f"'{name}', {measure.formula}: {error}") from error
+    except (u.UnitConversionError, u.UnitTypeError) as error:
+        raise type(error)(f"'{name}', {measure.formula}: {error}") from error
     own = getattr(result, "unit", None)
     unit = own if unit is None else unit
-    numbers = np.asarray(result if own is None else result.to_value(unit), dtype=float)
+    numbers = np.ma.asanyarray(result if own is None else result.to_value(unit))
+    if numbers.dtype.kind not in "buif":
+        raise WrongArgumentType(name, "a function that gives a real number a position", result)
+    numbers = np.ma.filled(numbers.astype(float), np.nan)
     shape = values._table.shape[1:] if numbers.shape == () else numbers.shape
     if shape != values._table.shape[1:]:
         raise ValueError(
@@ -132,34 +137,24 @@ def _evaluated(name: str, measure: Measure, values: Values, unit: Any) -> tuple[
     return np.array(np.broadcast_to(numbers, shape)), unit
 
 
-def _errors(
-    name: str, measure: Measure, values: Values, unit: Any, problem: FitProblem, maps: Maps, covariance: FloatArray
+def _slopes(
+    name: str, measure: Measure, values: Values, unit: Any, problem: FitProblem, maps: Maps, steps: FloatArray
 ) -> FloatArray:
+    """Derivatives by the free parameters, shape (*B, F)."""
     params = problem.params
     tied = [index for index, is_tied in enumerate(params.tied) if is_tied]
     read = {params.names.index(each) for each in values.seen}
-    slopes = np.zeros((*maps.status.shape, len(params.free)))
+    slopes = np.zeros(steps.shape)
     for place, index in enumerate(params.free):
         if index in read or not read.isdisjoint(tied):
-            step = _step(maps.parameters[index], covariance[..., place, place])
-            ends = []
+            ends, places = [], []
             for sign in (1.0, -1.0):
                 table = maps.parameters.copy()
-                table[index] += sign * step
+                table[index] += sign * steps[..., place]
+                places.append(table[index].copy())
                 if not read.isdisjoint(tied):
                     table[tied] = tied_values(problem, table, tied)
                 ends.append(_evaluated(name, measure, Values(problem, table), unit)[0])
             with np.errstate(all="ignore"):
-                slopes[..., place] = (ends[0] - ends[1]) / (2.0 * step)
-    if maps.parameter_flags is not None:
-        slopes[np.moveaxis(maps.parameter_flags & Flag.AT_BOUND, 0, -1) != 0] = 0.0
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.sqrt(quadratic_form(slopes, covariance)))
-
-
-def _step(values: FloatArray, variance: FloatArray) -> FloatArray:
-    """How far to go from the values; where there is no error, what differences of a number need."""
-    with np.errstate(all="ignore"):
-        step = _OF_ERROR * np.sqrt(variance)
-    plain = _OF_VALUE * np.where(values == 0.0, 1.0, np.abs(values))
-    return np.where(np.isfinite(step) & (step > 0.0), step, plain)
+                slopes[..., place] = (ends[0] - ends[1]) / (places[0] - places[1])
+    return slopes

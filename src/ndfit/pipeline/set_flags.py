@@ -30,8 +30,9 @@ from ndfit.status import Flag, usable
 
 __all__ = ["set_flags"]
 
-# Of a bound, of a standard error, and of the distance from the bound to the start or to the other bound.
+# Of a bound or the room up to the other, of a standard error, and of the distance to the start or to the other bound.
 _NEAR, _NEAR_IN_ERRORS, _NEAR_IN_ALL = 1e-8, 1e-3, 1e-6
+_LAST_DIGITS = 4.0 * float(np.finfo(float).eps)
 
 
 def set_flags(
@@ -161,16 +162,19 @@ def _at_bound(
         for bound in (low, high):
             if np.isfinite(bound).any():
                 with np.errstate(invalid="ignore"):
-                    near[:, column] |= _is_near(values, bound, error, np.fmax(extent, np.abs(start - bound)))
+                    near[:, column] |= _is_near(values, bound, error, extent, np.abs(start - bound))
     return near
 
 
-def _is_near(values: FloatArray, bound: FloatArray, error: FloatArray | None, extent: FloatArray) -> NDArray[np.bool_]:
-    """Whether values are at a bound; `extent` is what they could move by."""
+def _is_near(
+    values: FloatArray, bound: FloatArray, error: FloatArray | None, between: FloatArray, moved: FloatArray
+) -> NDArray[np.bool_]:
+    """Whether values are at a bound, given how far it is to the other one, 0 where there is none, and to the start."""
     distance = np.where(np.isfinite(bound), np.abs(values - bound), np.inf)
-    near = np.isfinite(bound) & (distance <= _NEAR * np.abs(bound))
+    room = np.where(between > 0.0, np.fmin(np.abs(bound), between), np.abs(bound))  # dates are large in little room
+    near = np.isfinite(bound) & (distance <= np.maximum(_NEAR * room, _LAST_DIGITS * np.abs(bound)))
     if error is not None:
-        size = np.fmax(np.abs(bound), extent)
+        size = np.fmax(np.abs(bound), np.fmax(between, moved))
         size = np.where(size == 0.0, error, size)
         near |= (distance < _NEAR_IN_ERRORS * error) & (distance <= _NEAR_IN_ALL * size)
     return near

@@ -2,8 +2,7 @@
 
 Flows in: the parameters of one position and their covariance. Flows out: standard errors of the model's values.
 
-The variance of f(x; p) is g^T C g with g = df/dp, by central differences over a thousandth of each standard error; ties
-are followed.
+The variance of f(x; p) is g^T C g with g = df/dp, by central differences over `derivative_steps`; ties are followed.
 """
 
 from __future__ import annotations
@@ -15,11 +14,9 @@ import numpy as np
 
 from ndfit.arrays import FloatArray
 from ndfit.problem.types import FitProblem
-from ndfit.result.standard_errors import quadratic_form, tied_values
+from ndfit.result.standard_errors import derivative_steps, quadratic_form, tied_values
 
 __all__ = ["model_errors"]
-
-_OF_ERROR = 1e-3
 
 
 def model_errors(
@@ -38,20 +35,21 @@ def model_errors(
     Of that shape; zero where nothing is free.
     """
     tied = [index for index, is_tied in enumerate(problem.params.tied) if is_tied]
+    steps = derivative_steps(values[list(problem.params.free)], covariance)
     slopes = []
     for place, index in enumerate(problem.params.free):
-        step = _OF_ERROR * np.sqrt(covariance[place, place])
-        if not (np.isfinite(step) and step > 0.0):
+        if not covariance[place, place] > 0.0:
             slopes.append(0.0 * np.asarray(of(values), dtype=float))
             continue
-        ends = []
+        ends, places = [], []
         for sign in (1.0, -1.0):
             moved = values.copy()
-            moved[index] += sign * step
+            moved[index] += sign * steps[place]
+            places.append(moved[index])
             if tied:
                 moved[tied] = tied_values(problem, moved, tied)
             ends.append(np.asarray(of(moved), dtype=float))
-        slopes.append((ends[0] - ends[1]) / (2.0 * step))
+        slopes.append((ends[0] - ends[1]) / (places[0] - places[1]))
     if not slopes:
         return 0.0 * np.asarray(of(values), dtype=float)
     return np.sqrt(quadratic_form(np.stack(np.broadcast_arrays(*slopes), axis=-1), covariance))

@@ -4,8 +4,9 @@ Flows in: FitProblem, Maps and the scaled covariance of the free parameters. Flo
 
 A fixed parameter has no error. A tied one, t(p) of the free ones, has the variance g^T C g with g = dt/dp, taken by
 central differences of the tie: over whole maps where that gives the same as position by position. A free parameter at
-its bound counts as fixed there. Ties are the caller's functions, which may give something else later: whoever keeps a
-result has their errors computed when the run ends.
+its bound counts as fixed there; what follows from such parameters alone has no error, as they have none. Ties are the
+caller's functions, which may give something else later: whoever keeps a result has their errors computed when the run
+ends.
 """
 
 from __future__ import annotations
@@ -22,7 +23,17 @@ from ndfit.problem.types import FitProblem
 from ndfit.result.maps import Maps
 from ndfit.status import Flag
 
-__all__ = ["Uncertainties", "error_maps", "quadratic_form", "tied_uncertainties", "tied_values"]
+__all__ = [
+    "Uncertainties",
+    "derivative_steps",
+    "error_maps",
+    "errors_along",
+    "inverse",
+    "normalized",
+    "quadratic_form",
+    "tied_uncertainties",
+    "tied_values",
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,9 @@ class Uncertainties:
 
 _STEP = float(np.finfo(float).eps) ** (1 / 3)
 _TRIED = 8  # positions
+_OF_ERROR = 1e-3
+_AT_MOST = 0.1  # of an error
+_DIGITS = 1e4 * float(np.finfo(float).eps)
 
 
 def tied_uncertainties(problem: FitProblem, maps: Maps, absolute_sigma: bool) -> Uncertainties | None:
@@ -76,11 +90,20 @@ def _tied_errors(problem: FitProblem, maps: Maps, covariance: FloatArray) -> dic
     if not tied:
         return {}
     slopes = np.stack([_slopes(problem, maps, tied, k) for k in problem.params.free], axis=-1)
-    if maps.parameter_flags is not None:
-        slopes[:, np.moveaxis(maps.parameter_flags & Flag.AT_BOUND, 0, -1) != 0] = 0.0
-    with np.errstate(invalid="ignore"):
-        errors = [np.sqrt(quadratic_form(own, covariance)) for own in slopes]
+    errors = [errors_along(own, maps, covariance) for own in slopes]
     return {index: np.where(maps.usable, error, np.nan) for index, error in zip(tied, errors, strict=True)}
+
+
+def errors_along(slopes: FloatArray, maps: Maps, covariance: FloatArray) -> FloatArray:
+    """Standard errors, shape B, of what has these derivatives by the free parameters, shape (*B, F)."""
+    alone = np.zeros(maps.status.shape, dtype=bool)
+    if maps.parameter_flags is not None:
+        at_bound = np.moveaxis(maps.parameter_flags & Flag.AT_BOUND, 0, -1) != 0
+        depends = slopes != 0.0
+        alone = np.any(at_bound & depends, axis=-1) & ~np.any(~at_bound & depends, axis=-1)
+        slopes = np.where(at_bound, 0.0, slopes)
+    with np.errstate(invalid="ignore"):
+        return np.where(alone, np.nan, np.sqrt(quadratic_form(slopes, covariance)))
 
 
 def quadratic_form(slopes: FloatArray, covariance: FloatArray) -> FloatArray:
@@ -88,6 +111,50 @@ def quadratic_form(slopes: FloatArray, covariance: FloatArray) -> FloatArray:
     depends = slopes != 0.0
     known = np.where(depends[..., :, np.newaxis] & depends[..., np.newaxis, :], covariance, 0.0)
     return np.asarray(np.einsum("...i,...ij,...j->...", slopes, known, slopes))
+
+
+def derivative_steps(values: FloatArray, covariance: FloatArray) -> FloatArray:
+    """How far to go from parameters for central differences of what depends on them, shape (*B, F).
+
+    A thousandth of the standard error that a parameter has with the others held: there a function is as straight as
+    propagation takes it to be, also where the parameters' own errors are large because they go together. Up to a tenth,
+    where a parameter is so large beside its error that four digits of the step would be lost. Without an error, it is
+    what differences of a number need.
+
+    Parameters
+    ----------
+    values : shape (*B, F)
+    covariance : shape (*B, F, F)
+    """
+    matrix, scale, known = normalized(covariance)
+    with np.errstate(all="ignore"):
+        held = scale / np.sqrt(np.fmax(np.diagonal(inverse(matrix), axis1=-2, axis2=-1), 1.0))
+        step = np.maximum(_OF_ERROR * held, np.minimum(_AT_MOST * held, _DIGITS * np.abs(values)))
+    return np.asarray(np.where(known, step, _STEP * np.where(values == 0.0, 1.0, np.abs(values))))
+
+
+def normalized(covariance: FloatArray) -> tuple[FloatArray, FloatArray, Any]:
+    """Correlations, shape (*B, F, F), with the errors, shape (*B, F), and where there are any.
+
+    A parameter without an error counts as one with error 1 that is correlated with none.
+    """
+    with np.errstate(all="ignore"):
+        sigma = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+        known = np.isfinite(sigma) & (sigma > 0.0)
+        scale = np.where(known, sigma, 1.0)
+        matrix = covariance / (scale[..., :, np.newaxis] * scale[..., np.newaxis, :])
+    matrix[~(known[..., :, np.newaxis] & known[..., np.newaxis, :])] = 0.0
+    diagonal = np.arange(matrix.shape[-1])
+    matrix[..., diagonal, diagonal] = 1.0
+    return np.nan_to_num(matrix, nan=0.0), scale, known
+
+
+def inverse(matrices: FloatArray) -> FloatArray:
+    """Of symmetric matrices, shape (*B, F, F); the pseudoinverses where one of them is singular."""
+    try:
+        return np.asarray(np.linalg.inv(matrices), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.pinv(matrices, hermitian=True), dtype=np.float64)
 
 
 def _slopes(problem: FitProblem, maps: Maps, tied: list[int], k: int) -> FloatArray:
