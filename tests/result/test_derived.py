@@ -412,3 +412,12 @@ def test_dates_in_narrow_bounds_are_not_at_them() -> None:
     result = spectrum(line, start + np.linspace(0.0, 1e-3, 81), 0.01)
     assert not np.any(result.flags)
     np.testing.assert_allclose(result.errors["mean_0"], 1.25e-7, rtol=0.05)
+
+
+def test_quantities_do_not_take_the_names_of_other_maps() -> None:
+    pytest.importorskip("xarray")
+    result = spectrum(Gaussian1D()).derive(status="2 * amplitude", amplitude_err="mean")
+    dataset = result.to_xarray()
+    np.testing.assert_array_equal(dataset["status"], result.status)
+    np.testing.assert_array_equal(dataset["amplitude_err"], result.errors["amplitude"])
+    np.testing.assert_array_equal(dataset["derived.status"], result.derived["status"])

@@ -34,6 +34,8 @@ __all__ = ["is_zarr", "read_zarr", "to_dataset", "write_zarr"]
 _KIND, _PARAMETER = "ndfit_layer", "ndfit_parameter"
 _RECORD, _MESSAGES, _WCS = "ndfit_record", "ndfit_messages", "ndfit_map_wcs"
 _PARAMETER_AXES = ("row", "column")
+# Their names are anyone's choice, and may be those of other maps.
+_NAMED_LAST = ("derived", "derived_error")
 _CHUNK = 2**20  # samples of a map in one chunk
 _TRIES = 100
 
@@ -56,7 +58,7 @@ def to_dataset(contents: Contents, cubes: Mapping[str, Any], problem: FitProblem
     variables: dict[str, Any] = {
         name: (names.dims, _even(cube), {"units": _text(problem.data_unit)}) for name, cube in cubes.items()
     }
-    for layer in contents.layers.values():
+    for layer in sorted(contents.layers.values(), key=lambda layer: layer.kind in _NAMED_LAST):
         name = layer.name_beside(map(str, (*coords, *names.dims, *variables)))
         dims = (names.parameters if layer.kind == "covariance" else ()) + names.maps
         variables[name] = (dims, layer.values, _attributes(layer))
