@@ -54,6 +54,7 @@ _STEP = float(np.finfo(float).eps) ** (1 / 3)
 _TRIED = 8  # positions
 _OF_ERROR = 1e-3
 _AT_MOST = 0.1  # of an error
+_CANCELLED = 2e-6  # of the largest term: what is left is of the size of the error of slopes
 _DIGITS = 1e4 * float(np.finfo(float).eps)
 
 
@@ -103,7 +104,10 @@ def errors_along(slopes: FloatArray, maps: Maps, covariance: FloatArray) -> Floa
         alone = np.any(at_bound & depends, axis=-1) & ~np.any(~at_bound & depends, axis=-1)
         slopes = np.where(at_bound, 0.0, slopes)
     with np.errstate(invalid="ignore"):
-        return np.where(alone, np.nan, np.sqrt(quadratic_form(slopes, covariance)))
+        spread = np.sqrt(quadratic_form(slopes, covariance))
+        terms = np.abs(slopes) * np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+        lost = spread < _CANCELLED * np.fmax.reduce(terms, axis=-1, initial=0.0)
+    return np.where(alone | lost, np.nan, spread)
 
 
 def quadratic_form(slopes: FloatArray, covariance: FloatArray) -> FloatArray:
