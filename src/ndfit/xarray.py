@@ -17,7 +17,7 @@ from ndfit.xarray_call import curvefit
 __all__ = ["ArrayFits", "DatasetFits"]
 
 
-@xarray.register_dataset_accessor("ndfit")  # type: ignore[no-untyped-call]
+@xarray.register_dataset_accessor("ndfit")
 class DatasetFits:
     """The attribute `ndfit` of a Dataset."""
 
@@ -29,7 +29,7 @@ class DatasetFits:
         return curvefit(self._obj, coords, func, *arguments, **keywords)
 
 
-@xarray.register_dataarray_accessor("ndfit")  # type: ignore[no-untyped-call]
+@xarray.register_dataarray_accessor("ndfit")
 class ArrayFits(DatasetFits):
     """The attribute `ndfit` of a DataArray."""
 
