@@ -75,9 +75,7 @@ class ResultDetection(FitStatistics):
         >>> result.detect().detected["amplitude_0"]
         array([ True, False])
         """
-        rate = check_number(rate, "rate", "a share of false alarms between 0 and 1", above=0.0)
-        if rate >= 1.0:
-            raise ValueError(f"rate should be a share of false alarms between 0 and 1, got {rate}")
+        rate = _share(rate, "rate", "a share of false alarms between 0 and 1")
         if simulations is None:
             simulations = min(max(self.status.size // 10, 1000), 10_000)
         count = check_whole(simulations, "simulations", "a whole number of fits of noise, 100 at least", 100, 10**8)
@@ -147,9 +145,7 @@ class ResultDetection(FitStatistics):
         width = np.asarray(getattr(fwhm, "value", fwhm), dtype=float)
         if not (width > 0.0).all() or width.shape not in ((), self.shape):
             raise ValueError(f"fwhm should be positive, one number or a map of shape {self.shape}, got {fwhm}")
-        confidence = check_number(confidence, "confidence", "a share between 0 and 1", above=0.0)
-        if confidence >= 1.0:
-            raise ValueError(f"confidence should be a share between 0 and 1, got {confidence}")
+        confidence = _share(confidence, "confidence", "a share between 0 and 1")
         more = flux_limits(self._problem, self._maps, self._covariance, fwhm, confidence)
         return cast(Self, replace(cast(Any, self), _derived={**cast(Any, self)._derived, **more}))
 
@@ -216,3 +212,11 @@ class ResultDetection(FitStatistics):
             return cast("NDArray[np.bool_]", sealed(believed))
         found = (self if self._detection is not None else self.detect()).detected
         return cast("NDArray[np.bool_]", sealed(believed & np.any(list(found.values()), axis=0)))
+
+
+def _share(value: Any, name: str, expected: str) -> float:
+    """A number between 0 and 1, both left out."""
+    share = check_number(value, name, expected, above=0.0)
+    if share >= 1.0:
+        raise ValueError(f"{name} should be {expected}, got {share}")
+    return share

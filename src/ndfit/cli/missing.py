@@ -37,7 +37,8 @@ def near_missing(data: Any, text: str) -> str:
     if low != high or low == 0.0 or not isinstance(data, np.ndarray):
         return ""
     with np.errstate(all="ignore"):
-        near = (np.abs(data - low) < _NEAR * abs(low)) & ~is_missing(data, text)
+        margin = _NEAR * abs(low)  # comparisons make no copy of the data in doubles
+        near = (data > low - margin) & (data < low + margin) & ~is_missing(data, text)
     count = int(np.count_nonzero(near))
     if not count:
         return ""

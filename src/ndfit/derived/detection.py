@@ -124,7 +124,8 @@ def _variance(problem: FitProblem, covariance: FloatArray, name: str) -> FloatAr
     """Of an amplitude, with what is not linear held, shape B; zero where it has no error."""
     params = problem.params
     matrices = covariance.reshape(-1, *covariance.shape[-2:])
-    linear = [number for number, index in enumerate(params.free) if params.names[index] in _linear_names(problem)]
+    names = _linear_names(problem)
+    linear = [number for number, index in enumerate(params.free) if params.names[index] in names]
     place = linear.index(params.free.index(params.names.index(name)))
     variance = np.empty(len(matrices))
     for start in range(0, len(matrices), _FITS_AT_ONCE):
@@ -181,10 +182,9 @@ def _told(fwhm: Any) -> str:
 
 
 def _linear_names(problem: FitProblem) -> set[str]:
-    names = {_amplitude(component) for component in components_of(problem)}
+    names: set[str] = set()
     for component in components_of(problem):
-        if component.kind in _BACKGROUNDS:
-            names.update(_names(component))
+        names.update(_names(component) if component.kind in _BACKGROUNDS else (_amplitude(component),))
     return names
 
 

@@ -21,7 +21,7 @@ from ndfit.errors import WrongArgumentType
 from ndfit.problem.types import FitProblem
 from ndfit.result.derived_maps import DerivedMap
 from ndfit.result.maps import Maps
-from ndfit.result.standard_errors import derivative_steps, errors_along, tied_values
+from ndfit.result.standard_errors import derivative_steps, either_side, errors_along
 
 __all__ = ["Measure", "Values", "propagated"]
 
@@ -56,12 +56,6 @@ class Values(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._problem.params.names)
-
-    @property
-    def numbers(self) -> FloatArray:
-        """All of them, shape (P, *B), in the units of the fit."""
-        self.seen.update(self)
-        return self._table
 
 
 @dataclass(frozen=True)
@@ -142,19 +136,15 @@ def _slopes(
 ) -> FloatArray:
     """Derivatives by the free parameters, shape (*B, F)."""
     params = problem.params
-    tied = [index for index, is_tied in enumerate(params.tied) if is_tied]
     read = {params.names.index(each) for each in values.seen}
+    tied = [index for index, is_tied in enumerate(params.tied) if is_tied]
+    if read.isdisjoint(tied):
+        tied = []
     slopes = np.zeros(steps.shape)
     for place, index in enumerate(params.free):
-        if index in read or not read.isdisjoint(tied):
-            ends, places = [], []
-            for sign in (1.0, -1.0):
-                table = maps.parameters.copy()
-                table[index] += sign * steps[..., place]
-                places.append(table[index].copy())
-                if not read.isdisjoint(tied):
-                    table[tied] = tied_values(problem, table, tied)
-                ends.append(_evaluated(name, measure, Values(problem, table), unit)[0])
+        if index in read or tied:
+            above, below = either_side(problem, maps.parameters, index, steps[..., place], tied)
+            ends = [_evaluated(name, measure, Values(problem, table), unit)[0] for table in (above, below)]
             with np.errstate(all="ignore"):
-                slopes[..., place] = (ends[0] - ends[1]) / (places[0] - places[1])
+                slopes[..., place] = (ends[0] - ends[1]) / (above[index] - below[index])
     return slopes

@@ -14,7 +14,7 @@ import numpy as np
 
 from ndfit.arrays import FloatArray
 from ndfit.problem.types import FitProblem
-from ndfit.result.standard_errors import derivative_steps, quadratic_form, tied_values
+from ndfit.result.standard_errors import derivative_steps, either_side, quadratic_form
 
 __all__ = ["model_errors"]
 
@@ -41,15 +41,9 @@ def model_errors(
         if not covariance[place, place] > 0.0:
             slopes.append(0.0 * np.asarray(of(values), dtype=float))
             continue
-        ends, places = [], []
-        for sign in (1.0, -1.0):
-            moved = values.copy()
-            moved[index] += sign * steps[place]
-            places.append(moved[index])
-            if tied:
-                moved[tied] = tied_values(problem, moved, tied)
-            ends.append(np.asarray(of(moved), dtype=float))
-        slopes.append((ends[0] - ends[1]) / (places[0] - places[1]))
+        above, below = either_side(problem, values, index, steps[place], tied)
+        ends = [np.asarray(of(table), dtype=float) for table in (above, below)]
+        slopes.append((ends[0] - ends[1]) / (above[index] - below[index]))
     if not slopes:
         return 0.0 * np.asarray(of(values), dtype=float)
     return np.sqrt(quadratic_form(np.stack(np.broadcast_arrays(*slopes), axis=-1), covariance))

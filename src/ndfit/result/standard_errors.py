@@ -26,6 +26,7 @@ from ndfit.status import Flag
 __all__ = [
     "Uncertainties",
     "derivative_steps",
+    "either_side",
     "error_maps",
     "errors_along",
     "inverse",
@@ -165,13 +166,26 @@ def _slopes(problem: FitProblem, maps: Maps, tied: list[int], k: int) -> FloatAr
     """Derivatives of the tied parameters by free parameter `k`, shape (T, *B)."""
     values = maps.parameters[k]
     step = _STEP * np.where(values == 0.0, 1.0, np.abs(values))
-    moved = []
-    for sign in (1.0, -1.0):
-        table = maps.parameters.copy()
-        table[k] = values + sign * step
-        moved.append(tied_values(problem, table, tied))
-    slopes: FloatArray = (moved[0] - moved[1]) / (2.0 * step)
+    above, below = either_side(problem, maps.parameters, k, step, tied)
+    slopes: FloatArray = (above[tied] - below[tied]) / (2.0 * step)
     return slopes
+
+
+def either_side(
+    problem: FitProblem, table: FloatArray, index: int, step: Any, tied: list[int]
+) -> tuple[FloatArray, FloatArray]:
+    """A table of parameters, shape (P, *B), with one of them a step larger, and a step smaller.
+
+    Parameters
+    ----------
+    tied : places of parameters that follow it
+    """
+    above, below = table.copy(), table.copy()
+    for moved, sign in ((above, 1.0), (below, -1.0)):
+        moved[index] = table[index] + sign * step
+        if tied:
+            moved[tied] = tied_values(problem, moved, tied)
+    return above, below
 
 
 def tied_values(problem: FitProblem, table: FloatArray, tied: list[int]) -> FloatArray:
