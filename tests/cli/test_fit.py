@@ -155,6 +155,7 @@ def test_derived_quantities(tmp_path: Path, cube: Path) -> None:
         ("flx_0", "--derive"),
         ("mean_0=flux_0", "is a parameter"),
         ("ratio=", "name=expression"),
+        ("rest=flux_0", "is a setting of others"),
         ("ratio=open('x')", "should be an expression"),
     ],
 )

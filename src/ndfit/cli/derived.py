@@ -6,6 +6,7 @@ Flows in: what was typed, and a model. Flows out: the arguments of `FitResult.de
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from ndfit import FitResult
@@ -13,8 +14,12 @@ from ndfit.call_types import ModelLike
 from ndfit.cli.bad_input import BadInput, PointedError
 from ndfit.cli.messages import message_of
 from ndfit.derived.asked import check_names
+from ndfit.derived.component_quantities import Setting
 
 __all__ = ["derived", "read_asked"]
+
+# Arguments of `FitResult.derive` that are no quantities.
+_SETTINGS = frozenset(each.name for each in fields(Setting))
 
 
 def read_asked(entries: Iterable[str], model: ModelLike) -> dict[str, str]:
@@ -30,6 +35,10 @@ def read_asked(entries: Iterable[str], model: ModelLike) -> dict[str, str]:
         name, equals, text = (part.strip() for part in entry.partition("="))
         if not name or (equals and not text):
             raise PointedError("--derive expects a quantity, or name=expression.", entry, len(entry))
+        if name in _SETTINGS:
+            raise BadInput(
+                f"--derive cannot name a quantity '{name}', which is a setting of others: choose another name."
+            )
         if name in asked:
             raise BadInput(f"--derive is given '{name}' twice.")
         asked[name] = text or name
@@ -42,5 +51,5 @@ def read_asked(entries: Iterable[str], model: ModelLike) -> dict[str, str]:
 
 def derived(result: FitResult, asked: dict[str, str]) -> FitResult:
     """The result with these quantities."""
-    named: dict[str, Any] = {name: text for name, text in asked.items() if text != name}
-    return result.derive(*(name for name in asked if name not in named), **named) if asked else result
+    expressions: dict[str, Any] = asked  # a name that stands for itself is a quantity of a component
+    return result.derive(**expressions) if asked else result
